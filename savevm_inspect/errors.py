@@ -1,0 +1,132 @@
+"""Everything that this package raises about its input, as one tree.
+
+::
+
+    SavevmError
+    ├── StreamError(offset, section)   the bytes of a stream
+    │   ├── Truncated                  they end where more are needed
+    │   ├── BadMagic                   they are no migration stream
+    │   ├── UnknownRecord              a type, flag or command that the format does not have
+    │   ├── FooterMismatch             a section does not end where or as it should
+    │   ├── BadPayload                 a section's content contradicts itself
+    │   └── Unsupported                named and known, but not read by this version
+    ├── SchemaError(path)              a description that is not what it must be
+    ├── NotFound                       a block, section or file that is asked for and is not there
+    ├── EngineError(phase, handler)    a handler of the engine, or a call that the phase forbids
+    ├── LinkError                      a socket
+    └── RecordError                    a real QEMU; keeps its last words
+
+A message says where, what was there and what was expected, on one line.
+"""
+
+
+class SavevmError(Exception):
+    """The root of all that is raised."""
+
+
+class StreamError(SavevmError):
+    """Bytes of a stream that can't be what they should be.
+
+    Args:
+        message: what was there and what was expected.
+        offset: where, in bytes from the start of its channel.
+        section: the section it lies in, as ``idstr (instance N)``; empty outside of sections.
+    """
+
+    def __init__(self, message: str, *, offset: int, section: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.section = section
+
+    def __str__(self) -> str:
+        where = f" in section {self.section}" if self.section else ""
+        return f"{self.offset:#x}{where}: {self.message}"
+
+
+class Truncated(StreamError):
+    """The stream ends where more bytes are needed."""
+
+
+class BadMagic(StreamError):
+    """The bytes do not open as a migration stream does."""
+
+
+class UnknownRecord(StreamError):
+    """A record type, flag or command that the format does not have."""
+
+
+class FooterMismatch(StreamError):
+    """A section does not end where or as it should."""
+
+
+class BadPayload(StreamError):
+    """The content of a section contradicts itself or the stream."""
+
+
+class Unsupported(StreamError):
+    """A known form of stream that this version does not read."""
+
+
+class SchemaError(SavevmError):
+    """A description (JSON) that is not what it must be.
+
+    Args:
+        message: what was there and what was expected.
+        path: where in the description, from the root, joined with dots.
+    """
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"description{' at ' + self.path if self.path else ''}: {self.message}"
+
+
+class NotFound(SavevmError, LookupError):
+    """Something that was asked for by name and is not in the stream."""
+
+
+class EngineError(SavevmError):
+    """A handler failed, or a call was made that the phase forbids.
+
+    Args:
+        message: what happened.
+        phase: the phase of the migration it happened in.
+        handler: the callback of register.h, empty if none was running.
+        section: the section it belongs to, as ``idstr (instance N)``.
+    """
+
+    def __init__(self, message: str, *, phase: str, handler: str = "", section: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.phase = phase
+        self.handler = handler
+        self.section = section
+
+    def __str__(self) -> str:
+        who = " of ".join(part for part in (self.handler, self.section) if part)
+        return f"{self.phase}: {who + ': ' if who else ''}{self.message}"
+
+
+class LinkError(SavevmError):
+    """A connection between two sides of a migration broke or could not be made."""
+
+
+class RecordError(SavevmError):
+    """A recording of a real QEMU failed.
+
+    Args:
+        message: what happened.
+        last_words: what QEMU printed last, possibly empty.
+    """
+
+    def __init__(self, message: str, *, last_words: str = "") -> None:
+        super().__init__(message)
+        self.last_words = last_words
+
+    def __str__(self) -> str:
+        words = " ".join(self.last_words.split())
+        return super().__str__() + (f" (QEMU said: {words})" if words else "")

@@ -1,0 +1,118 @@
+"""Reading integers from a stream, the only place that does.
+
+A short read raises :class:`~savevm_inspect.errors.Truncated`; nothing here can turn a cut stream into a
+clean end. Nothing is copied: a run of bytes is a memoryview slice.
+"""
+
+from struct import Struct
+
+from ..errors import BadPayload, Truncated
+from ..span import Span
+
+_BE16 = Struct(">H")
+_BE32 = Struct(">I")
+_BE64 = Struct(">Q")
+
+
+class Cursor:
+    """A position in one channel's bytes.
+
+    Args:
+        buffer: the channel's bytes, one dimension of unsigned bytes; not copied.
+        offset: position of the first read, in bytes.
+        channel: number of the channel, kept in every span made here.
+        base: added to offsets in spans and errors: the place of ``buffer[0]`` in its channel.
+    """
+
+    __slots__ = ("base", "buffer", "channel", "end", "offset", "section")
+
+    def __init__(self, buffer: memoryview, *, offset: int = 0, channel: int = 0, base: int = 0) -> None:
+        self.buffer = buffer
+        self.offset = offset
+        self.end = len(buffer)
+        self.channel = channel
+        self.base = base
+        self.section = ""
+
+    @property
+    def remaining(self) -> int:
+        """Bytes that are left."""
+        return self.end - self.offset
+
+    @property
+    def place(self) -> int:
+        """The current position as spans and errors tell it, in bytes."""
+        return self.base + self.offset
+
+    def require(self, length: int, what: str) -> int:
+        """Make sure that bytes are there, and step over them.
+
+        Args:
+            length: number of bytes, not negative.
+            what: what they are, for the message.
+
+        Returns:
+            The offset in ``buffer`` of the first of them.
+
+        Raises:
+            Truncated: fewer are left.
+        """
+        start = self.offset
+        if length > self.end - start:
+            raise Truncated(
+                f"{what} needs {length} bytes, {self.end - start} are left",
+                offset=self.base + start,
+                section=self.section,
+            )
+        self.offset = start + length
+        return start
+
+    def u8(self, what: str = "a byte") -> int:
+        """Read one unsigned byte; a short read raises Truncated, here and below."""
+        return self.buffer[self.require(1, what)]
+
+    def be16(self, what: str = "a 16-bit number") -> int:
+        """Read a big-endian unsigned 16-bit number."""
+        value: int = _BE16.unpack_from(self.buffer, self.require(2, what))[0]
+        return value
+
+    def be32(self, what: str = "a 32-bit number") -> int:
+        """Read a big-endian unsigned 32-bit number."""
+        value: int = _BE32.unpack_from(self.buffer, self.require(4, what))[0]
+        return value
+
+    def be64(self, what: str = "a 64-bit number") -> int:
+        """Read a big-endian unsigned 64-bit number."""
+        value: int = _BE64.unpack_from(self.buffer, self.require(8, what))[0]
+        return value
+
+    def take(self, length: int, what: str = "a buffer") -> memoryview:
+        """Read a run of bytes as a slice of the buffer, without a copy."""
+        start = self.require(length, what)
+        return self.buffer[start : start + length]
+
+    def text(self, length: int, what: str) -> str:
+        """Read a name of known length.
+
+        Raises:
+            Truncated: the stream ends within it.
+            BadPayload: it is not UTF-8.
+        """
+        start = self.place
+        raw = bytes(self.take(length, what))
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BadPayload(f"{what} is not UTF-8: {raw!r}", offset=start, section=self.section) from error
+
+    def counted_text(self, what: str) -> str:
+        """Read a name with its length in one byte before it (migration/savevm.c, qemu_get_counted_string)."""
+        return self.text(self.u8(f"the length of {what}"), what)
+
+    def peek(self, length: int = 1) -> memoryview:
+        """The next bytes without stepping over them; shorter, down to empty, at the end."""
+        return self.buffer[self.offset : self.offset + length]
+
+    def span_from(self, start: int) -> Span:
+        """The span from a buffer offset up to the current position."""
+        return Span(channel=self.channel, offset=self.base + start, length=self.offset - start)

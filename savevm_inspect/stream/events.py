@@ -1,0 +1,187 @@
+"""What happens in a migration, as a line each: the event model of engine, recorder and player.
+
+The keys of :class:`Event` are a contract (``events.jsonl`` of a capture folder): keys may be added, none
+renamed, and those that do not apply to an event are left out of its line.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from ..errors import SavevmError
+
+
+class Side(StrEnum):
+    """Which end of the migration."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+class Phase(StrEnum):
+    """Where in its life a migration is; the order here is the order of a precopy run."""
+
+    PREPARE = "prepare"
+    SETUP = "setup"
+    ITERATE = "iterate"
+    SWITCHOVER = "switchover"
+    COMPLETE = "complete"
+    LOAD = "load"
+    POSTCOPY = "postcopy"
+    POSTCOPY_PAUSED = "postcopy-paused"
+    POSTCOPY_RECOVER = "postcopy-recover"
+    CLEANUP = "cleanup"
+
+
+class Thread(StrEnum):
+    """The thread that a call runs in, by QEMU's names (migration/migration.h, MIGRATION_THREAD_*)."""
+
+    MAIN = "main"
+    MIGRATION = "mig/src/main"
+    RETURN_PATH = "mig/src/return"
+    SNAPSHOT = "mig/snapshot"
+    MULTIFD_SEND = "mig/src/send"
+    MULTIFD_RECV = "mig/dst/recv"
+    LISTEN = "mig/dst/listen"
+    PREEMPT = "mig/dst/preempt"
+    FAULT = "mig/dst/fault"
+    SAVE_STATE = "mig/src/save"
+    LOAD_STATE = "mig/dst/load"
+
+
+class EventKind(StrEnum):
+    """What an event tells."""
+
+    CALL = "call"
+    RETURN = "return"
+    RECORD = "record"
+    COMMAND = "command"
+    PENDING = "pending"
+    LOCK = "lock"
+    STATE = "state"
+    PAGE_REQUEST = "page_request"
+    QMP = "qmp"
+    LOG = "log"
+
+
+class Origin(StrEnum):
+    """Who says so."""
+
+    ENGINE = "engine"
+    TRACE = "trace"
+    STREAM = "stream"
+    QMP = "qmp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened.
+
+    Attributes:
+        seq: number of the event in its capture, from 0, without gaps.
+        time_us: microseconds since the migration's start on that side's clock.
+        side: which end.
+        event: what it tells.
+        origin: who says so.
+        observed: seen, as opposed to derived from the source code's rules.
+        phase: where the migration is.
+        thread: the thread it ran in.
+        bql: whether that thread held the big QEMU lock.
+        call_id: shared by a call and its return.
+        handler: the callback of register.h.
+        idstr: device that it belongs to.
+        instance_id: which of the devices of that idstr.
+        section_id: number of its section.
+        channel: channel of the bytes that it wrote or read.
+        offset: their first byte on that channel.
+        length: number of bytes.
+        iteration: number of the pass over RAM, from 1.
+        must_precopy: pending bytes that must be sent while the source is stopped or running.
+        can_postcopy: pending bytes that may be sent after the destination started.
+        threshold_bytes: pending bytes that fit into the downtime limit.
+        bandwidth_bytes_per_s: what the threshold was computed from.
+        dirty_pages: pages that are dirty.
+        returned: what the handler returned.
+        error: what went wrong.
+        upstream: QEMU's own name of the event, with its arguments.
+        name: what a record, command, state or QMP event is called.
+    """
+
+    seq: int
+    time_us: int
+    side: Side
+    event: EventKind
+    origin: Origin = Origin.ENGINE
+    observed: bool = True
+    phase: Phase | None = None
+    thread: Thread | None = None
+    bql: bool | None = None
+    call_id: int | None = None
+    handler: str | None = None
+    idstr: str | None = None
+    instance_id: int | None = None
+    section_id: int | None = None
+    channel: int | None = None
+    offset: int | None = None
+    length: int | None = None
+    iteration: int | None = None
+    must_precopy: int | None = None
+    can_postcopy: int | None = None
+    threshold_bytes: int | None = None
+    bandwidth_bytes_per_s: int | None = None
+    dirty_pages: int | None = None
+    returned: int | bool | None = None
+    error: str | None = None
+    upstream: str | None = None
+    name: str | None = None
+
+    def to_json(self) -> str:
+        """The event as one line of ``events.jsonl``, without the newline."""
+        present = {field: value for field in _FIELDS if (value := getattr(self, field)) is not None}
+        return json.dumps(present, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, line: str) -> "Event":
+        """Read one line of ``events.jsonl``; keys that this version does not know are passed over.
+
+        Raises:
+            SavevmError: the line is no event.
+        """
+        try:
+            raw = json.loads(line)
+            known: dict[str, Any] = {key: value for key, value in raw.items() if key in _FIELDS}
+            for key, enum in _ENUMS.items():
+                if key in known:
+                    known[key] = enum(known[key])
+            return cls(**known)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise SavevmError(f"not an event: {line[:80]!r} ({error})") from error
+
+
+_FIELDS = tuple(field.name for field in fields(Event))
+_ENUMS: dict[str, type[StrEnum]] = {
+    "side": Side,
+    "event": EventKind,
+    "origin": Origin,
+    "phase": Phase,
+    "thread": Thread,
+}
+
+
+def read_events(lines: Iterable[str]) -> Iterator[Event]:
+    """Read the lines of an ``events.jsonl``.
+
+    Args:
+        lines: one event each; blank ones are passed over.
+
+    Raises:
+        SavevmError: a line is no event, with its number.
+    """
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield Event.from_json(line)
+            except SavevmError as error:
+                raise SavevmError(f"events.jsonl line {number}: {error}") from error

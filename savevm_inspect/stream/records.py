@@ -1,0 +1,164 @@
+"""What a stream is made of, as immutable records.
+
+A stream from a QEMU and a stream from our engine are the same records to everything that follows.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..span import Span
+from ..wire import MigCmd, VmRecord
+
+
+class SectionKind(StrEnum):
+    """Which of the four section records one is."""
+
+    START = "start"
+    PART = "part"
+    END = "end"
+    FULL = "full"
+
+
+KIND_OF_RECORD = {
+    VmRecord.QEMU_VM_SECTION_START: SectionKind.START,
+    VmRecord.QEMU_VM_SECTION_PART: SectionKind.PART,
+    VmRecord.QEMU_VM_SECTION_END: SectionKind.END,
+    VmRecord.QEMU_VM_SECTION_FULL: SectionKind.FULL,
+}
+
+
+class Framing(StrEnum):
+    """How the end of a section's payload became known."""
+
+    SCHEMA = "schema"
+    PAYLOAD = "payload"
+    INFERRED = "inferred"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionHead:
+    """What names a section: stated in START and FULL, remembered for PART and END.
+
+    Attributes:
+        section_id: the number that PART, END and footers refer to.
+        idstr: the device's name, in UTF-8; data, never a file name.
+        instance_id: unsigned 32-bit number that tells devices of one idstr apart.
+        version_id: unsigned 32-bit version of the device's format.
+        kind: which of the four section records this is.
+    """
+
+    section_id: int
+    idstr: str
+    instance_id: int
+    version_id: int
+    kind: SectionKind
+
+    def __str__(self) -> str:
+        return f"{self.section_id} ({self.idstr}, instance {self.instance_id})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The root of all records; ``span`` runs from the type byte to the last byte that belongs to it."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileHeader(Record):
+    """Magic and version (migration/savevm.c, qemu_savevm_state_header)."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration(Record):
+    """Machine type and what both sides must agree on (migration/savevm.c, vmstate_configuration).
+
+    Attributes:
+        machine: name of the machine type.
+        page_bits: log2 of the target page size in bytes, or ``None`` if the stream leaves it to the machine.
+        capabilities: names of those that change the format, in stream order.
+        uuid: 16 bytes of the VM's UUID; empty if it is not validated.
+    """
+
+    machine: str
+    page_bits: int | None
+    capabilities: tuple[str, ...]
+    uuid: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section(Record):
+    """One START, PART, END or FULL record with its payload and footer.
+
+    Attributes:
+        head: what names it.
+        payload: the bytes between header and footer.
+        footer: type byte and section_id; ``None`` for machines that send none.
+        framing: how the payload's end was found.
+    """
+
+    head: SectionHead
+    payload: Span
+    footer: Span | None
+    framing: Framing
+
+    @property
+    def section_id(self) -> int:
+        """The number that footers refer to."""
+        return self.head.section_id
+
+    @property
+    def idstr(self) -> str:
+        """The device's name."""
+        return self.head.idstr
+
+    @property
+    def instance_id(self) -> int:
+        """Unsigned 32-bit number that tells devices of one idstr apart."""
+        return self.head.instance_id
+
+    @property
+    def version_id(self) -> int:
+        """Version of the device's format."""
+        return self.head.version_id
+
+    @property
+    def kind(self) -> SectionKind:
+        """Which of the four section records it is."""
+        return self.head.kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Record):
+    """A QEMU_VM_COMMAND (migration/savevm.c, qemu_savevm_command_send).
+
+    Attributes:
+        command: which one.
+        argument: the bytes behind its 5-byte header.
+    """
+
+    command: MigCmd
+    argument: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOfStream(Record):
+    """The QEMU_VM_EOF byte."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description(Record):
+    """The JSON description behind the end mark (migration/savevm.c, QEMU_VM_VMDESCRIPTION).
+
+    Attributes:
+        json: where its text lies.
+    """
+
+    json: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Padding(Record):
+    """Zero bytes behind the end of the stream."""

@@ -1,0 +1,1 @@
+"""Device state: the schema from a stream's description, and the bytes that it explains."""

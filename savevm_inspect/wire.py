@@ -1,0 +1,87 @@
+"""Every number of the migration wire format, in QEMU's spelling.
+
+The upstream file of each table is named in its docstring (QEMU 10.2). Nothing here has behaviour.
+"""
+
+from enum import IntEnum, IntFlag
+from typing import Final
+
+QEMU_VM_FILE_MAGIC: Final = 0x5145564D
+"""The four bytes ``QEVM`` that open a stream (migration/savevm.h)."""
+
+QEMU_VM_FILE_VERSION_COMPAT: Final = 2
+"""The format before QEMU 0.15's; recognised, never read (migration/savevm.h)."""
+
+QEMU_VM_FILE_VERSION: Final = 3
+"""The only stream version QEMU writes (migration/savevm.h)."""
+
+
+class VmRecord(IntEnum):
+    """The type byte that opens each record (migration/savevm.h)."""
+
+    QEMU_VM_EOF = 0x00
+    QEMU_VM_SECTION_START = 0x01
+    QEMU_VM_SECTION_PART = 0x02
+    QEMU_VM_SECTION_END = 0x03
+    QEMU_VM_SECTION_FULL = 0x04
+    QEMU_VM_SUBSECTION = 0x05
+    QEMU_VM_VMDESCRIPTION = 0x06
+    QEMU_VM_CONFIGURATION = 0x07
+    QEMU_VM_COMMAND = 0x08
+    QEMU_VM_SECTION_FOOTER = 0x7E
+
+
+class MigCmd(IntEnum):
+    """The subcommands of a QEMU_VM_COMMAND record (migration/savevm.c, enum qemu_vm_cmd)."""
+
+    MIG_CMD_INVALID = 0
+    MIG_CMD_OPEN_RETURN_PATH = 1
+    MIG_CMD_PING = 2
+    MIG_CMD_POSTCOPY_ADVISE = 3
+    MIG_CMD_POSTCOPY_LISTEN = 4
+    MIG_CMD_POSTCOPY_RUN = 5
+    MIG_CMD_POSTCOPY_RAM_DISCARD = 6
+    MIG_CMD_PACKAGED = 7
+    MIG_CMD_ENABLE_COLO = 8
+    MIG_CMD_POSTCOPY_RESUME = 9
+    MIG_CMD_RECV_BITMAP = 10
+    MIG_CMD_SWITCHOVER_START = 11
+
+
+MIG_CMD_LENGTH: Final[dict[MigCmd, int]] = {
+    MigCmd.MIG_CMD_OPEN_RETURN_PATH: 0,
+    MigCmd.MIG_CMD_PING: 4,
+    MigCmd.MIG_CMD_POSTCOPY_LISTEN: 0,
+    MigCmd.MIG_CMD_POSTCOPY_RUN: 0,
+    MigCmd.MIG_CMD_PACKAGED: 4,
+    MigCmd.MIG_CMD_POSTCOPY_RESUME: 0,
+    MigCmd.MIG_CMD_SWITCHOVER_START: 0,
+}
+"""The argument length in bytes of each command that has a fixed one (migration/savevm.c, mig_cmd_args)."""
+
+
+class RamSaveFlag(IntFlag):
+    """The low bits of the 64-bit word that opens each RAM record (migration/ram.h)."""
+
+    RAM_SAVE_FLAG_ZERO = 0x002
+    RAM_SAVE_FLAG_MEM_SIZE = 0x004
+    RAM_SAVE_FLAG_PAGE = 0x008
+    RAM_SAVE_FLAG_EOS = 0x010
+    RAM_SAVE_FLAG_CONTINUE = 0x020
+    RAM_SAVE_FLAG_XBZRLE = 0x040
+    RAM_SAVE_FLAG_HOOK = 0x080
+    RAM_SAVE_FLAG_COMPRESS_PAGE = 0x100
+    RAM_SAVE_FLAG_MULTIFD_FLUSH = 0x200
+
+
+RAM_SAVE_VERSION: Final = 4
+"""The version_id of the ``ram`` section since QEMU 0.12 (migration/ram.c, ram_mig_init)."""
+
+
+class StattribFlag(IntFlag):
+    """The flags of s390 storage attributes and storage keys (hw/s390x/s390-stattrib.c, s390-skeys.c)."""
+
+    STATTR_FLAG_EOS = 0x01
+    STATTR_FLAG_MORE = 0x02
+    STATTR_FLAG_ERROR = 0x04
+    STATTR_FLAG_DONE = 0x08
