@@ -1,0 +1,1 @@
+"""Where a stream lives: a raw file, a compressed file, a capture folder."""

@@ -1,0 +1,170 @@
+"""A recorded migration as a folder: ``capture.json``, the channels' bytes, ``events.jsonl`` and what was kept.
+
+The folder is written under a temporary name and renamed when it is whole, so that a recording that was
+interrupted never looks like one that was not.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, BinaryIO, Self
+
+from ..errors import SavevmError
+from ..stream.events import Event, read_events
+
+FORMAT = "savevm-inspect/capture"
+VERSION = 1
+MANIFEST = "capture.json"
+EVENTS = "events.jsonl"
+
+_MANIFEST_LIMIT_BYTES = 16 << 20
+
+
+class Direction(StrEnum):
+    """Which way a channel's bytes went."""
+
+    FORWARD = "forward"
+    RETURN = "return"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureChannel:
+    """One channel's bytes.
+
+    Attributes:
+        number: in the order in which the source connected; 0 is the main channel.
+        direction: which way the bytes went.
+        path: the file that holds them.
+    """
+
+    number: int
+    direction: Direction
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureFolder:
+    """A capture folder, opened for reading.
+
+    Attributes:
+        path: the folder.
+        made_by: who recorded it.
+        channels: the files of bytes, in the manifest's order.
+    """
+
+    path: Path
+    made_by: str
+    channels: tuple[CaptureChannel, ...]
+
+    @classmethod
+    def open(cls, path: Path) -> "CaptureFolder":
+        """Read a folder's manifest.
+
+        Args:
+            path: the folder.
+
+        Raises:
+            SavevmError: it has no manifest, or one that is not ours or points out of the folder.
+        """
+        manifest = path / MANIFEST
+        try:
+            if manifest.stat().st_size > _MANIFEST_LIMIT_BYTES:
+                raise SavevmError(f"{manifest}: larger than any manifest is")
+            raw = json.loads(manifest.read_text(encoding="utf-8"))
+            if raw["format"] != FORMAT or raw["version"] != VERSION:
+                raise SavevmError(f"{manifest}: {raw['format']} version {raw['version']}, expected {FORMAT} {VERSION}")
+            channels = tuple(_channel(path, entry) for entry in raw["channels"])
+            return cls(path=path, made_by=str(raw["made_by"]), channels=channels)
+        except OSError as error:
+            raise SavevmError(f"{path}: not a capture folder ({error.strerror} on {MANIFEST})") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise SavevmError(f"{manifest}: not a capture's manifest ({error!r})") from error
+
+    def forward(self) -> tuple[Path, ...]:
+        """The files of the forward channels, the main one first."""
+        forward = [channel for channel in self.channels if channel.direction is Direction.FORWARD]
+        return tuple(channel.path for channel in sorted(forward, key=lambda channel: channel.number))
+
+    def events(self) -> Iterator[Event]:
+        """The events in the order they were written; none if the capture has no event file.
+
+        Raises:
+            SavevmError: a line is no event.
+        """
+        path = self.path / EVENTS
+        if path.exists():
+            with path.open(encoding="utf-8") as lines:
+                yield from read_events(lines)
+
+
+def _channel(folder: Path, entry: dict[str, Any]) -> CaptureChannel:
+    name = entry["file"]
+    if not isinstance(name, str) or Path(name).name != name:
+        raise SavevmError(f"{folder / MANIFEST}: {name!r} is not a file name within the folder")
+    return CaptureChannel(number=int(entry["number"]), direction=Direction(entry["direction"]), path=folder / name)
+
+
+class CaptureWriter:
+    """Writes a capture folder; use it in a ``with`` block, at whose clean end the folder appears.
+
+    Args:
+        path: the folder to make; it must not exist, or be an earlier capture, which it replaces.
+        made_by: who records.
+
+    Raises:
+        SavevmError: something that is no capture lies at ``path``.
+    """
+
+    def __init__(self, path: Path, *, made_by: str) -> None:
+        if path.exists() and not (path / MANIFEST).exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise SavevmError(f"{path}: exists and is no capture; not overwritten")
+        self.path = path
+        self._made_by = made_by
+        self._channels: list[dict[str, object]] = []
+        self._files = ExitStack()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        """The folder under its temporary name; put files beside the stream here."""
+        self._events: IO[str] = self._files.enter_context((self.folder / EVENTS).open("w", encoding="utf-8"))
+
+    def add_channel(self, number: int, direction: Direction = Direction.FORWARD) -> Path:
+        """Enter a channel into the manifest, and say where its bytes go.
+
+        Args:
+            number: in the order in which the source connected; 0 is the main channel.
+            direction: which way the bytes go.
+        """
+        name = f"channel{number}.{'fwd' if direction is Direction.FORWARD else 'rev'}"
+        self._channels.append({"number": number, "direction": direction.value, "file": name})
+        return self.folder / name
+
+    def open_channel(self, number: int, direction: Direction = Direction.FORWARD) -> BinaryIO:
+        """As :meth:`add_channel`, with the file opened for writing; closed when the capture is."""
+        return self._files.enter_context(self.add_channel(number, direction).open("wb"))
+
+    def add_event(self, event: Event) -> None:
+        """Write one event."""
+        self._events.write(event.to_json() + "\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._files.close()
+        if kind is not None:
+            shutil.rmtree(self.folder)
+            return
+        manifest = {"format": FORMAT, "version": VERSION, "made_by": self._made_by, "channels": self._channels}
+        (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        self.folder.chmod(0o755)
+        if self.path.exists():
+            shutil.rmtree(self.path)
+        self.folder.rename(self.path)
