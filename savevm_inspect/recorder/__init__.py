@@ -1,0 +1,1 @@
+"""A real QEMU started, driven by QMP, watched and captured."""

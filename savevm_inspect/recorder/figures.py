@@ -1,0 +1,122 @@
+"""What QMP says during a migration, as events of the capture."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..container.capture_folder import CaptureWriter
+from ..stream.events import Event, EventKind, Origin, Phase, Side
+
+PHASE_OF_STATUS = {
+    "setup": Phase.SETUP,
+    "wait-unplug": Phase.SETUP,
+    "active": Phase.ITERATE,
+    "pre-switchover": Phase.SWITCHOVER,
+    "device": Phase.COMPLETE,
+    "completed": Phase.CLEANUP,
+    "failing": Phase.CLEANUP,
+    "failed": Phase.CLEANUP,
+    "cancelling": Phase.CLEANUP,
+    "cancelled": Phase.CLEANUP,
+}
+"""Migration status (qapi/migration.json, MigrationStatus) -> phase, for a precopy source."""
+
+
+class FigureEvents:
+    """Turns QMP events, query-migrate's figures and arrivals of bytes into events of the capture.
+
+    Args:
+        writer: the capture.
+    """
+
+    def __init__(self, writer: CaptureWriter) -> None:
+        self._writer = writer
+        self._seq = 0
+        self._start_ns: int | None = None
+        self._status = ""
+        self._arrived_bytes = 0
+        self.started_unix_us = 0
+        """When the migration began, in microseconds since 1970."""
+
+    def start(self) -> None:
+        """Begin to count time; what QMP said before belongs to no migration and is not written."""
+        self.started_unix_us = time.time_ns() // 1000
+        self._start_ns = time.monotonic_ns()
+        self._add(event=EventKind.QMP, phase=Phase.PREPARE, name="migrate")
+
+    def on_event(self, name: str, data: Mapping[str, Any]) -> None:
+        """Write a QMP event.
+
+        Args:
+            name: its name.
+            data: its data.
+        """
+        if self._start_ns is None:
+            return
+        match name:
+            case "MIGRATION":
+                self._set_status(str(data.get("status", "")))
+            case "MIGRATION_PASS":
+                self._add(event=EventKind.QMP, name=name, iteration=data.get("pass"))
+            case _:
+                self._add(event=EventKind.QMP, name=name, upstream=json.dumps(data) if data else None)
+
+    def on_figures(self, figures: Mapping[str, Any], arrived_bytes: int) -> None:
+        """Write what one answer to query-migrate says.
+
+        Args:
+            figures: the answer (qapi/migration.json, MigrationInfo).
+            arrived_bytes: size of the stream so far.
+        """
+        self.arrive(arrived_bytes)
+        self._set_status(str(figures.get("status", "")))
+        ram = figures.get("ram")
+        if ram is None:
+            return
+        remaining, page_size = ram.get("remaining"), ram.get("page-size")
+        # While it is active this is the rate the threshold is computed from, later the whole run's average.
+        mbps = ram.get("mbps", 0) if self._status == "active" else 0
+        self._add(
+            event=EventKind.PENDING,
+            name="query-migrate",
+            idstr="ram",
+            iteration=ram.get("dirty-sync-count"),
+            must_precopy=remaining,
+            dirty_pages=remaining // page_size if remaining is not None and page_size else None,
+            bandwidth_bytes_per_s=round(mbps * 1e6 / 8) or None,
+            upstream=json.dumps(ram, separators=(",", ":")),
+        )
+
+    def arrive(self, arrived_bytes: int) -> None:
+        """Write that bytes of the stream arrived since the last time, if any did.
+
+        Args:
+            arrived_bytes: size of the stream so far.
+        """
+        if arrived_bytes > self._arrived_bytes:
+            new = arrived_bytes - self._arrived_bytes
+            self._add(
+                event=EventKind.LOG,
+                origin=Origin.STREAM,
+                name="arrived",
+                channel=0,
+                offset=self._arrived_bytes,
+                length=new,
+            )
+            self._arrived_bytes = arrived_bytes
+
+    def _set_status(self, status: str) -> None:
+        if status and status != self._status:
+            self._status = status
+            self._add(event=EventKind.STATE, name=status)
+
+    def _add(self, *, event: EventKind, origin: Origin = Origin.QMP, **about: Any) -> None:
+        if self._start_ns is None:
+            raise AssertionError("figures before the migration's start")
+        about.setdefault("phase", PHASE_OF_STATUS.get(self._status))
+        time_us = (time.monotonic_ns() - self._start_ns) // 1000
+        self._writer.add_event(
+            Event(seq=self._seq, time_us=time_us, side=Side.SOURCE, event=event, origin=origin, **about)
+        )
+        self._seq += 1

@@ -1,0 +1,80 @@
+"""Record a migration of a real QEMU into a capture folder."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..errors import RecordError
+from .options import RecordOptions
+from .process import QemuCommand
+from .running import run_to_end
+
+PIP_COMMAND = "pip install 'savevm-inspect[record]'"
+_EXTRA = frozenset({"qemu", "qemu.qmp"})
+
+
+def record_qemu(
+    command: str | Sequence[str],
+    output: Path,
+    *,
+    run_seconds: float = 1.0,
+    bandwidth_bytes_per_s: int | None = None,
+    downtime_limit_ms: int | None = None,
+    capabilities: Sequence[str] = (),
+    truth: bool = False,
+    log_limit_bytes: int = 64 << 20,
+    timeout_seconds: float = 120.0,
+    progress: Callable[[str], None] | None = None,
+) -> Path:
+    """Start a QEMU, let its guest run, migrate it into a capture folder, and end it.
+
+    The folder holds, beside ``capture.json``, the stream (``channel0.fwd``) and ``events.jsonl``:
+    ``qmp.jsonl`` (all that was said over QMP), ``qemu.log`` (QEMU's trace events), ``recording.json``
+    (command line, version, parameters and final figures of the migration) and, with ``truth``,
+    ``memory.bin`` and ``registers.txt``. It appears whole or not at all. QEMU and all that it started have
+    ended when this returns or raises; only if this process itself is killed (SIGKILL) does QEMU stay behind.
+
+    Args:
+        command: QEMU's command line, split without a shell; ``-display none`` is added if it names no
+            display. With ``-S`` the guest never runs.
+        output: the folder to make; an earlier capture there is replaced, anything else is not.
+        run_seconds: how long the guest runs before the migration starts.
+        bandwidth_bytes_per_s: migration parameter ``max-bandwidth``; QEMU's own default if ``None``.
+        downtime_limit_ms: migration parameter ``downtime-limit``; QEMU's own default if ``None``.
+        capabilities: migration capabilities to switch on; those that need a second channel or a return
+            path are refused by QEMU, as a pipe has neither.
+        truth: also keep memory and registers of the stopped source, for comparison.
+        log_limit_bytes: QEMU's logging is switched off when its log is larger.
+        timeout_seconds: for the whole recording.
+        progress: is told in one line what happens, up to a hundred times a second.
+
+    Returns:
+        The capture folder.
+
+    Raises:
+        RecordError: QEMU is not there, ended, refused, failed or took too long; keeps its last words.
+        SavevmError: something that is no capture lies at ``output``.
+        KeyboardInterrupt: Ctrl-C was pressed; nothing is left behind.
+    """
+    options = RecordOptions(
+        run_seconds=run_seconds,
+        bandwidth_bytes_per_s=bandwidth_bytes_per_s,
+        downtime_limit_ms=downtime_limit_ms,
+        capabilities=tuple(capabilities),
+        truth=truth,
+        log_limit_bytes=log_limit_bytes,
+        timeout_seconds=timeout_seconds,
+        progress=progress,
+    )
+    qemu_command = QemuCommand.parse(command)
+    try:
+        # Late, because it imports qemu.qmp, which comes with an extra.
+        from .recording import Recording  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        raise RecordError(f"recording needs the package qemu.qmp: {PIP_COMMAND}") from error
+    try:
+        run_to_end(Recording(qemu_command, output, options).run())
+    except OSError as error:
+        raise RecordError(f"{output}: {error.strerror or error}") from error
+    return output

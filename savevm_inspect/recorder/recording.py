@@ -1,0 +1,187 @@
+"""One recording of a real QEMU, from the first process to the last file."""
+
+import asyncio
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from ..container.capture_folder import CaptureWriter
+from ..errors import RecordError
+from .figures import FigureEvents
+from .options import RecordOptions
+from .process import QemuCommand, QemuProcess
+from .session import QmpSession
+from .spool import PipeSpool
+from .truth import take_truth
+
+QMP_LOG = "qmp.jsonl"
+TRACE_LOG = "qemu.log"
+RECORDING = "recording.json"
+
+_FIRST_POLL_S = 0.01
+_LAST_POLL_S = 0.5
+_POLLS_PER_AGE = 50
+_QUIT_S = 10.0
+
+_STREAM_NAME = "savevm-inspect-stream"
+_ENDED_BADLY = frozenset({"failed", "cancelled"})
+
+
+class Recording:
+    """One recording.
+
+    Args:
+        command: QEMU's command line.
+        output: the folder to make.
+        options: how.
+    """
+
+    def __init__(self, command: QemuCommand, output: Path, options: RecordOptions) -> None:
+        self._command = command
+        self._output = output
+        self._options = options
+        self._stage = "starting QEMU"
+
+    async def run(self) -> None:
+        """Make the recording; the folder is there when this returns, and nothing is when it raises."""
+        made_by = f"savevm-inspect record --qemu, {Path(self._command.argv[0]).name}"
+        with (
+            CaptureWriter(self._output, made_by=made_by) as writer,
+            tempfile.TemporaryDirectory(prefix="savevm-inspect-") as scratch,
+            (writer.folder / QMP_LOG).open("w", encoding="utf-8") as qmp_log,
+        ):
+            figures = FigureEvents(writer)
+            log = Path(scratch) / TRACE_LOG
+            async with QmpSession(qmp_log, figures.on_event) as session:
+                argv = self._command.recorded(qmp_fd=session.peer_fd, log=log)
+                with QemuProcess(argv, words=Path(scratch) / "words", pass_fds=(session.peer_fd,)) as process:
+                    async with self._watched(process):
+                        await self._record(session, process, writer, figures, log)
+            if log.exists():
+                shutil.move(log, writer.folder / TRACE_LOG)
+
+    @asynccontextmanager
+    async def _watched(self, process: QemuProcess) -> AsyncIterator[None]:
+        """Bound the time, and put QEMU's last words to what goes wrong."""
+        limit = self._options.timeout_seconds
+        try:
+            async with asyncio.timeout(limit) as deadline:
+                yield
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            message = f"the recording took longer than {limit:g} s; it stopped at {self._stage}"
+            raise RecordError(message, last_words=process.last_words()) from error
+        except RecordError as error:
+            raise RecordError(str(error), last_words=process.last_words()) from error
+
+    async def _record(
+        self,
+        session: QmpSession,
+        process: QemuProcess,
+        writer: CaptureWriter,
+        figures: FigureEvents,
+        log: Path,
+    ) -> None:
+        options = self._options
+        self._tell("waiting for QEMU's greeting")
+        await session.connect()
+        version = await session.execute("query-version")
+        parameters = await self._prepare(session)
+        if (await session.execute("query-status"))["running"]:
+            self._tell(f"letting the guest run for {options.run_seconds:g} s")
+            await asyncio.sleep(options.run_seconds)
+        with PipeSpool(writer.open_channel(0)) as spool:
+            self._tell("starting the migration")
+            await session.pass_fd(spool.write_fd, _STREAM_NAME)
+            spool.give_away()
+            figures.start()
+            await session.execute("migrate", {"uri": f"fd:{_STREAM_NAME}"})
+            migration = await self._follow(session, spool, figures, log)
+            if options.truth:
+                self._tell("taking the ground truth")
+                await take_truth(session, writer.folder)
+            self._tell("ending QEMU")
+            await self._quit(session, process)
+            await spool.finish()
+            figures.arrive(spool.written_bytes)
+        recording = {
+            "command": list(self._command.argv),
+            "run_seconds": options.run_seconds,
+            "migration_started_unix_us": figures.started_unix_us,
+            "query-version": version,
+            "query-migrate-parameters": parameters,
+            "query-migrate": migration,
+        }
+        (writer.folder / RECORDING).write_text(json.dumps(recording, indent=1) + "\n", encoding="utf-8")
+
+    async def _prepare(self, session: QmpSession) -> Mapping[str, Any]:
+        """Set capabilities and parameters of the migration, and return the latter as QEMU has them."""
+        switched_on = [
+            {"capability": name, "state": True} for name in ("events", *self._options.capabilities)
+        ]
+        await session.execute("migrate-set-capabilities", {"capabilities": switched_on})
+        wanted = {
+            "max-bandwidth": self._options.bandwidth_bytes_per_s,
+            "downtime-limit": self._options.downtime_limit_ms,
+        }
+        given = {name: value for name, value in wanted.items() if value is not None}
+        if given:
+            await session.execute("migrate-set-parameters", given)
+        parameters: Mapping[str, Any] = await session.execute("query-migrate-parameters")
+        return parameters
+
+    async def _follow(
+        self, session: QmpSession, spool: PipeSpool, figures: FigureEvents, log: Path
+    ) -> Mapping[str, Any]:
+        """Ask for the figures until the migration has completed, and return the last ones.
+
+        The pauses grow with its age, so that a short migration is seen closely and a long one leaves a
+        bounded number of events.
+        """
+        start = time.monotonic()
+        logging = True
+        while True:
+            migration: Mapping[str, Any] = await session.execute("query-migrate")
+            figures.on_figures(migration, spool.written_bytes)
+            spool.check()
+            status = migration.get("status", "")
+            if status == "completed":
+                return migration
+            if status in _ENDED_BADLY:
+                raise RecordError(
+                    f"the migration {status}: {migration.get('error-desc', 'QEMU gave no reason')}"
+                )
+            self._tell(_progress_line(status, migration.get("ram", {})))
+            if logging and log.exists() and log.stat().st_size > self._options.log_limit_bytes:
+                await session.execute("human-monitor-command", {"command-line": "log none"})
+                logging = False
+            await asyncio.sleep(
+                min(_LAST_POLL_S, max(_FIRST_POLL_S, (time.monotonic() - start) / _POLLS_PER_AGE))
+            )
+
+    async def _quit(self, session: QmpSession, process: QemuProcess) -> None:
+        await session.execute("quit")
+        deadline = time.monotonic() + _QUIT_S
+        while not process.has_ended():
+            if time.monotonic() > deadline:
+                raise RecordError(f"QEMU did not end within {_QUIT_S:g} s after quit")
+            await asyncio.sleep(_FIRST_POLL_S)
+
+    def _tell(self, stage: str) -> None:
+        self._stage = stage
+        if self._options.progress is not None:
+            self._options.progress(stage)
+
+
+def _progress_line(status: str, ram: Mapping[str, Any]) -> str:
+    sent_mib, left_mib = (ram.get(key, 0) / (1 << 20) for key in ("transferred", "remaining"))
+    return (
+        f"migration {status or 'starting'}: pass {ram.get('dirty-sync-count', 0)}, "
+        f"{sent_mib:.1f} MiB sent, {left_mib:.1f} MiB left"
+    )
