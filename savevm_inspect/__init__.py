@@ -2,3 +2,32 @@
 
 The public names are flat and resolved late, so that importing the package costs next to nothing.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .errors import SavevmError as SavevmError
+    from .reader.stream import Stream as Stream
+    from .reader.stream import open_stream as open_stream
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "SavevmError": ".errors",
+    "Stream": ".reader.stream",
+    "open_stream": ".reader.stream",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name's module when the name is first used."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -78,7 +78,9 @@ class CaptureFolder:
                 raise SavevmError(f"{manifest}: larger than any manifest is")
             raw = json.loads(manifest.read_text(encoding="utf-8"))
             if raw["format"] != FORMAT or raw["version"] != VERSION:
-                raise SavevmError(f"{manifest}: {raw['format']} version {raw['version']}, expected {FORMAT} {VERSION}")
+                raise SavevmError(
+                    f"{manifest}: {raw['format']} version {raw['version']}, expected {FORMAT} {VERSION}"
+                )
             channels = tuple(_channel(path, entry) for entry in raw["channels"])
             return cls(path=path, made_by=str(raw["made_by"]), channels=channels)
         except OSError as error:
@@ -99,15 +101,20 @@ class CaptureFolder:
         """
         path = self.path / EVENTS
         if path.exists():
-            with path.open(encoding="utf-8") as lines:
-                yield from read_events(lines)
+            try:
+                with path.open(encoding="utf-8") as lines:
+                    yield from read_events(lines)
+            except UnicodeDecodeError as error:
+                raise SavevmError(f"{path}: not UTF-8 ({error.reason})") from error
 
 
 def _channel(folder: Path, entry: dict[str, Any]) -> CaptureChannel:
     name = entry["file"]
-    if not isinstance(name, str) or Path(name).name != name:
+    if not isinstance(name, str) or Path(name).name != name or name in {"", ".."} or "\0" in name:
         raise SavevmError(f"{folder / MANIFEST}: {name!r} is not a file name within the folder")
-    return CaptureChannel(number=int(entry["number"]), direction=Direction(entry["direction"]), path=folder / name)
+    return CaptureChannel(
+        number=int(entry["number"]), direction=Direction(entry["direction"]), path=folder / name
+    )
 
 
 class CaptureWriter:
@@ -122,7 +129,11 @@ class CaptureWriter:
     """
 
     def __init__(self, path: Path, *, made_by: str) -> None:
-        if path.exists() and not (path / MANIFEST).exists() and not (path.is_dir() and not any(path.iterdir())):
+        if (
+            path.exists()
+            and not (path / MANIFEST).exists()
+            and not (path.is_dir() and not any(path.iterdir()))
+        ):
             raise SavevmError(f"{path}: exists and is no capture; not overwritten")
         self.path = path
         self._made_by = made_by
@@ -158,11 +169,20 @@ class CaptureWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._files.close()
-        if kind is not None:
-            shutil.rmtree(self.folder)
-            return
-        manifest = {"format": FORMAT, "version": VERSION, "made_by": self._made_by, "channels": self._channels}
+        try:
+            self._files.close()
+            if kind is None:
+                self._publish()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)  # gone already, if it was renamed
+
+    def _publish(self) -> None:
+        manifest = {
+            "format": FORMAT,
+            "version": VERSION,
+            "made_by": self._made_by,
+            "channels": self._channels,
+        }
         (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         self.folder.chmod(0o755)
         if self.path.exists():

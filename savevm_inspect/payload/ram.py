@@ -4,13 +4,14 @@ Pages are never objects: the reader appends one row a page to :class:`PageLog`, 
 in the memory room. Zero pages that were sent again overwrite, so the order of rows is the order of the stream.
 """
 
+from __future__ import annotations  # array is subscriptable at run time from Python 3.12 on
+
 from array import array
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from ..errors import BadPayload, UnknownRecord, Unsupported
 from ..stream.cursor import Cursor
-from ..stream.framer import PayloadEnd
 from ..stream.records import Framing, SectionHead, SectionKind
 from ..stream.writer import Writer
 from ..wire import RAM_SAVE_VERSION, RamSaveFlag
@@ -87,11 +88,10 @@ class RamReader:
         self.blocks: list[RamBlock] = []
         self.pages = PageLog()
         self.sections = 0
-        self.header_bytes = 0
         self._index: dict[str, int] = {}
         self._last = -1
 
-    def consume(self, cursor: Cursor, head: SectionHead) -> PayloadEnd:
+    def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
         """Read one section's payload up to and with its EOS mark.
 
         Raises:
@@ -104,15 +104,11 @@ class RamReader:
             raise Unsupported(
                 f"ram version {head.version_id}, expected {RAM_SAVE_VERSION}", offset=cursor.place, section=str(head)
             )
-        start, in_pages = cursor.offset, len(self.pages)
         if head.kind is SectionKind.START:
             self._read_block_list(cursor)
-        self._read_pages(cursor)
-        kinds = self.pages.kind[in_pages:]
-        content = kinds.count(PageKind.NORMAL) * self.page_size
-        self.header_bytes += cursor.offset - start - content
+        self.read_pages(cursor)
         self.sections += 1
-        return PayloadEnd(Framing.PAYLOAD)
+        return Framing.PAYLOAD
 
     def _read_block_list(self, cursor: Cursor) -> None:
         """Read the first word and the list behind it (parse_ramblocks)."""
@@ -144,11 +140,14 @@ class RamReader:
             self.blocks.append(RamBlock(name, used))
             left -= used
 
-    def _read_pages(self, cursor: Cursor) -> None:
-        """Read words until the EOS mark; the loop is kept flat, since it runs once a page."""
+    def read_pages(self, cursor: Cursor) -> None:
+        """Read words until the EOS mark; the loop is kept flat, since it runs once a page.
+
+        Raises:
+            StreamError: as :meth:`consume`.
+        """
         log, page_size = self.pages, self.page_size
         flag_mask = page_size - 1
-        place_of_content = cursor.base
         while True:
             place = cursor.place
             word = cursor.be64("a RAM record")
@@ -175,7 +174,7 @@ class RamReader:
             log.addr.append(addr)
             log.block.append(self._last)
             log.section.append(self.sections)
-            log.offset.append(place_of_content + cursor.offset)
+            log.offset.append(cursor.place)
             if kind == _PAGE:
                 cursor.require(page_size, "a page")
                 log.kind.append(PageKind.NORMAL)

@@ -14,16 +14,14 @@ class Scalar:
 
     Attributes:
         code: its letter for :mod:`struct`.
-        order: ``>`` for big-endian, ``<`` for little-endian.
     """
 
     code: str
-    order: str = ">"
 
     @property
     def format(self) -> str:
-        """The format string for :mod:`struct`."""
-        return self.order + self.code
+        """The format string for :mod:`struct`; the stream is big-endian throughout."""
+        return ">" + self.code
 
     @property
     def size_bytes(self) -> int:
@@ -54,7 +52,7 @@ SCALARS: dict[str, Scalar] = {
     "uint16 equal": Scalar("H"),
     "uint32 equal": Scalar("I"),
     "int64 equal": Scalar("q"),
-    "int32 le": Scalar("i", "<"),
+    "int32 le": Scalar("i"),  # "less or equal", not little-endian: the destination accepts no larger one
     "timer": Scalar("q"),
     "fd": Scalar("i"),
 }

@@ -1,0 +1,135 @@
+"""The Kaitai reading of a stream: the same bytes, read by modules compiled from ``formats/*.ksy``.
+
+It is a second opinion. Nothing of the framer or of the device schema takes part in it, so where the two readings
+agree on every record, neither has made the bytes fit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from kaitaistruct import EndOfStreamError, KaitaiStream, KaitaiStructError
+
+from .._ksy.device_lengths import lengths_of
+from .._ksy.qemu_migration_envelope import QemuMigrationEnvelope
+from ..errors import BadMagic, BadPayload, StreamError, Truncated
+
+_RecordType = QemuMigrationEnvelope.RecordType
+
+_HEADER_BYTES = 8
+
+_KINDS = {
+    _RecordType.section_start: "start",
+    _RecordType.section_part: "part",
+    _RecordType.section_end: "end",
+    _RecordType.section_full: "full",
+    _RecordType.command: "command",
+    _RecordType.eof: "eof",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSpan:
+    """One top-level record as Kaitai read it.
+
+    Attributes:
+        kind: ``header``, ``configuration``, ``start``, ``part``, ``end``, ``full``, ``command``, ``eof``,
+            ``description`` or ``padding``.
+        offset: its first byte, in bytes from the start of the source.
+        length: number of bytes, with the footer of a section and the package of a command.
+        section_id: number of a section; ``None`` for all others.
+        idstr: name of a section's device; ``None`` for all others.
+    """
+
+    kind: str
+    offset: int
+    length: int
+    section_id: int | None = None
+    idstr: str | None = None
+
+
+def parse(source: Path | bytes | bytearray | memoryview) -> QemuMigrationEnvelope:
+    """Read a raw stream whole.
+
+    Every record becomes Python objects, some hundred bytes of them for each RAM record; pages are kept as bytes.
+
+    Args:
+        source: a file, or its bytes; the stream opens it.
+
+    Returns:
+        The tree of the compiled classes (``formats/qemu_migration_envelope.ksy``). It is a context manager that
+        closes the file: what Kaitai reads late, such as the bitmaps of mapped-ram, needs it open.
+
+    Raises:
+        BadMagic: it does not open as a stream does.
+        Truncated: it ends early.
+        BadPayload: something is not what the format allows.
+        Unsupported: a device's length is unknown, since there is no description or it does not name the device.
+        SchemaError: the description is not what it must be.
+    """
+    file: BinaryIO = source.open("rb") if isinstance(source, Path) else BytesIO(source)
+    try:
+        return _parse(KaitaiStream(file))
+    except BaseException:
+        file.close()
+        raise
+
+
+def spans(tree: QemuMigrationEnvelope) -> list[RecordSpan]:
+    """The top-level records of a tree, in stream order; together they are all of its bytes."""
+    return list(_spans(tree))
+
+
+def _parse(stream: KaitaiStream) -> QemuMigrationEnvelope:
+    try:
+        lengths = lengths_of(stream)
+        tree = QemuMigrationEnvelope(0 if lengths is None else lengths.page_size, stream)
+    except EndOfStreamError as error:
+        raise Truncated(f"the stream ends early ({error})", offset=stream.pos()) from error
+    except (KaitaiStructError, UnicodeDecodeError) as error:
+        offset = stream.pos()
+        kind = BadMagic if offset <= _HEADER_BYTES else BadPayload
+        raise kind(" ".join(str(error).split()), offset=offset) from error
+    except RecursionError:
+        raise BadPayload("more open sections than any stream has", offset=stream.pos()) from None
+    if tree.padding.strip(b"\0"):
+        offset = stream.size() - len(tree.padding.lstrip(b"\0"))
+        raise BadPayload("bytes behind the end of the stream that are not zero", offset=offset)
+    return tree
+
+
+def _spans(tree: QemuMigrationEnvelope) -> Iterator[RecordSpan]:
+    yield RecordSpan(kind="header", offset=0, length=_HEADER_BYTES)
+    if hasattr(tree, "configuration"):
+        yield RecordSpan(
+            kind="configuration", offset=_HEADER_BYTES, length=tree.configuration.ofs_end - _HEADER_BYTES
+        )
+    for record in tree.records:
+        section_id, idstr = _named(record)
+        yield RecordSpan(
+            kind=_KINDS[record.record_type],
+            offset=record.ofs_start,
+            length=record.ofs_end - record.ofs_start,
+            section_id=section_id,
+            idstr=idstr,
+        )
+    end = tree.records[-1].ofs_end
+    if hasattr(tree, "description"):
+        length = tree.description.ofs_end - end
+        yield RecordSpan(kind="description", offset=end, length=length)
+        end += length
+    if tree.padding:
+        yield RecordSpan(kind="padding", offset=end, length=len(tree.padding))
+
+
+def _named(record: QemuMigrationEnvelope.Record) -> tuple[int | None, str | None]:
+    """Number and device of a section."""
+    match record.record_type:
+        case _RecordType.section_start | _RecordType.section_full:
+            return record.body.name.section_id, record.body.name.idstr
+        case _RecordType.section_part | _RecordType.section_end:
+            return record.body.section_id, record.body.opening.name.idstr
+        case _:
+            return None, None

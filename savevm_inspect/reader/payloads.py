@@ -1,0 +1,138 @@
+"""Where a payload ends: asks the reader of its own format, its schema, or the footer that follows it."""
+
+from collections import deque
+
+from ..errors import BadPayload, FooterMismatch, StreamError, Truncated
+from ..payload import FIELD_PAYLOADS, FieldPayload, ram
+from ..stream.cursor import Cursor
+from ..stream.framer import FOOTER_BYTES, next_record_is_plausible
+from ..stream.records import Configuration, Framing, SectionHead
+from ..vmstate.schema import Description
+from ..wire import VmRecord
+
+DEFAULT_PAGE_SIZE = 4096
+
+_PAGE_SIZES = (4096, 1024, 8192, 16384, 2048, 512, 256, 65536)
+_SCAN_STEP_BYTES = 1 << 20
+
+
+class Payloads:
+    """The :class:`~savevm_inspect.stream.framer.PayloadReader` of one stream.
+
+    Args:
+        description: its schema, if it has one.
+
+    Attributes:
+        ram: the reader of RAM; ``None`` as long as no such section came.
+        page_size: bytes of a page; 0 as long as it is unknown.
+        page_size_from: who says so: ``description``, ``configuration``, ``probe``, or empty.
+    """
+
+    def __init__(self, description: Description | None) -> None:
+        self._description = description
+        self._capabilities: tuple[str, ...] = ()
+        self._open: dict[int, FieldPayload] = {}
+        self.ram: ram.RamReader | None = None
+        self.page_size = description.page_size if description else 0
+        self.page_size_from = "description" if self.page_size else ""
+
+    def configure(self, configuration: Configuration) -> None:
+        """Take note of the capabilities and the page size."""
+        self._capabilities = configuration.capabilities
+        if not self.page_size and configuration.page_bits is not None:
+            self.page_size, self.page_size_from = 1 << configuration.page_bits, "configuration"
+
+    def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
+        """Move the cursor behind a payload.
+
+        Raises:
+            StreamError: the payload can't be what its reader or schema says.
+        """
+        if head.idstr == ram.IDSTR:
+            return self._ram_reader(cursor, head).consume(cursor, head)
+        if head.idstr in FIELD_PAYLOADS:
+            reader = self._open.setdefault(head.section_id, FIELD_PAYLOADS[head.idstr]())
+            deque(reader.read(cursor, head), maxlen=0)
+            return Framing.PAYLOAD
+        schema = self._description.devices.get((head.idstr, head.instance_id)) if self._description else None
+        if schema is None:
+            return _find_footer(cursor, head)
+        if schema.length > cursor.remaining:
+            raise BadPayload(
+                f"{schema.length} bytes by its description, {cursor.remaining} are left",
+                offset=cursor.place,
+                section=cursor.section,
+            )
+        cursor.require(schema.length, "a device's state")
+        footer = bytes((VmRecord.QEMU_VM_SECTION_FOOTER, *head.section_id.to_bytes(4, "big")))
+        found = bytes(cursor.peek(FOOTER_BYTES))
+        if len(found) == FOOTER_BYTES and found != footer:
+            raise FooterMismatch(
+                f"no footer of section {head} behind the {schema.length} bytes that its description claims, "
+                f"found {found.hex(' ')}",
+                offset=cursor.place,
+                section=cursor.section,
+            )
+        return Framing.SCHEMA
+
+    def _ram_reader(self, cursor: Cursor, head: SectionHead) -> ram.RamReader:
+        if self.ram is None:
+            if not self.page_size:
+                self.page_size = _probe_page_size(cursor, head, self._capabilities)
+                self.page_size_from = "probe" if self.page_size else ""
+            self.ram = ram.RamReader(self.page_size or DEFAULT_PAGE_SIZE, self._capabilities)
+        return self.ram
+
+
+def _find_footer(cursor: Cursor, head: SectionHead) -> Framing:
+    """Step to the first footer of this section that another record follows."""
+    mark = bytes((VmRecord.QEMU_VM_SECTION_FOOTER, *head.section_id.to_bytes(4, "big")))
+    start = cursor.offset
+    place = start
+    while place < cursor.end:
+        piece = bytes(cursor.buffer[place : place + _SCAN_STEP_BYTES + len(mark)])
+        found = piece.find(mark)
+        if found < 0:
+            place += _SCAN_STEP_BYTES
+            continue
+        cursor.offset = place + found
+        if next_record_is_plausible(cursor):
+            return Framing.INFERRED
+        place += found + 1
+    cursor.offset = start
+    raise Truncated(
+        f"no footer of section {head} up to the end, {cursor.remaining} bytes away, and no schema to tell its length",
+        offset=cursor.base + cursor.end,
+        section=cursor.section,
+    )
+
+
+def _probe_page_size(cursor: Cursor, head: SectionHead, capabilities: tuple[str, ...]) -> int:
+    """Find the page size by which the block list and the section of pages behind it can be read.
+
+    Returns:
+        Bytes of a page; 0 if no size fits, or if no page follows that could tell.
+    """
+    for page_size in _PAGE_SIZES:
+        ahead = Cursor(cursor.buffer, offset=cursor.offset, channel=cursor.channel, base=cursor.base)
+        reader = ram.RamReader(page_size, capabilities)
+        try:
+            reader.consume(ahead, head)
+            ahead.require(FOOTER_BYTES, "a footer")
+            while ahead.u8("a record") != VmRecord.QEMU_VM_SECTION_PART:
+                _skip_command(ahead)
+            ahead.require(4, "a section_id")
+            reader.read_pages(ahead)
+            ahead.require(FOOTER_BYTES, "a footer")
+        except Truncated:
+            pass  # what a cut stream still has fits this size
+        except StreamError:
+            continue
+        if len(reader.pages):
+            return page_size
+    return 0
+
+
+def _skip_command(cursor: Cursor) -> None:
+    cursor.be16("a command")
+    cursor.require(cursor.be16("a command's length"), "a command's argument")

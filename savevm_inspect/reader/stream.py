@@ -1,0 +1,261 @@
+"""A whole stream, opened: its records, devices, fields, pages and memory, and whether it is sound."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from ..container.source import Source, SourceLike
+from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError
+from ..memory.page_table import PageTable
+from ..memory.rebuild import Memory
+from ..payload import FIELD_PAYLOADS, ram
+from ..payload.ram import PageLog
+from ..stream.cursor import Cursor
+from ..stream.framer import Framer
+from ..stream.records import Command, Configuration, EndOfStream, Framing, Record, Section, SectionKind
+from ..stream.values import FieldValue
+from ..vmstate.decode import decode_state
+from ..vmstate.schema import Description, parse_description
+from .accounting import Account, account
+from .device import Device
+from .payloads import Payloads
+from .trailer import find_description
+
+
+class Stream:
+    """A migration stream; use it in a ``with`` block. :func:`open_stream` makes one.
+
+    Args:
+        source: the bytes; closed with the stream.
+        offset: where in them the stream starts, in bytes.
+        strict: whether to raise at the first thing that can't be right, or to note it in :attr:`problems`.
+
+    Attributes:
+        records: everything up to the end, or up to the first problem, in stream order.
+        problems: what is wrong with it, in the order in which it was found; empty if ``strict``.
+        description: its schema; ``None`` if it has none.
+    """
+
+    def __init__(self, source: Source, *, offset: int = 0, strict: bool = True) -> None:
+        self._source = source
+        self._strict = strict
+        self.offset = offset
+        self.problems: list[SavevmError] = []
+        self.description = self._find_description(source.buffer[offset:])
+        self._payloads = Payloads(self.description)
+        self._framer = Framer(Cursor(source.buffer, offset=min(offset, len(source.buffer))), self._payloads)
+        self.records: tuple[Record, ...] = tuple(self._read())
+
+    def _find_description(self, buffer: memoryview) -> Description | None:
+        text = find_description(buffer)
+        try:
+            return None if text is None else parse_description(text)
+        except SchemaError as error:
+            if self._strict:
+                raise
+            self.problems.append(error)
+            return None
+
+    def _read(self) -> Iterator[Record]:
+        try:
+            yield from self._framer.records()
+        except StreamError as error:
+            if self._strict:
+                raise
+            self.problems.append(error)
+
+    # What it is -------------------------------------------------------------------------------------------
+
+    @property
+    def container(self) -> str:
+        """Where it lives: ``raw``, ``gzip``, ``xz``, ``capture`` or ``memory``."""
+        return self._source.container
+
+    @property
+    def name(self) -> str:
+        """What it was opened from."""
+        return self._source.name
+
+    @property
+    def buffer(self) -> memoryview:
+        """The bytes of the main channel, to which the spans' offsets refer."""
+        return self._source.buffer
+
+    @property
+    def size_bytes(self) -> int:
+        """Its length."""
+        return max(len(self.buffer) - self.offset, 0)
+
+    @property
+    def schema_from(self) -> str:
+        """Where the schema of its devices comes from: ``stream`` or ``none``."""
+        return "stream" if self.description else "none"
+
+    @cached_property
+    def configuration(self) -> Configuration | None:
+        """Its configuration record; ``None`` for machine types that send none."""
+        return next((record for record in self.records if isinstance(record, Configuration)), None)
+
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page; 0 if nothing tells."""
+        return self._payloads.page_size
+
+    @property
+    def page_size_from(self) -> str:
+        """Who tells the page size: ``description``, ``configuration``, ``probe``, or empty."""
+        return self._payloads.page_size_from
+
+    @property
+    def blocks(self) -> tuple[ram.RamBlock, ...]:
+        """Its RAM blocks, in the order of its block list."""
+        return tuple(self._payloads.ram.blocks) if self._payloads.ram else ()
+
+    # What is in it ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """Its sections, in stream order."""
+        return tuple(record for record in self.records if isinstance(record, Section))
+
+    @cached_property
+    def commands(self) -> tuple[Command, ...]:
+        """Its commands, in stream order."""
+        return tuple(record for record in self.records if isinstance(record, Command))
+
+    @cached_property
+    def devices(self) -> tuple[Device, ...]:
+        """One for each (idstr, instance_id), in the order of their first sections."""
+        grouped: dict[tuple[str, int], list[Section]] = defaultdict(list)
+        for section in self.sections:
+            grouped[section.idstr, section.instance_id].append(section)
+        return tuple(
+            Device(
+                idstr=idstr,
+                instance_id=instance_id,
+                version_id=sections[0].version_id,
+                sections=tuple(sections),
+                decode=self.decode,
+            )
+            for (idstr, instance_id), sections in grouped.items()
+        )
+
+    def __getitem__(self, key: str | tuple[str, int]) -> Device:
+        """A device by its idstr (the first instance), or by (idstr, instance_id)."""
+        for device in self.devices:
+            if key in (device.idstr, (device.idstr, device.instance_id)):
+                return device
+        raise NotFound(f"no section {key!r} in the stream")
+
+    def decode(self, section: Section) -> Iterator[FieldValue]:
+        """Decode one section.
+
+        Args:
+            section: one of :attr:`sections`.
+
+        Yields:
+            Its fields in stream order; none for RAM, whose content is :attr:`pages`, nor for a section that
+            was framed by its footer alone.
+
+        Raises:
+            StreamError: the bytes contradict the schema.
+        """
+        if section.framing is Framing.INFERRED or section.idstr == ram.IDSTR:
+            return
+        cursor = Cursor(self.buffer[: section.payload.end], offset=section.payload.offset)
+        cursor.section = f"{section.idstr} (instance {section.instance_id})"
+        if section.framing is Framing.PAYLOAD:
+            yield from self._decode_in_order(section)
+            return
+        assert self.description is not None  # framing by schema says that there is one
+        yield from decode_state(self.description.devices[section.idstr, section.instance_id], cursor)
+        if cursor.remaining:
+            raise BadPayload("the fields end before the section", offset=cursor.place, section=cursor.section)
+
+    def _decode_in_order(self, section: Section) -> Iterator[FieldValue]:
+        """Read a payload of its own format; what its earlier sections said may matter, so they are read too."""
+        reader = FIELD_PAYLOADS[section.idstr]()
+        for earlier in self.sections:
+            if earlier.section_id == section.section_id:
+                cursor = Cursor(self.buffer[: earlier.payload.end], offset=earlier.payload.offset)
+                cursor.section = f"{section.idstr} (instance {section.instance_id})"
+                fields = reader.read(cursor, earlier.head)
+                if earlier is section:
+                    yield from fields
+                    return
+                for _ in fields:
+                    pass
+
+    @cached_property
+    def pages(self) -> PageTable:
+        """Every page that was sent."""
+        reader = self._payloads.ram
+        if reader is None:
+            return PageTable.from_log(PageLog(), (), self.page_size)
+        return PageTable.from_log(reader.pages, reader.blocks, reader.page_size)
+
+    @cached_property
+    def memory(self) -> Memory:
+        """The RAM blocks by name, as files of their final bytes."""
+        return Memory(self.buffer, self.pages)
+
+    # Whether it is sound ----------------------------------------------------------------------------------
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether the proper end was reached: an EOF record, with no section left open but RAM.
+
+        A background snapshot never ends its RAM section.
+        """
+        open_sections: set[int] = set()
+        for section in self.sections:
+            if section.kind is SectionKind.START and section.idstr != ram.IDSTR:
+                open_sections.add(section.section_id)
+            elif section.kind is SectionKind.END:
+                open_sections.discard(section.section_id)
+        ended = any(isinstance(record, EndOfStream) for record in self.records)
+        return ended and not open_sections and not any(isinstance(each, StreamError) for each in self.problems)
+
+    @cached_property
+    def account(self) -> Account:
+        """Whose each byte is, and what is wrong in sections once they are decoded."""
+        return account(self)
+
+    def close(self) -> None:
+        """Give back the bytes; nothing that refers to them can be read any more."""
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_stream(source: SourceLike, offset: int = 0, *, strict: bool = True) -> Stream:
+    """Open a migration stream and read its records.
+
+    Args:
+        source: path of a file or of a capture folder, or bytes.
+        offset: where in the file the stream starts, in bytes.
+        strict: raise at the first thing that can't be right. Otherwise the stream holds what could be read,
+            and :attr:`Stream.problems` what is wrong.
+
+    Returns:
+        The stream, to be used in a ``with`` block.
+
+    Raises:
+        SavevmError: it can't be opened, or ``strict`` and it is not sound.
+    """
+    if offset < 0:
+        raise SavevmError(f"offset {offset} is negative")
+    opened = Source(source)
+    try:
+        return Stream(opened, offset=offset, strict=strict)
+    except BaseException:
+        opened.close()
+        raise

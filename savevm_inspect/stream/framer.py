@@ -1,0 +1,225 @@
+"""Bytes to records: the loop that every migration stream goes through (migration/savevm.c, qemu_loadvm_state).
+
+The framer does not know what a section holds. How long a payload is, is written nowhere in the stream; so it
+asks a :class:`PayloadReader` to consume one, and checks that a footer of the same section follows.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from ..errors import BadMagic, BadPayload, FooterMismatch, Truncated, UnknownRecord, Unsupported
+from ..span import Span
+from ..wire import QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION, QEMU_VM_FILE_VERSION_COMPAT, MigCmd, VmRecord
+from .command import read_command
+from .configuration import read_configuration
+from .cursor import Cursor
+from .records import (
+    KIND_OF_RECORD,
+    Configuration,
+    Description,
+    EndOfStream,
+    FileHeader,
+    Framing,
+    Padding,
+    Record,
+    Section,
+    SectionHead,
+    SectionKind,
+)
+
+FOOTER_BYTES = 5
+"""Length of a section's footer: its type byte and the section_id."""
+
+
+class PayloadReader(Protocol):
+    """Knows where payloads end."""
+
+    def configure(self, configuration: Configuration) -> None:
+        """Take note of the configuration, which comes before all sections."""
+
+    def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
+        """Move the cursor from a payload's first byte to the one behind its last.
+
+        Returns:
+            How the end was found.
+        """
+
+
+class Framer:
+    """Reads one main channel as records.
+
+    Args:
+        cursor: stands on the first byte of the stream.
+        payloads: consumes the payload of each section.
+    """
+
+    def __init__(self, cursor: Cursor, payloads: PayloadReader) -> None:
+        self._cursor = cursor
+        self._payloads = payloads
+        self._heads: dict[int, SectionHead] = {}
+        self.ended = False
+        """Whether the EOF record was reached."""
+        section = self._read_section
+        self._readers: dict[int, Callable[[VmRecord, int], Record]] = {
+            **dict.fromkeys(KIND_OF_RECORD, section),
+            VmRecord.QEMU_VM_COMMAND: lambda _, start: read_command(cursor, start),
+            VmRecord.QEMU_VM_EOF: self._read_eof,
+        }
+
+    def records(self) -> Iterator[Record]:
+        """Read to the end of the channel.
+
+        Yields:
+            The records in stream order; they lie without a gap.
+
+        Raises:
+            StreamError: where the stream stops making sense; what was yielded before it is sound.
+        """
+        cursor = self._cursor
+        yield self._read_header()
+        if cursor.peek() == bytes((VmRecord.QEMU_VM_CONFIGURATION,)):
+            configuration = read_configuration(cursor)
+            self._payloads.configure(configuration)
+            yield configuration
+        while not self.ended:
+            start, place = cursor.offset, cursor.place
+            number = cursor.u8("the type of a record")
+            reader = self._readers.get(number)
+            if reader is None:
+                raise UnknownRecord(f"record type {number:#04x}, expected one of {_listed(self._readers)}", offset=place)
+            yield reader(VmRecord(number), start)
+        yield from self._read_trailer()
+
+    def _read_header(self) -> FileHeader:
+        cursor = self._cursor
+        start, place = cursor.offset, cursor.place
+        magic = cursor.be32("the stream's magic")
+        if magic != QEMU_VM_FILE_MAGIC:
+            found = bytes(cursor.buffer[start : start + 4])
+            raise BadMagic(f"not a migration stream: starts with {found!r}, expected b'QEVM'", offset=place)
+        version = cursor.be32("the stream's version")
+        if version == QEMU_VM_FILE_VERSION_COMPAT:
+            raise Unsupported("stream version 2, which QEMU itself no longer reads", offset=place + 4)
+        if version != QEMU_VM_FILE_VERSION:
+            raise BadMagic(f"stream version {version}, expected {QEMU_VM_FILE_VERSION}", offset=place + 4)
+        return FileHeader(span=cursor.span_from(start), version=version)
+
+    def _read_section(self, record: VmRecord, start: int) -> Section:
+        """Read one section of any kind (qemu_loadvm_section_start_full, qemu_loadvm_section_part_end)."""
+        cursor = self._cursor
+        head = self._read_head(KIND_OF_RECORD[record])
+        cursor.section = f"{head.idstr} (instance {head.instance_id})"
+        begin = cursor.offset
+        framing = self._payloads.consume(cursor, head)
+        payload = cursor.span_from(begin)
+        footer = self._read_footer(head)
+        cursor.section = ""
+        return Section(span=cursor.span_from(start), head=head, payload=payload, footer=footer, framing=framing)
+
+    def _read_head(self, kind: SectionKind) -> SectionHead:
+        cursor = self._cursor
+        place = cursor.place
+        section_id = cursor.be32("a section_id")
+        known = self._heads.get(section_id)
+        if kind in (SectionKind.PART, SectionKind.END):
+            if known is None:
+                raise BadPayload(f"{kind} of section {section_id}, which was never started", offset=place)
+            head = SectionHead(
+                section_id=section_id,
+                idstr=known.idstr,
+                instance_id=known.instance_id,
+                version_id=known.version_id,
+                kind=kind,
+            )
+        else:
+            if known is not None:
+                raise BadPayload(f"section {known} is started again", offset=place)
+            head = SectionHead(
+                section_id=section_id,
+                idstr=cursor.counted_text("a section's idstr"),
+                instance_id=cursor.be32("an instance_id"),
+                version_id=cursor.be32("a version_id"),
+                kind=kind,
+            )
+            self._heads[section_id] = head
+        return head
+
+    def _read_footer(self, head: SectionHead) -> Span:
+        cursor = self._cursor
+        start, place = cursor.offset, cursor.place
+        mark = cursor.u8("a section's footer")
+        if mark != VmRecord.QEMU_VM_SECTION_FOOTER:
+            raise FooterMismatch(
+                f"byte {mark:#04x} where the footer of section {head} must be",
+                offset=place,
+                section=cursor.section,
+            )
+        section_id = cursor.be32("a footer's section_id")
+        if section_id != head.section_id:
+            raise FooterMismatch(
+                f"footer names section {section_id}, the open section is {head}",
+                offset=place,
+                section=cursor.section,
+            )
+        return cursor.span_from(start)
+
+    def _read_eof(self, _record: VmRecord, start: int) -> EndOfStream:
+        self.ended = True
+        return EndOfStream(span=self._cursor.span_from(start))
+
+    def _read_trailer(self) -> Iterator[Record]:
+        """Read what may follow the end mark: the description, then zero padding."""
+        cursor = self._cursor
+        if cursor.peek() == bytes((VmRecord.QEMU_VM_VMDESCRIPTION,)):
+            start = cursor.offset
+            cursor.require(1, "a description")
+            length = cursor.be32("a description's length")
+            begin = cursor.offset
+            cursor.require(length, "a description")
+            yield Description(span=cursor.span_from(start), json=cursor.span_from(begin))
+        if cursor.remaining:
+            start = cursor.offset
+            yield Padding(span=self._read_padding(start))
+
+    def _read_padding(self, start: int) -> Span:
+        cursor = self._cursor
+        step = 1 << 20
+        while cursor.remaining:
+            place = cursor.place
+            piece = bytes(cursor.take(min(step, cursor.remaining)))
+            if any(piece):
+                first = next(index for index, value in enumerate(piece) if value)
+                raise UnknownRecord(f"byte {piece[first]:#04x} behind the end of the stream", offset=place + first)
+        return cursor.span_from(start)
+
+
+def next_record_is_plausible(cursor: Cursor) -> bool:
+    """Whether another record lies behind the footer at the cursor; moves nothing.
+
+    Used to find the end of a payload that nothing explains. A stream that is cut within that record passes.
+    """
+    ahead = bytes(cursor.peek(FOOTER_BYTES + 1 + 4 + 1 + 255))[FOOTER_BYTES:]
+    if not ahead:
+        return True
+    check = _PLAUSIBLE.get(ahead[0])
+    return check is not None and check(ahead[1:])
+
+
+def _names_a_section(head: bytes) -> bool:
+    length = head[4] if len(head) > 4 else 1
+    name = head[5 : 5 + length]
+    return length > 0 and name.isascii() and name.decode().isprintable()
+
+
+_PLAUSIBLE: dict[int, Callable[[bytes], bool]] = {
+    VmRecord.QEMU_VM_EOF: lambda rest: not rest or rest[0] in (0, VmRecord.QEMU_VM_VMDESCRIPTION),
+    VmRecord.QEMU_VM_SECTION_START: _names_a_section,
+    VmRecord.QEMU_VM_SECTION_FULL: _names_a_section,
+    VmRecord.QEMU_VM_SECTION_PART: lambda _rest: True,
+    VmRecord.QEMU_VM_SECTION_END: lambda _rest: True,
+    VmRecord.QEMU_VM_COMMAND: lambda rest: len(rest) < 2 or int.from_bytes(rest[:2]) <= max(MigCmd),
+}
+
+
+def _listed(readers: dict[int, Callable[[VmRecord, int], Record]]) -> str:
+    return ", ".join(f"{number:#04x}" for number in sorted(readers))
