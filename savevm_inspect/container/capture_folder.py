@@ -1,4 +1,4 @@
-"""A recorded migration as a folder: ``capture.json``, the channels' bytes, ``events.jsonl`` and what was kept.
+"""A recorded migration as a folder: ``capture.json``, the channels' bytes, ``events.jsonl`` and more.
 
 The folder is written under a temporary name and renamed when it is whole, so that a recording that was
 interrupted never looks like one that was not.

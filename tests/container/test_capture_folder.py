@@ -1,0 +1,231 @@
+"""Capture folders: whole or not at all, and nobody's word trusted."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from savevm_inspect.container.capture_folder import (
+    EVENTS,
+    FORMAT,
+    MANIFEST,
+    VERSION,
+    CaptureFolder,
+    CaptureWriter,
+    Direction,
+)
+from savevm_inspect.errors import SavevmError
+from savevm_inspect.stream.events import Event, EventKind, Origin, Phase, Side
+
+
+def events(count: int) -> list[Event]:
+    return [
+        Event(
+            seq=seq,
+            time_us=seq * 10,
+            side=Side.SOURCE,
+            event=EventKind.STATE,
+            origin=Origin.QMP,
+            phase=Phase.SETUP,
+            name=f"état {seq}",
+        )
+        for seq in range(count)
+    ]
+
+
+def record(path: Path, *, main: bytes = b"QEVM", made_by: str = "test") -> None:
+    with CaptureWriter(path, made_by=made_by) as writer:
+        writer.open_channel(0).write(main)
+        for event in events(3):
+            writer.add_event(event)
+
+
+def write_manifest(folder: Path, **changes: object) -> None:
+    manifest: dict[str, object] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "made_by": "test",
+        "channels": [{"number": 0, "direction": "forward", "file": "channel0.fwd"}],
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+
+
+@given(
+    channels=st.lists(
+        st.tuples(st.integers(0, 4), st.sampled_from(list(Direction)), st.binary(max_size=40)),
+        max_size=6,
+        unique_by=lambda channel: channel[:2],
+    ),
+    count=st.integers(0, 5),
+)
+def test_round_trip(
+    tmp_path_factory: pytest.TempPathFactory, channels: list[tuple[int, Direction, bytes]], count: int
+) -> None:
+    path = tmp_path_factory.mktemp("round") / "deep" / "capture"
+    with CaptureWriter(path, made_by="test") as writer:
+        for number, direction, content in channels:
+            writer.open_channel(number, direction).write(content)
+        for event in events(count):
+            writer.add_event(event)
+        (writer.folder / "qemu.log").write_text("beside the stream")
+        assert not path.exists()
+    folder = CaptureFolder.open(path)
+    assert folder.made_by == "test"
+    read = [(channel.number, channel.direction, channel.path.read_bytes()) for channel in folder.channels]
+    assert read == channels
+    assert list(folder.events()) == events(count)
+    assert (path / "qemu.log").read_text() == "beside the stream"
+    forward = {number: content for number, direction, content in channels if direction is Direction.FORWARD}
+    assert [file.read_bytes() for file in folder.forward()] == [forward[number] for number in sorted(forward)]
+    assert [child.name for child in path.parent.iterdir()] == ["capture"]
+
+
+def test_the_contract_of_the_manifest(tmp_path: Path) -> None:
+    record(tmp_path / "capture")
+    assert json.loads((tmp_path / "capture" / MANIFEST).read_text()) == {
+        "format": "savevm-inspect/capture",
+        "version": 1,
+        "made_by": "test",
+        "channels": [{"number": 0, "direction": "forward", "file": "channel0.fwd"}],
+    }
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError, SystemExit])
+def test_an_interrupted_recording_leaves_nothing(tmp_path: Path, interruption: type[BaseException]) -> None:
+    def interrupted() -> None:
+        with CaptureWriter(tmp_path / "capture", made_by="test") as writer:
+            writer.open_channel(0).write(b"half")
+            raise interruption
+
+    with pytest.raises(interruption):
+        interrupted()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_recording_keeps_the_earlier_one(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    record(path, main=b"first")
+
+    def interrupted() -> None:
+        with CaptureWriter(path, made_by="test") as writer:
+            writer.open_channel(0).write(b"second")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert CaptureFolder.open(path).forward()[0].read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_at_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"), CaptureWriter(tmp_path / "capture", made_by="t"):
+        monkeypatch.setattr(Path, "write_text", full)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_capture_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    record(path, main=b"first")
+    (path / "old.log").write_text("of the first")
+    record(path, main=b"second", made_by="again")
+    assert CaptureFolder.open(path).forward()[0].read_bytes() == b"second"
+    assert CaptureFolder.open(path).made_by == "again"
+    assert not (path / "old.log").exists()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
+    (tmp_path / "capture").mkdir()
+    record(tmp_path / "capture")
+    assert CaptureFolder.open(tmp_path / "capture").forward()[0].read_bytes() == b"QEVM"
+
+
+def test_a_foreign_folder_is_not_overwritten(tmp_path: Path) -> None:
+    thesis = tmp_path / "capture" / "thesis.tex"
+    thesis.parent.mkdir()
+    thesis.write_text("years")
+    with pytest.raises(SavevmError, match="no capture; not overwritten"):
+        CaptureWriter(thesis.parent, made_by="test")
+    assert thesis.read_text() == "years"
+    assert list(tmp_path.iterdir()) == [thesis.parent]
+
+
+def test_a_foreign_file_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "capture").write_text("years")
+    with pytest.raises(SavevmError, match="no capture; not overwritten"):
+        CaptureWriter(tmp_path / "capture", made_by="test")
+    assert (tmp_path / "capture").read_text() == "years"
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/passwd", "..", ".", "", "a/b", "a\0b", 7, None, ["channel0.fwd"]]
+)
+def test_a_manifest_that_points_outside(tmp_path: Path, name: object) -> None:
+    write_manifest(tmp_path, channels=[{"number": 0, "direction": "forward", "file": name}])
+    with pytest.raises(SavevmError, match="not a file name within the folder"):
+        CaptureFolder.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": "someone-else/capture"},
+        {"version": 2},
+        {"channels": 3},
+        {"channels": [3]},
+        {"channels": [{}]},
+        {"channels": [{"number": "x", "direction": "forward", "file": "c"}]},
+        {"channels": [{"number": 0, "direction": "sideways", "file": "c"}]},
+    ],
+)
+def test_a_manifest_of_another_form(tmp_path: Path, changes: dict[str, object]) -> None:
+    write_manifest(tmp_path, **changes)
+    with pytest.raises(SavevmError, match=MANIFEST):
+        CaptureFolder.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'"text"', b"{}"]
+)
+def test_a_manifest_that_is_no_manifest(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / MANIFEST).write_bytes(content)
+    with pytest.raises(SavevmError, match=MANIFEST):
+        CaptureFolder.open(tmp_path)
+
+
+def test_a_manifest_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    write_manifest(tmp_path)
+    with (tmp_path / MANIFEST).open("r+b") as manifest:
+        manifest.truncate(1 << 40)  # sparse: reading it would be noticed
+    with pytest.raises(SavevmError, match="larger than any manifest"):
+        CaptureFolder.open(tmp_path)
+
+
+def test_no_folder_and_no_manifest(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(SavevmError, match="not a capture folder"):
+            CaptureFolder.open(path)
+
+
+def test_a_capture_without_events_has_none(tmp_path: Path) -> None:
+    record(tmp_path / "capture")
+    (tmp_path / "capture" / EVENTS).unlink()
+    assert list(CaptureFolder.open(tmp_path / "capture").events()) == []
+
+
+@pytest.mark.parametrize(
+    "line", [b"{}", b"nonsense", b"\xff\xfe", b'{"seq":0,"time_us":0,"side":"moon","event":"qmp"}']
+)
+def test_a_line_that_is_no_event(tmp_path: Path, line: bytes) -> None:
+    record(tmp_path / "capture")
+    with (tmp_path / "capture" / EVENTS).open("ab") as lines:
+        lines.write(line + b"\n")
+    with pytest.raises(SavevmError, match=r"line 4|UTF-8"):
+        list(CaptureFolder.open(tmp_path / "capture").events())
