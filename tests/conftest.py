@@ -1,0 +1,43 @@
+"""What all tests share: the captures of the repository, and the rules for what a machine may lack."""
+
+import lzma
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CAPTURES = Path(__file__).parent / "captures"
+
+NEEDS = {
+    "qemu": ("qemu-system-x86_64", "Debian's package qemu-system-x86 brings it"),
+    "browser": ("chromium", "Debian's package chromium brings it"),
+}
+"""By marker: the program that a test needs, and where it comes from."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what the machine can't run, with the reason; SAVEVM_REQUIRE names what must not be skipped."""
+    required = os.environ.get("SAVEVM_REQUIRE", "").split(",")
+    for marker, (program, remedy) in NEEDS.items():
+        if shutil.which(program) or marker in required:
+            continue
+        for item in items:
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"no {program} on this machine; {remedy}"))
+
+
+@pytest.fixture(scope="session")
+def capture_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Unpacks a capture of the repository by its name, once a session."""
+    folder = tmp_path_factory.mktemp("captures")
+
+    def unpack(name: str) -> Path:
+        plain = folder / f"{name}.mig"
+        if not plain.exists():
+            with lzma.open(CAPTURES / f"{name}.mig.xz") as packed, plain.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+        return plain
+
+    return unpack
