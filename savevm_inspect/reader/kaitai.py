@@ -1,7 +1,7 @@
 """The Kaitai reading of a stream: the same bytes, read by modules compiled from ``formats/*.ksy``.
 
-It is a second opinion. Nothing of the framer or of the device schema takes part in it, so where the two readings
-agree on every record, neither has made the bytes fit.
+It is a second opinion. Nothing of the framer or of the device schema takes part in it, so where the two
+readings agree on every record, neither has made the bytes fit.
 """
 
 from collections.abc import Iterator
@@ -10,15 +10,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from kaitaistruct import EndOfStreamError, KaitaiStream, KaitaiStructError
+from kaitaistruct import EndOfStreamError, KaitaiStream, KaitaiStructError, ValidationExprError
 
 from .._ksy.device_lengths import lengths_of
 from .._ksy.qemu_migration_envelope import QemuMigrationEnvelope
-from ..errors import BadMagic, BadPayload, StreamError, Truncated
+from ..errors import BadMagic, BadPayload, Truncated, Unsupported
 
 _RecordType = QemuMigrationEnvelope.RecordType
 
 _HEADER_BYTES = 8
+
+_PAGE_SIZE_CHECK = "/seq/0"
+"""Place of ``page_size_known`` in qemu_migration_ram.ksy; no other format opens with an expression."""
 
 _KINDS = {
     _RecordType.section_start: "start",
@@ -50,28 +53,31 @@ class RecordSpan:
     idstr: str | None = None
 
 
-def parse(source: Path | bytes | bytearray | memoryview) -> QemuMigrationEnvelope:
+def parse(source: Path | bytes | bytearray | memoryview, *, page_size: int = 0) -> QemuMigrationEnvelope:
     """Read a raw stream whole.
 
-    Every record becomes Python objects, some hundred bytes of them for each RAM record; pages are kept as bytes.
+    Every record becomes Python objects, a kilobyte or so for each RAM record; pages are kept as bytes.
 
     Args:
         source: a file, or its bytes; the stream opens it.
+        page_size: the target page size in bytes, for a stream that does not tell it: not in its
+            configuration, in a command or in a description. 0 if it is unknown.
 
     Returns:
-        The tree of the compiled classes (``formats/qemu_migration_envelope.ksy``). It is a context manager that
-        closes the file: what Kaitai reads late, such as the bitmaps of mapped-ram, needs it open.
+        The tree of the compiled classes (``formats/qemu_migration_envelope.ksy``). It is a context manager
+        that closes the file: what Kaitai reads late, such as the bitmaps of mapped-ram, needs it open.
 
     Raises:
         BadMagic: it does not open as a stream does.
         Truncated: it ends early.
         BadPayload: something is not what the format allows.
-        Unsupported: a device's length is unknown, since there is no description or it does not name the device.
+        Unsupported: the page size is unknown and there is RAM, or the length of a device is unknown, since
+            there is no description or it does not name the device.
         SchemaError: the description is not what it must be.
     """
     file: BinaryIO = source.open("rb") if isinstance(source, Path) else BytesIO(source)
     try:
-        return _parse(KaitaiStream(file))
+        return _parse(KaitaiStream(file), page_size)
     except BaseException:
         file.close()
         raise
@@ -82,22 +88,30 @@ def spans(tree: QemuMigrationEnvelope) -> list[RecordSpan]:
     return list(_spans(tree))
 
 
-def _parse(stream: KaitaiStream) -> QemuMigrationEnvelope:
+def _parse(stream: KaitaiStream, page_size: int) -> QemuMigrationEnvelope:
     try:
         lengths = lengths_of(stream)
-        tree = QemuMigrationEnvelope(0 if lengths is None else lengths.page_size, stream)
+        tree = QemuMigrationEnvelope(  # type: ignore[no-untyped-call] # compiled, without types
+            lengths.page_size if lengths else page_size, stream
+        )
     except EndOfStreamError as error:
         raise Truncated(f"the stream ends early ({error})", offset=stream.pos()) from error
     except (KaitaiStructError, UnicodeDecodeError) as error:
-        offset = stream.pos()
-        kind = BadMagic if offset <= _HEADER_BYTES else BadPayload
-        raise kind(" ".join(str(error).split()), offset=offset) from error
+        raise _refusal(error, stream.pos()) from error
     except RecursionError:
         raise BadPayload("more open sections than any stream has", offset=stream.pos()) from None
     if tree.padding.strip(b"\0"):
         offset = stream.size() - len(tree.padding.lstrip(b"\0"))
         raise BadPayload("bytes behind the end of the stream that are not zero", offset=offset)
     return tree
+
+
+def _refusal(error: Exception, offset: int) -> BadMagic | BadPayload | Unsupported:
+    """What a failed check of the compiled modules means, in this package's words."""
+    if isinstance(error, ValidationExprError) and error.src_path == _PAGE_SIZE_CHECK:
+        return Unsupported("RAM, but the stream does not tell the page size", offset=offset)
+    kind = BadMagic if offset <= _HEADER_BYTES else BadPayload
+    return kind(f"Kaitai: {' '.join(str(error).split())}", offset=offset)
 
 
 def _spans(tree: QemuMigrationEnvelope) -> Iterator[RecordSpan]:

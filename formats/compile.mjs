@@ -1,0 +1,42 @@
+// Compiles every .ksy beside this file to Python.
+//
+// Usage: node compile.mjs OUTPUT_DIRECTORY
+//
+// The compiler's JavaScript interface has no option for a Python package, so the imports between the compiled
+// modules, and of the opaque type, are made relative here. The mark that hides a module from type checkers is
+// taken out, since it hides the classes as well.
+
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import yaml from "js-yaml";
+import compiler from "kaitai-struct-compiler";
+
+const formats = dirname(fileURLToPath(import.meta.url));
+const output = process.argv[2];
+if (output === undefined) {
+  console.error("usage: node compile.mjs OUTPUT_DIRECTORY");
+  process.exit(2);
+}
+
+const load = (name) => yaml.load(readFileSync(join(formats, `${name}.ksy`), "utf8"));
+const importer = { importYaml: async (name) => load(name) };
+const fitted = (source) =>
+  source.replace(/^# type: ignore\n/m, "").replace(/^import (qemu_migration_\w+)$/gm, "from . import $1");
+
+const names = readdirSync(formats)
+  .filter((file) => file.endsWith(".ksy"))
+  .map((file) => file.slice(0, -".ksy".length))
+  .sort();
+const compiled = new Map();
+for (const name of names) {
+  try {
+    const files = await compiler.compile("python", load(name), importer, false);
+    for (const [file, source] of Object.entries(files)) compiled.set(file, fitted(source));
+  } catch (error) {
+    console.error(`${name}.ksy: ${error.message ?? error}`);
+    process.exit(1);
+  }
+}
+for (const [file, source] of compiled) writeFileSync(join(output, file), source);
+console.log(`${compiled.size} modules from ${names.length} formats (compiler ${compiler.version})`);

@@ -1,0 +1,240 @@
+meta:
+  id: qemu_migration_ram
+  title: QEMU migration stream, payload of a RAM section
+  application: QEMU
+  license: CC0-1.0
+  ks-version: 0.11
+  encoding: UTF-8
+  endian: be
+doc: |
+  The list of RAM blocks (in the `start` section only), then pages up to an end mark.
+
+  Each record opens with a 64-bit word: an offset in a RAM block, a multiple of the page size, with flags in the
+  low bits. On targets with pages of 256 bytes the two highest flags are bits of the offset.
+
+  A page can be sent several times; the last one counts. With multifd most pages travel on other channels and
+  with mapped-ram they lie at fixed places; then there are few or none here. A block of huge pages has a further
+  number in the list if postcopy is on, which the stream does not tell: such lists are not described here, nor is
+  RDMA.
+doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c
+params:
+  - id: page_size
+    type: u4
+    doc: size of a target page in bytes
+  - id: is_start
+    type: bool
+    doc: this is the `start` section, which has the list of blocks
+  - id: is_ignore_shared
+    type: bool
+    doc: the capability `x-ignore-shared` is on
+  - id: is_mapped_ram
+    type: bool
+    doc: the capability `mapped-ram` is on
+seq:
+  - id: page_size_known
+    size: 0
+    valid:
+      expr: page_size >= 256 and (page_size & (page_size - 1)) == 0
+    doc: no bytes; without the page size a RAM section can't be read
+  - id: block_list
+    type: block_list
+    if: is_start
+  - id: records
+    type: record
+    repeat: until
+    repeat-until: _.kind == record_kind::eos
+types:
+  block_list:
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c ram_save_setup
+    seq:
+      - id: word
+        type: u8
+        valid:
+          expr: (_ & (_root.page_size - 1)) == 0x04
+        doc: sum of the blocks' lengths, with the flag RAM_SAVE_FLAG_MEM_SIZE
+      - id: blocks
+        type: 'block(_index == 0 ? 0 : blocks[_index - 1].len_sum)'
+        repeat: until
+        repeat-until: _.len_sum == len_total
+        if: len_total > 0
+    instances:
+      len_total:
+        value: word - 0x04
+        doc: sum of the blocks' lengths in bytes
+  block:
+    params:
+      - id: len_before
+        type: u8
+        doc: sum of the lengths of the blocks before this one
+    seq:
+      - id: len_name
+        type: u1
+      - id: name
+        -orig-id: idstr
+        type: str
+        size: len_name
+        doc: a path of the object that owns the block; data, never a file name
+      - id: len_used
+        -orig-id: used_length
+        type: u8
+        valid:
+          min: 1
+          max: _parent.len_total - len_before
+      - id: addr
+        -orig-id: mr->addr
+        type: u8
+        if: _root.is_ignore_shared
+        doc: guest-physical address of the block
+      - id: mapped
+        type: mapped_block(len_used)
+        if: _root.is_mapped_ram
+    instances:
+      len_sum:
+        value: len_before + len_used
+        doc: sum of the lengths of the blocks up to and with this one
+  mapped_block:
+    doc: where the pages of a block lie in the file
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c MappedRamHeader
+    params:
+      - id: len_used
+        type: u8
+    seq:
+      - id: version
+        type: u4
+        valid: 1
+      - id: page_size
+        type: u8
+        valid: _root.page_size
+      - id: ofs_bitmap
+        -orig-id: bitmap_offset
+        type: u8
+        valid:
+          max: _io.size
+        doc: from the start of the file; 0 if the block's content is not in the file
+      - id: ofs_pages
+        -orig-id: pages_offset
+        type: u8
+        valid:
+          max: _io.size
+        doc: from the start of the file, a multiple of 1 MiB; 0 if the block's content is not in the file
+      - id: area
+        size: ofs_pages + len_used - _io.pos
+        if: ofs_pages != 0
+        doc: the bitmap, a gap, and a place for each page; what lies in the place of a page that is not set is a hole
+    instances:
+      len_bitmap:
+        value: (len_used / page_size + 63) / 64 * 8
+      bitmap:
+        pos: ofs_bitmap
+        size: len_bitmap
+        if: ofs_bitmap != 0
+        doc: a bit a page, set where the page is not all zero; little-endian words of 64 bits
+  record:
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c ram_load_precopy
+    seq:
+      - id: word
+        type: u8
+        valid:
+          expr: |
+            kind == record_kind::zero or kind == record_kind::page or kind == record_kind::eos
+            or kind == record_kind::xbzrle or kind == record_kind::compress_page
+            or kind == record_kind::multifd_flush
+        doc: offset in the block, with flags in the low bits
+      - id: len_block_name
+        type: u1
+        if: has_block_name
+      - id: block_name
+        -orig-id: idstr
+        type: str
+        size: len_block_name
+        if: has_block_name
+      - id: body
+        type:
+          switch-on: kind
+          cases:
+            record_kind::zero: zero_page
+            record_kind::page: normal_page
+            record_kind::xbzrle: xbzrle_page
+            record_kind::compress_page: compressed_page
+    instances:
+      flags:
+        value: word & (_root.page_size - 1)
+        -orig-id: RAM_SAVE_FLAG_*
+      addr:
+        value: word - flags
+        doc: offset in the block
+      is_continue:
+        value: (flags & 0x20) != 0
+        -orig-id: RAM_SAVE_FLAG_CONTINUE
+        doc: the page lies in the same block as the one before it
+      kind:
+        value: 'flags & 0xffffdf'
+        enum: record_kind
+      has_block_name:
+        value: |
+          not is_continue and kind != record_kind::eos and kind != record_kind::multifd_flush
+  zero_page:
+    doc: a page that is all zero
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c save_zero_page
+    seq:
+      - id: fill
+        contents: [0x00]
+  normal_page:
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c save_normal_page
+    seq:
+      - id: content
+        size: _root.page_size
+  xbzrle_page:
+    doc: how a page differs from what was sent of it before
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c load_xbzrle
+    seq:
+      - id: encoding
+        -orig-id: ENCODING_FLAG_XBZRLE
+        contents: [0x01]
+      - id: len_delta
+        -orig-id: xh_len
+        type: u2
+        valid:
+          max: _root.page_size
+      - id: delta
+        size: len_delta
+        doc: runs of equal and of differing bytes in turn, each behind its length in ULEB128
+        doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/xbzrle.c
+  compressed_page:
+    doc: a page in a zlib stream of its own; up to QEMU 9.0
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v7.2.0/migration/ram.c ram_load_precopy
+    seq:
+      - id: len_compressed
+        -orig-id: len
+        type: u4
+        valid:
+          max: _root.page_size + (_root.page_size >> 12) + (_root.page_size >> 14) + (_root.page_size >> 25) + 13
+        doc: at most what zlib's compressBound() allows for a page
+      - id: compressed
+        size: len_compressed
+enums:
+  record_kind:
+    0x002:
+      id: zero
+      -orig-id: RAM_SAVE_FLAG_ZERO
+      doc: a page that is all zero
+    0x008:
+      id: page
+      -orig-id: RAM_SAVE_FLAG_PAGE
+      doc: a page as it is
+    0x010:
+      id: eos
+      -orig-id: RAM_SAVE_FLAG_EOS
+      doc: end of the section's payload
+    0x040:
+      id: xbzrle
+      -orig-id: RAM_SAVE_FLAG_XBZRLE
+      doc: a page as a difference
+    0x100:
+      id: compress_page
+      -orig-id: RAM_SAVE_FLAG_COMPRESS_PAGE
+      doc: a compressed page
+    0x200:
+      id: multifd_flush
+      -orig-id: RAM_SAVE_FLAG_MULTIFD_FLUSH
+      doc: all that was sent on multifd channels must be in place before anything that follows
