@@ -20,8 +20,18 @@ A message says where, what was there and what was expected, on one line.
 """
 
 
+def printable(text: str) -> str:
+    """Text of a stream as it can be shown on one line: what is not printable becomes an escape."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 class SavevmError(Exception):
     """The root of all that is raised."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class StreamError(SavevmError):
@@ -41,7 +51,7 @@ class StreamError(SavevmError):
 
     def __str__(self) -> str:
         where = f" in section {self.section}" if self.section else ""
-        return f"{self.offset:#x}{where}: {self.message}"
+        return printable(f"{self.offset:#x}{where}: {self.message}")
 
 
 class Truncated(StreamError):
@@ -82,7 +92,7 @@ class SchemaError(SavevmError):
         self.path = path
 
     def __str__(self) -> str:
-        return f"description{' at ' + self.path if self.path else ''}: {self.message}"
+        return printable(f"description{' at ' + self.path if self.path else ''}: {self.message}")
 
 
 class NotFound(SavevmError, LookupError):
@@ -108,7 +118,7 @@ class EngineError(SavevmError):
 
     def __str__(self) -> str:
         who = " of ".join(part for part in (self.handler, self.section) if part)
-        return f"{self.phase}: {who + ': ' if who else ''}{self.message}"
+        return printable(f"{self.phase}: {who + ': ' if who else ''}{self.message}")
 
 
 class LinkError(SavevmError):

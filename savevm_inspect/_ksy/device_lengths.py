@@ -143,8 +143,8 @@ def _fields_bytes(fields: list[dict[str, Any]]) -> int:
     """Bytes of a list of fields.
 
     ``size`` holds all that is nested in a field. An array of pointers comes in one piece for each run of
-    elements that are set or null; if it begins with elements that are set, the first piece claims the length of
-    the whole.
+    elements that are set or null; if it begins with elements that are set, the first piece claims the length
+    of the whole.
     """
     total = 0
     number = 0

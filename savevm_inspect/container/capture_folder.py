@@ -112,9 +112,7 @@ def _channel(folder: Path, entry: dict[str, Any]) -> CaptureChannel:
     name = entry["file"]
     if not isinstance(name, str) or Path(name).name != name or name in {"", ".."} or "\0" in name:
         raise SavevmError(f"{folder / MANIFEST}: {name!r} is not a file name within the folder")
-    return CaptureChannel(
-        number=int(entry["number"]), direction=Direction(entry["direction"]), path=folder / name
-    )
+    return CaptureChannel(number=int(entry["number"]), direction=Direction(entry["direction"]), path=folder / name)
 
 
 class CaptureWriter:
@@ -129,11 +127,7 @@ class CaptureWriter:
     """
 
     def __init__(self, path: Path, *, made_by: str) -> None:
-        if (
-            path.exists()
-            and not (path / MANIFEST).exists()
-            and not (path.is_dir() and not any(path.iterdir()))
-        ):
+        if path.exists() and not (path / MANIFEST).exists() and not (path.is_dir() and not any(path.iterdir())):
             raise SavevmError(f"{path}: exists and is no capture; not overwritten")
         self.path = path
         self._made_by = made_by

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from ..errors import SavevmError, Truncated
 from .capture_folder import CaptureFolder
@@ -68,17 +68,19 @@ class Source:
                 return name, self._map(self._spool(path, reader))
         return "raw", self._map(file)
 
-    def _spool(self, path: Path, reader: Callable[[Path], BinaryIO]) -> BinaryIO:
-        spool = cast("BinaryIO", self._resources.enter_context(tempfile.TemporaryFile(prefix="savevm-inspect-")))
+    def _spool(self, path: Path, reader: Callable[[Path], BinaryIO]) -> IO[bytes]:
+        spool: IO[bytes] = self._resources.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         try:
             with reader(path) as plain:
                 shutil.copyfileobj(plain, spool, _SPOOL_STEP_BYTES)
         except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
-            raise Truncated(f"the compressed file {path} can't be read to its end: {error}", offset=spool.tell()) from error
+            raise Truncated(
+                f"the compressed file {path} can't be read to its end: {error}", offset=spool.tell()
+            ) from error
         spool.flush()
         return spool
 
-    def _map(self, file: BinaryIO) -> memoryview:
+    def _map(self, file: IO[bytes]) -> memoryview:
         if not file.seek(0, 2):
             return memoryview(b"")  # an empty file can't be mapped
         mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -13,7 +13,7 @@ from .rebuild import BlockImage
 _STEP_BYTES = 4 << 20
 
 
-def extract(image: BlockImage, output: Path, progress: Callable[[int], object] = lambda _: None) -> None:
+def extract(image: BlockImage, output: Path, progress: Callable[[int], object]) -> None:
     """Write a block to a file.
 
     Pages that are zero or were never sent become holes. The file appears under its name when it is whole.

@@ -8,7 +8,14 @@ import numpy.typing as npt
 from ..payload.ram import PageKind, PageLog, RamBlock
 
 PAGE_DTYPE = np.dtype(
-    [("offset", "<u8"), ("addr", "<u8"), ("block", "<u2"), ("kind", "u1"), ("section", "<u4"), ("channel", "u1")]
+    [
+        ("offset", "<u8"),
+        ("addr", "<u8"),
+        ("block", "<u2"),
+        ("kind", "u1"),
+        ("section", "<u4"),
+        ("channel", "u1"),
+    ]
 )
 """A row: place of the content on its channel and of the page in its block, both in bytes; index of the block;
 a :class:`~savevm_inspect.payload.ram.PageKind`; running number of the RAM section; number of the channel."""
@@ -45,7 +52,8 @@ class PageTable:
         Args:
             index: place of the block in the block list.
         """
-        return self.rows[self.rows["block"] == index]
+        rows: npt.NDArray[np.void] = self.rows[self.rows["block"] == index]
+        return rows
 
     def count(self, kind: PageKind) -> int:
         """How many pages were sent as this kind."""

@@ -102,7 +102,9 @@ class RamReader:
         """
         if head.version_id != RAM_SAVE_VERSION:
             raise Unsupported(
-                f"ram version {head.version_id}, expected {RAM_SAVE_VERSION}", offset=cursor.place, section=str(head)
+                f"ram version {head.version_id}, expected {RAM_SAVE_VERSION}",
+                offset=cursor.place,
+                section=str(head),
             )
         if head.kind is SectionKind.START:
             self._read_block_list(cursor)
@@ -162,7 +164,9 @@ class RamReader:
             if not flags & _CONTINUE:
                 self._last = self._find_block(cursor)
             elif self._last < 0:
-                raise BadPayload("a page continues a block, but none was named yet", offset=place, section=cursor.section)
+                raise BadPayload(
+                    "a page continues a block, but none was named yet", offset=place, section=cursor.section
+                )
             addr = word - flags
             block = self.blocks[self._last]
             if addr >= block.used_bytes:
@@ -190,7 +194,9 @@ class RamReader:
         try:
             return self._index[name]
         except KeyError:
-            raise BadPayload(f"block {name!r} is not in the block list", offset=place, section=cursor.section) from None
+            raise BadPayload(
+                f"block {name!r} is not in the block list", offset=place, section=cursor.section
+            ) from None
 
     def _refuse(self, flags: int, place: int, section: str) -> None:
         for flag, name in _NOT_READ.items():

@@ -35,6 +35,8 @@ class FigureEvents:
         self._seq = 0
         self._start_ns: int | None = None
         self._status = ""
+        self._phase: Phase | None = Phase.PREPARE
+        self._ram: Mapping[str, Any] = {}
         self._arrived_bytes = 0
         self.started_unix_us = 0
         """When the migration began, in microseconds since 1970."""
@@ -43,7 +45,7 @@ class FigureEvents:
         """Begin to count time; what QMP said before belongs to no migration and is not written."""
         self.started_unix_us = time.time_ns() // 1000
         self._start_ns = time.monotonic_ns()
-        self._add(event=EventKind.QMP, phase=Phase.PREPARE, name="migrate")
+        self._add(event=EventKind.QMP, name="migrate")
 
     def on_event(self, name: str, data: Mapping[str, Any]) -> None:
         """Write a QMP event.
@@ -56,9 +58,16 @@ class FigureEvents:
             return
         match name:
             case "MIGRATION":
-                self._set_status(str(data.get("status", "")))
+                self._status = str(data["status"])
+                self._phase = PHASE_OF_STATUS.get(self._status)
+                self._add(event=EventKind.STATE, name=self._status)
             case "MIGRATION_PASS":
                 self._add(event=EventKind.QMP, name=name, iteration=data.get("pass"))
+            case "STOP":
+                # QEMU stops the guest to switch over before it says a new status, if it says one at all.
+                if self._status == "active":
+                    self._phase = Phase.SWITCHOVER
+                self._add(event=EventKind.QMP, name=name)
             case _:
                 self._add(event=EventKind.QMP, name=name, upstream=json.dumps(data) if data else None)
 
@@ -70,15 +79,18 @@ class FigureEvents:
             arrived_bytes: size of the stream so far.
         """
         self.arrive(arrived_bytes)
-        self._set_status(str(figures.get("status", "")))
         ram = figures.get("ram")
-        if ram is None:
-            return
+        if ram is None or ram == self._ram:
+            return  # QEMU works in bursts of 100 ms when its bandwidth is limited
+        self._ram = ram
         remaining, page_size = ram.get("remaining"), ram.get("page-size")
+        status = figures.get("status", "")
         # While it is active this is the rate the threshold is computed from, later the whole run's average.
-        mbps = ram.get("mbps", 0) if self._status == "active" else 0
+        mbps = ram.get("mbps", 0) if status == "active" else 0
         self._add(
             event=EventKind.PENDING,
+            # An answer may be read after an event that QEMU sent later; its figures are of its own status.
+            phase=self._phase if status == self._status else PHASE_OF_STATUS.get(status),
             name="query-migrate",
             idstr="ram",
             iteration=ram.get("dirty-sync-count"),
@@ -106,17 +118,19 @@ class FigureEvents:
             )
             self._arrived_bytes = arrived_bytes
 
-    def _set_status(self, status: str) -> None:
-        if status and status != self._status:
-            self._status = status
-            self._add(event=EventKind.STATE, name=status)
-
     def _add(self, *, event: EventKind, origin: Origin = Origin.QMP, **about: Any) -> None:
         if self._start_ns is None:
             raise AssertionError("figures before the migration's start")
-        about.setdefault("phase", PHASE_OF_STATUS.get(self._status))
+        about.setdefault("phase", self._phase)
         time_us = (time.monotonic_ns() - self._start_ns) // 1000
         self._writer.add_event(
-            Event(seq=self._seq, time_us=time_us, side=Side.SOURCE, event=event, origin=origin, **about)
+            Event(
+                seq=self._seq,
+                time_us=time_us,
+                side=Side.SOURCE,
+                event=event,
+                origin=origin,
+                **about,
+            )
         )
         self._seq += 1

@@ -159,7 +159,7 @@ class Recording:
                 )
             self._tell(_progress_line(status, migration.get("ram", {})))
             if logging and log.exists() and log.stat().st_size > self._options.log_limit_bytes:
-                await session.execute("human-monitor-command", {"command-line": "log none"})
+                await _switch_logging_off(session)
                 logging = False
             await asyncio.sleep(
                 min(_LAST_POLL_S, max(_FIRST_POLL_S, (time.monotonic() - start) / _POLLS_PER_AGE))
@@ -177,6 +177,13 @@ class Recording:
         self._stage = stage
         if self._options.progress is not None:
             self._options.progress(stage)
+
+
+async def _switch_logging_off(session: QmpSession) -> None:
+    # Two, because trace events go into the log whatever its mask says (util/log.c, qemu_set_log).
+    every = {"name": "*", "enable": False, "ignore-unavailable": True}
+    await session.execute("trace-event-set-state", every)
+    await session.execute("human-monitor-command", {"command-line": "log none"})
 
 
 def _progress_line(status: str, ram: Mapping[str, Any]) -> str:

@@ -61,9 +61,7 @@ def _capabilities(cursor: Cursor) -> tuple[str, ...]:
     place = cursor.place
     count = cursor.be32("the number of capabilities")
     if count > cursor.remaining:
-        raise BadPayload(
-            f"{count} capabilities in {cursor.remaining} bytes", offset=place, section=cursor.section
-        )
+        raise BadPayload(f"{count} capabilities in {cursor.remaining} bytes", offset=place, section=cursor.section)
     return tuple(cursor.counted_text("a capability") for _ in range(count))
 
 

@@ -7,7 +7,7 @@ asks a :class:`PayloadReader` to consume one, and checks that a footer of the sa
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ..errors import BadMagic, BadPayload, FooterMismatch, Truncated, UnknownRecord, Unsupported
+from ..errors import BadMagic, BadPayload, FooterMismatch, UnknownRecord, Unsupported
 from ..span import Span
 from ..wire import QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION, QEMU_VM_FILE_VERSION_COMPAT, MigCmd, VmRecord
 from .command import read_command
@@ -86,7 +86,9 @@ class Framer:
             number = cursor.u8("the type of a record")
             reader = self._readers.get(number)
             if reader is None:
-                raise UnknownRecord(f"record type {number:#04x}, expected one of {_listed(self._readers)}", offset=place)
+                raise UnknownRecord(
+                    f"record type {number:#04x}, expected one of {_listed(self._readers)}", offset=place
+                )
             yield reader(VmRecord(number), start)
         yield from self._read_trailer()
 

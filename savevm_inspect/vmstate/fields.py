@@ -72,7 +72,9 @@ def read_numbers(cursor: Cursor, field: FieldSchema, parts: Parts) -> FieldValue
     return FieldValue(parts=parts, type=f"{field.type}[{field.count}]", value=values, span=span)
 
 
-def _leaf(cursor: Cursor, field: FieldSchema, parts: Parts, read: Callable[[bytes, FieldSchema], Value]) -> FieldValue:
+def _leaf(
+    cursor: Cursor, field: FieldSchema, parts: Parts, read: Callable[[bytes, FieldSchema], Value]
+) -> FieldValue:
     start = cursor.offset
     value = read(bytes(cursor.take(field.size, parts[-1])), field)
     return FieldValue(parts=parts, type=field.type, value=value, span=cursor.span_from(start))
@@ -94,8 +96,10 @@ def _null(_data: bytes, _field: FieldSchema) -> Value:
 
 
 def _scsi_requests(data: bytes, _field: FieldSchema) -> Value:
-    """A list that ends in a zero byte (hw/scsi/scsi-bus.c, put_scsi_requests); what a request holds depends on
-    the device and the host adapter, which the stream does not name."""
+    """A list that ends in a zero byte (hw/scsi/scsi-bus.c, put_scsi_requests).
+
+    What a request holds depends on the device and the host adapter, which the stream does not name.
+    """
     return "no requests" if data == b"\0" else Undecoded("requests in flight have a layout of their device's", data)
 
 

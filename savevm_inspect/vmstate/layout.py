@@ -30,5 +30,9 @@ def struct(name: str, *fields: FieldSchema, count: int) -> FieldSchema:
 def state(name: str, *fields: FieldSchema, version: int = 1) -> StateSchema:
     """State of a name and version, without subsections."""
     return StateSchema(
-        name=name, version=version, fields=fields, subsections=(), length=sum(field.length for field in fields)
+        name=name,
+        version=version,
+        fields=fields,
+        subsections=(),
+        length=sum(field.length for field in fields),
     )

@@ -169,10 +169,9 @@ def _field(raw: Any, path: str, depth: int) -> FieldSchema:
     kind = _text(raw, "type", path)
     size = _number(raw, "size", path)
     count = _number(raw, "array_len", path, default=1)
-    if "array_len" in raw:
-        index = 0
-    else:
-        index = _number(raw, "index", path) if "index" in raw else None
+    index = 0 if "array_len" in raw else None
+    if "index" in raw:
+        index = _number(raw, "index", path)
     where = f"{path} ({name})"
     states: tuple[StateSchema, ...] = ()
     if kind == "struct":

@@ -183,7 +183,11 @@ def _read_queues(cursor: Cursor, parts: Parts, vectors: int) -> Iterator[FieldVa
     count = _number_in(counted[0])
     if count > _QUEUE_MAX:
         raise BadPayload(f"{count} queues, expected at most {_QUEUE_MAX}", offset=counted[0].span.offset)
-    queue = [number("vring.num", "uint32"), number("vring.desc", "uint64"), number("last_avail_idx", "uint16")]
+    queue = [
+        number("vring.num", "uint32"),
+        number("vring.desc", "uint64"),
+        number("last_avail_idx", "uint16"),
+    ]
     if vectors:
         queue.append(number("vector", "uint16"))
     yield from _walk(cursor, parts, struct("vq", *queue, count=count))
@@ -203,9 +207,7 @@ def _read_block(cursor: Cursor, _core: _Core, parts: Parts) -> Iterator[FieldVal
 
 def _read_console(cursor: Cursor, _core: _Core, parts: Parts) -> Iterator[FieldValue]:
     """hw/char/virtio-serial-bus.c, virtio_serial_save_device."""
-    head = _walk(
-        cursor, parts, number("cols", "uint16"), number("rows", "uint16"), number("max_nr_ports", "uint32")
-    )
+    head = _walk(cursor, parts, number("cols", "uint16"), number("rows", "uint16"), number("max_nr_ports", "uint32"))
     yield from head
     ports = _number_in(head[-1])
     if ports > cursor.remaining * 8:

@@ -13,9 +13,7 @@ _INLINE = ("struct", "tmp", "vstruct")
 _LISTS = ("qtailq", "qlist")
 
 
-def walk(
-    state: StateSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts = ()
-) -> Iterator[FieldValue]:
+def walk(state: StateSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts = ()) -> Iterator[FieldValue]:
     """Read what a schema describes.
 
     Args:
@@ -74,9 +72,7 @@ def _walk_element(
         yield from codecs.get(field.type, read_bytes)(cursor, field, parts)
 
 
-def _walk_list(
-    field: FieldSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts
-) -> Iterator[FieldValue]:
+def _walk_list(field: FieldSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts) -> Iterator[FieldValue]:
     """Read a linked list: a byte 1 before each element, a byte 0 at the end (put_qtailq, put_qlist)."""
     for position, state in enumerate(field.states):
         yield _read_mark(cursor, 1, (*parts[:-1], f"{parts[-1]}[{position}]", "present"))
@@ -102,7 +98,9 @@ def _check_subsection(schema: StateSchema, cursor: Cursor) -> None:
     mark = cursor.u8("a subsection")
     if mark != VmRecord.QEMU_VM_SUBSECTION:
         raise BadPayload(
-            f"byte {mark:#04x} where subsection {schema.name!r} must begin", offset=place, section=cursor.section
+            f"byte {mark:#04x} where subsection {schema.name!r} must begin",
+            offset=place,
+            section=cursor.section,
         )
     name = cursor.counted_text("a subsection's name")
     version = cursor.be32("a subsection's version")

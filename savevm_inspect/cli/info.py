@@ -1,0 +1,57 @@
+"""``savevm-inspect info``."""
+
+from typing import Any
+
+import click
+
+from ..reader.stream import open_stream
+from ..views.summary import summary
+from .options import cell, print_json, show, table, takes_json, takes_source
+
+
+@click.command("info")
+@takes_source
+@takes_json
+def command(source: str, offset: int, as_json: bool) -> None:
+    """Say what SOURCE is, whether it is whole, and whose its bytes are."""
+    with open_stream(source, offset, strict=False) as stream:
+        if not stream.records:
+            raise stream.problems[0]
+        facts = summary(stream)
+    if as_json:
+        print_json(facts)
+        return
+    grid = table("", "")
+    grid.show_header = False
+    for name, value in _lines(facts):
+        grid.add_row(cell(name), cell(value))
+    show(grid)
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
+    page = f"{facts['page_size']} bytes, from the {facts['page_size_from']}" if facts["page_size"] else "unknown"
+    memory = sum(block["used_bytes"] for block in facts["ramblocks"])
+    devices = {(section["idstr"], section["instance_id"]) for section in facts["sections"]}
+    shares = {
+        "decoded": facts["decoded_bytes"],
+        "opaque": facts["opaque_bytes"],
+        "padding": facts["hole_bytes"],
+        "not read": facts["size_bytes"] - facts["accounted_bytes"],
+    }
+    undecoded = [section["idstr"] for section in facts["sections"] if not section["decoded"]]
+    return [
+        ("machine", facts["machine"] or "not stated"),
+        ("container", facts["container"]),
+        ("stream version", facts["stream_version"]),
+        ("complete", "yes" if facts["complete"] else "no"),
+        ("page size", page),
+        ("RAM", f"{memory} bytes in {len(facts['ramblocks'])} blocks"),
+        ("devices", f"{len(devices)} in {len(facts['sections'])} sections"),
+        ("commands", ", ".join(each["name"] for each in facts["commands"]) or "none"),
+        ("capabilities", ", ".join(facts["capabilities"]) or "none in the stream"),
+        ("description", {"stream": "in the stream", "none": "none: device state is opaque"}[facts["schema"]]),
+        ("size", f"{facts['size_bytes']} bytes"),
+        ("  of these", ", ".join(f"{count} {kind}" for kind, count in shares.items())),
+        *(("not decoded", name) for name in undecoded),
+        *(("problem", problem) for problem in facts["problems"]),
+    ]

@@ -1,0 +1,36 @@
+"""``savevm-inspect sections``."""
+
+import click
+
+from ..reader.stream import open_stream
+from ..views.summary import section_row
+from .options import cell, print_json, show, table, takes_json, takes_source
+
+
+@click.command("sections")
+@takes_source
+@takes_json
+def command(source: str, offset: int, as_json: bool) -> None:
+    """List the sections of SOURCE in stream order."""
+    with open_stream(source, offset) as stream:
+        rows = [section_row(stream, section) for section in stream.sections]
+    if as_json:
+        print_json(rows)
+        return
+    numbers = ("start", "length", "id", "instance", "version")
+    grid = table(
+        "start", "length", "kind", "id", "idstr", "instance", "version", "framing", "decoded", numbers=numbers
+    )
+    for row in rows:
+        grid.add_row(
+            f"{row['start']:#x}",
+            str(row["length"]),
+            row["kind"],
+            str(row["section_id"]),
+            cell(row["idstr"]),
+            str(row["instance_id"]),
+            str(row["version_id"]),
+            row["framing"],
+            "yes" if row["decoded"] else "no",
+        )
+    show(grid)

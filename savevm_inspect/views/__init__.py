@@ -1,0 +1,1 @@
+"""Decoded things as plain rows, trees and series; nothing here draws."""
