@@ -1,0 +1,390 @@
+"""Recordings of a real QEMU: what they hold, and that a failure leaves nothing."""
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from savevm_inspect.container.capture_folder import CaptureFolder
+from savevm_inspect.errors import RecordError, SavevmError
+from savevm_inspect.recorder.qemu import record_qemu
+from savevm_inspect.stream.events import Event, EventKind, Origin, Phase
+
+MIB = 1 << 20
+NONE = "qemu-system-x86_64 -machine none -nodefaults -m 1"
+
+
+def read_qmp(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (path / "qmp.jsonl").read_text().splitlines()]
+
+
+def running_with(marker: str) -> list[int]:
+    """The processes that have a marker in their environment: QEMU inherits ours."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            content = environ.read_bytes()
+        except OSError:
+            continue  # it ended meanwhile, or is another user's
+        if marker.encode() in content:
+            found.append(int(environ.parent.name))
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def count_open_fds() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for the output; afterwards no process and no file of the recording may be left."""
+    scratch, output = tmp_path / "scratch", tmp_path / "output"
+    scratch.mkdir()
+    output.mkdir()
+    marker = f"SAVEVM_TEST_{tmp_path.name}_{time.monotonic_ns()}"
+    monkeypatch.setenv("SAVEVM_TEST_MARKER", marker)
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    open_fds = count_open_fds()
+    yield output / "capture"
+    assert running_with(marker) == []
+    assert list(scratch.iterdir()) == []
+    assert [path.name for path in output.iterdir()] in ([], ["capture"])
+    assert count_open_fds() == open_fds
+
+
+def fake_qemu(folder: Path, script: str) -> str:
+    """A program that is found as a QEMU and is none."""
+    program = folder / "qemu-system-fake"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+@pytest.mark.qemu
+def test_a_machine_without_anything(clean: Path) -> None:
+    stages: list[str] = []
+    assert record_qemu(NONE, clean, run_seconds=0, progress=stages.append) == clean
+    capture = CaptureFolder.open(clean)
+    stream = capture.forward()[0].read_bytes()
+    assert stream.startswith(b"QEVM\x00\x00\x00\x03")
+    description = json.loads(stream[stream.index(b'{"') :])
+    assert "timer" in [device["name"] for device in description["devices"]]
+    recording = json.loads((clean / "recording.json").read_text())
+    assert recording["query-migrate"]["status"] == "completed"
+    assert recording["query-version"]["qemu"]["major"] >= 7
+    assert "savevm_section_start" in (clean / "qemu.log").read_text()
+    assert "ending QEMU" in stages
+    assert all("\n" not in stage for stage in stages)
+
+
+@pytest.mark.qemu
+def test_the_guest_ran_and_went_on_during_the_migration(recorded_pc: Any) -> None:
+    assert len(recorded_pc.memory) == 16 * MIB
+    counters = recorded_pc.dirtied
+    assert all((counters[0] - counter) % 256 in (0, 1) for counter in counters), (
+        "one sweep is at most one ahead"
+    )
+    figures = json.loads((recorded_pc.path / "recording.json").read_text())["query-migrate"]
+    assert figures["ram"]["dirty-sync-count"] >= 2
+    assert figures["ram"]["normal"] > 5 * MIB // 4096, "pages were sent again"
+    assert "EIP=" in (recorded_pc.path / "registers.txt").read_text()
+
+
+@pytest.mark.qemu
+def test_events_follow_the_migration(recorded_pc: Any) -> None:
+    events: list[Event] = list(recorded_pc.capture.events())
+    assert [event.seq for event in events] == list(range(len(events)))
+    times = [event.time_us for event in events]
+    assert times == sorted(times)
+    assert times[0] < 10_000
+    assert all(event.observed for event in events)
+    states = [event.name for event in events if event.event is EventKind.STATE]
+    assert states[:2] == ["setup", "active"]
+    assert states[-1] == "completed"
+    assert len(set(states)) == len(states)
+    pending = [event for event in events if event.event is EventKind.PENDING]
+    assert len(pending) >= 3, "a migration of some 300 ms has figures in its bursts and at its end"
+    assert pending[-1].must_precopy == 0
+    assert max(event.must_precopy or 0 for event in pending) > 5 * MIB
+    iterations = [event.iteration or 0 for event in pending]
+    assert iterations == sorted(iterations)
+    rates = [e.bandwidth_bytes_per_s for e in pending if e.bandwidth_bytes_per_s]
+    assert rates, "QEMU never said how fast it is"
+    assert max(rates) < 4 * 16 * MIB
+    assert {event.phase for event in pending} <= set(Phase) - {Phase.PREPARE, Phase.LOAD}
+    assert all(a.upstream != b.upstream for a, b in itertools.pairwise(pending)), "figures are told once"
+    stop = next(event for event in events if event.name == "STOP")
+    assert stop.phase is Phase.SWITCHOVER
+
+
+@pytest.mark.qemu
+def test_arrivals_cover_the_stream_without_gaps(recorded_pc: Any) -> None:
+    arrivals = [event for event in recorded_pc.capture.events() if event.origin is Origin.STREAM]
+    end = 0
+    for event in arrivals:
+        assert event.offset == end
+        end += event.length or 0
+    assert end == recorded_pc.stream.stat().st_size
+    assert len(arrivals) >= 3
+
+
+@pytest.mark.qemu
+def test_what_was_said_is_kept(recorded_pc: Any) -> None:
+    lines = read_qmp(recorded_pc.path)
+    times = [line["unix_us"] for line in lines]
+    assert abs(times[-1] / 1e6 - time.time()) < 3600
+    commands = [line["name"] for line in lines if line["kind"] == "command"]
+    replies = [line["name"] for line in lines if line["kind"] == "reply"]
+    assert commands == replies
+    assert commands.index("getfd") < commands.index("migrate") < commands.index("query-migrate")
+    parameters = next(
+        line for line in lines if line["kind"] == "command" and line["name"] == "migrate-set-parameters"
+    )
+    assert parameters["arguments"] == {"max-bandwidth": 16 * MIB, "downtime-limit": 500}
+    assert {"MIGRATION", "STOP"} <= {line["event"] for line in lines if line["kind"] == "event"}
+
+
+@pytest.mark.qemu
+def test_the_log_has_iterations_but_no_line_for_every_page(recorded_pc: Any) -> None:
+    log = (recorded_pc.path / "qemu.log").read_text()
+    for event in (
+        "migrate_set_state",
+        "savevm_state_iterate",
+        "savevm_section_start ram",
+        "migration_bitmap_sync_end",
+    ):
+        assert event in log
+    assert "ram_save_page" not in log
+    assert len(log) < 1 * MIB
+
+
+@pytest.mark.qemu
+def test_a_log_that_grows_too_large_is_switched_off(clean: Path, pc_command: str, recorded_pc: Any) -> None:
+    record_qemu(pc_command, clean, bandwidth_bytes_per_s=16 * MIB, downtime_limit_ms=500, log_limit_bytes=100)
+    asked = [line["arguments"] for line in read_qmp(clean) if line["kind"] == "command"]
+    assert asked.count({"command-line": "log none"}) == 1
+    assert "new state completed" not in (clean / "qemu.log").read_text()
+    assert "new state completed" in (recorded_pc.path / "qemu.log").read_text()
+
+
+@pytest.mark.qemu
+def test_a_paused_guest_stays_paused(clean: Path) -> None:
+    start = time.monotonic()
+    record_qemu("qemu-system-x86_64 -machine pc -m 16 -nodefaults -S", clean, run_seconds=60, truth=True)
+    assert time.monotonic() - start < 30, "it waited for a guest that does not run"
+    assert not any((clean / "memory.bin").read_bytes()[MIB:])
+
+
+@pytest.mark.qemu
+def test_capabilities_reach_the_stream(clean: Path) -> None:
+    record_qemu([*NONE.split(), "-S"], clean, capabilities=["x-ignore-shared"])
+    assert b"x-ignore-shared" in CaptureFolder.open(clean).forward()[0].read_bytes()
+
+
+@pytest.mark.qemu
+def test_recording_from_within_an_event_loop_as_in_a_notebook(clean: Path) -> None:
+    async def cell() -> Path:
+        return record_qemu(NONE, clean, run_seconds=0)
+
+    assert asyncio.run(cell()) == clean
+    assert CaptureFolder.open(clean).forward()[0].stat().st_size > 500
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize(
+    ("command", "match"),
+    [
+        ("qemu-system-x86_64 -no-such-option", r"hung up \(QEMU said: .*invalid option\)"),
+        ("qemu-system-x86_64 -machine no-such-machine", "QEMU said: .*unsupported machine type"),
+        ("qemu-system-x86_64 -nodefaults -drive file=/no/such/file,format=raw", "QEMU said: .*No such file"),
+        (
+            "qemu-system-x86_64 -nodefaults -S -blockdev null-co,node-name=d -device nvme,serial=1,drive=d",
+            "QEMU refused migrate: .*nvme",
+        ),
+    ],
+)
+def test_a_qemu_that_refuses(clean: Path, command: str, match: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(RecordError, match=match) as raised:
+        record_qemu(command, clean)
+    assert time.monotonic() - start < 10
+    assert "\n" not in str(raised.value)
+    assert not clean.exists()
+
+
+@pytest.mark.qemu
+def test_a_migration_that_fails_on_the_way(clean: Path) -> None:
+    # multifd needs more than the one connection that a pipe is
+    with pytest.raises(RecordError, match="multi"):
+        record_qemu(NONE, clean, run_seconds=0, capabilities=["multifd"], timeout_seconds=20)
+    assert not clean.exists()
+
+
+@pytest.mark.qemu
+def test_a_migration_that_never_ends_is_ended(clean: Path) -> None:
+    start = time.monotonic()
+    with pytest.raises(RecordError, match=r"longer than 2 s; it stopped at migration active: pass \d+"):
+        record_qemu(
+            "qemu-system-x86_64 -machine pc -m 16 -nodefaults",
+            clean,
+            run_seconds=0,
+            bandwidth_bytes_per_s=1000,
+            downtime_limit_ms=1,
+            timeout_seconds=2,
+        )
+    assert time.monotonic() - start < 10
+    assert not clean.exists()
+
+
+@pytest.mark.qemu
+def test_a_qemu_that_dies_in_the_middle(clean: Path) -> None:
+    def kill(stage: str) -> None:
+        if stage.startswith("migration active"):
+            for pid in running_with(os.environ["SAVEVM_TEST_MARKER"]):
+                os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(RecordError, match="QEMU went away during query-migrate"):
+        record_qemu(
+            "qemu-system-x86_64 -machine pc -m 16 -nodefaults",
+            clean,
+            run_seconds=0,
+            bandwidth_bytes_per_s=1000,
+            timeout_seconds=20,
+            progress=kill,
+        )
+    assert not clean.exists()
+
+
+@pytest.mark.qemu
+def test_truth_of_a_machine_with_too_much_memory(clean: Path) -> None:
+    with pytest.raises(RecordError, match="at most 2 GiB"):
+        record_qemu("qemu-system-x86_64 -machine pc -m 3G -nodefaults -S", clean, truth=True)
+    assert not clean.exists()
+
+
+@pytest.mark.qemu
+def test_an_error_of_the_caller_ends_qemu_too(clean: Path) -> None:
+    def fail(stage: str) -> None:
+        if stage.startswith("letting the guest run"):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        record_qemu(NONE, clean, progress=fail)
+    assert not clean.exists()
+
+
+RECORDER_ON_ITS_OWN = """
+import sys
+from pathlib import Path
+from savevm_inspect.recorder.qemu import record_qemu
+def tell(stage):
+    print(stage, flush=True)
+try:
+    record_qemu(sys.argv[1], Path(sys.argv[2]), run_seconds=60, progress=tell)
+except KeyboardInterrupt:
+    sys.exit(3)
+"""
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 3), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)],
+)
+def test_a_signal_leaves_nothing(clean: Path, number: signal.Signals, status: int) -> None:
+    environment = os.environ | {"TMPDIR": str(clean.parent.parent / "scratch")}
+    with subprocess.Popen(
+        [sys.executable, "-c", RECORDER_ON_ITS_OWN, NONE, str(clean)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as recorder:
+        assert recorder.stdout is not None
+        for line in recorder.stdout:
+            if line.startswith("letting the guest run"):
+                break
+        assert len(running_with(environment["SAVEVM_TEST_MARKER"])) == 2
+        recorder.send_signal(number)
+        assert recorder.wait(timeout=20) == status
+    assert not clean.exists()
+
+
+def test_a_program_that_never_answers(clean: Path, tmp_path: Path) -> None:
+    start = time.monotonic()
+    command = fake_qemu(tmp_path, "echo still thinking >&2\nsleep 100 &\nexec sleep 100")
+    with pytest.raises(
+        RecordError, match=r"longer than 0.5 s; it stopped at waiting .*said: still thinking\)"
+    ):
+        record_qemu(command, clean, timeout_seconds=0.5)
+    assert time.monotonic() - start < 5
+    assert not clean.exists()
+
+
+def test_a_program_that_ends_at_once(clean: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match=r"hung up \(QEMU said: line 1 line 2\)") as raised:
+        record_qemu(fake_qemu(tmp_path, "echo line 1 >&2; echo line 2 >&2; exit 1"), clean)
+    assert raised.value.last_words == "line 1\nline 2"
+    assert not clean.exists()
+
+
+def test_a_program_that_speaks_no_qmp(clean: Path, tmp_path: Path) -> None:
+    find_fd = 'for word; do case "$word" in *fd=*) fd=${word##*fd=};; esac; done'
+    script = f'{find_fd}\neval "echo hello >&$fd"\nsleep 100'
+    with pytest.raises(RecordError, match="did not open a QMP session"):
+        record_qemu(fake_qemu(tmp_path, script), clean, timeout_seconds=20)
+    assert not clean.exists()
+
+
+def test_last_words_are_bounded(clean: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecordError) as raised:
+        record_qemu(fake_qemu(tmp_path, "yes chatter | head -n 100000 >&2; echo the end >&2; exit 1"), clean)
+    assert raised.value.last_words.endswith("the end")
+    assert len(str(raised.value)) < 3000
+
+
+def test_a_program_that_is_no_program(clean: Path, tmp_path: Path) -> None:
+    program = tmp_path / "qemu-system-garbage"
+    program.write_bytes(b"\x7fELF and no more")
+    program.chmod(0o755)
+    with pytest.raises(RecordError, match="can't be started"):
+        record_qemu([str(program)], clean)
+    assert not clean.exists()
+
+
+def test_a_foreign_folder_is_left_alone(clean: Path, tmp_path: Path) -> None:
+    clean.mkdir()
+    (clean / "thesis.tex").write_text("years")
+    with pytest.raises(SavevmError, match="not overwritten"):
+        record_qemu(fake_qemu(tmp_path, "exit 0"), clean)
+    assert (clean / "thesis.tex").read_text() == "years"
+
+
+def test_an_output_that_can_not_be_made(clean: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="file/capture: "):
+        record_qemu(fake_qemu(tmp_path, "exit 0"), tmp_path / "file" / "capture")
+
+
+def test_without_the_library_the_pip_command_is_named(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['qemu.qmp'] = None\n"
+        "from pathlib import Path\n"
+        "from savevm_inspect.recorder.qemu import record_qemu\n"
+        f"record_qemu([{fake_qemu(tmp_path, 'exit 0')!r}], Path({str(tmp_path / 'capture')!r}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (
+        "RecordError: recording needs the package qemu.qmp: pip install 'savevm-inspect[record]'"
+        in done.stderr
+    )
+    assert not (tmp_path / "capture").exists()
