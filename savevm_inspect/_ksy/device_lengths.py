@@ -117,7 +117,7 @@ def payload_of(stream: KaitaiStream, idstr: str, instance_id: int) -> bytes:
         raise Unsupported(
             f"the length of this payload is unknown: {why}",
             offset=stream.pos(),
-            section=f"{idstr} (instance {instance_id})",
+            section=f"{repr(idstr)[1:-1]} (instance {instance_id})",
         )
     payload: bytes = stream.read_bytes(length)
     return payload
