@@ -1,0 +1,237 @@
+"""``dirty-bitmap``: which parts of a disk changed since the last backup (migration/block-dirty-bitmap.c).
+
+It takes part without iterating: ``is_active`` says yes, ``is_active_iterate`` says no while the VM runs, so that
+precopy carries all of it in the END section. Without bitmaps, or without the capability, it is absent.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import Final
+
+from ...errors import BadPayload
+from ..handlers import Pending, Refused, SaveVMHandlers
+from ..machine import Machine, RunState
+from ..qemu_file import QEMUFile, QEMUFileInput
+
+IDSTR: Final = "dirty-bitmap"
+DIRTY_BITMAP_VERSION: Final = 1
+BDRV_SECTOR_SIZE: Final = 512
+CHUNK_SIZE: Final = 1024
+"""Bytes of bitmap that go into one chunk."""
+
+_ALIGN_BYTES: Final = 32
+_ENABLED: Final = 0x01
+_PERSISTENT: Final = 0x02
+_START_FLAGS: Final = _ENABLED | _PERSISTENT | 0x04  # the last one is from older versions and means nothing now
+
+
+class MigFlag(IntFlag):
+    """What a record holds; the names are upstream's without DIRTY_BITMAP_MIG_FLAG."""
+
+    EOS = 0x01
+    ZEROES = 0x02
+    BITMAP_NAME = 0x04
+    DEVICE_NAME = 0x08
+    START = 0x10
+    COMPLETE = 0x20
+    BITS = 0x40
+
+
+@dataclass(slots=True, kw_only=True)
+class DirtyBitmap:
+    """One bitmap of one disk.
+
+    Attributes:
+        node: name of the disk.
+        name: of the bitmap.
+        disk_bytes: length of the disk, a multiple of the sector size.
+        granularity_bytes: what one bit stands for.
+        enabled: whether writes go on to set bits.
+        bits: the bitmap, least significant bit first.
+    """
+
+    node: str
+    name: str
+    disk_bytes: int
+    granularity_bytes: int = 1 << 16
+    enabled: bool = True
+    bits: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self.bits = self.bits.ljust(-(-self.disk_bytes // (8 * self.granularity_bytes)), b"\0")
+
+    @property
+    def total_sectors(self) -> int:
+        """Length of the disk in sectors."""
+        return self.disk_bytes // BDRV_SECTOR_SIZE
+
+    @property
+    def sectors_per_chunk(self) -> int:
+        """How much of the disk one chunk of the bitmap covers, in sectors."""
+        return CHUNK_SIZE * 8 * (self.granularity_bytes // BDRV_SECTOR_SIZE)
+
+    def chunk(self, sector: int, sectors: int) -> tuple[int, int]:
+        """Where the bits of a part of the disk lie: place and length in bytes of ``bits``."""
+        start = sector * BDRV_SECTOR_SIZE // self.granularity_bytes // 8
+        return start, -(-sectors * BDRV_SECTOR_SIZE // (8 * self.granularity_bytes))
+
+
+class DirtyBitmaps:
+    """All bitmaps of a machine.
+
+    Args:
+        machine: whose disks.
+        disks: name and length in bytes of each disk; a bitmap in a stream must belong to one of them.
+    """
+
+    def __init__(self, machine: Machine, disks: tuple[tuple[str, int], ...] = ()) -> None:
+        self._machine = machine
+        self._disks = dict(disks)
+        self.bitmaps: list[DirtyBitmap] = []
+        """Those there are; on a destination they come out of the stream."""
+        self._previous: DirtyBitmap | None = None
+        self._node = ""
+        self._current: DirtyBitmap | None = None
+
+    @classmethod
+    def attach(cls, machine: Machine, disks: tuple[tuple[str, int], ...] = ()) -> "DirtyBitmaps":
+        """Build it into a machine and register it (dirty_bitmap_mig_init)."""
+        device = cls(machine, disks)
+        machine.registry.register_savevm_live(IDSTR, 0, DIRTY_BITMAP_VERSION, SaveVMHandlers.of(cls), device)
+        return device
+
+    def is_active(self) -> bool:
+        """Only if there is a bitmap (dirty_bitmap_is_active)."""
+        return bool(self.bitmaps)
+
+    def is_active_iterate(self) -> bool:
+        """Not while the VM runs: the bits would be stale at once (dirty_bitmap_is_active_iterate)."""
+        return self.is_active() and self._machine.runstate is not RunState.RUNNING
+
+    def save_setup(self, f: QEMUFile) -> int:
+        """Announce each bitmap (dirty_bitmap_save_setup)."""
+        self._previous = None
+        for bitmap in self.bitmaps:
+            self._put_header(f, bitmap, MigFlag.START)
+            f.put_be32(bitmap.granularity_bytes)
+            f.put_byte(_ENABLED if bitmap.enabled else 0)
+        f.put_byte(MigFlag.EOS)
+        return 0
+
+    def save_complete(self, f: QEMUFile) -> int:
+        """Send all bits (dirty_bitmap_save_complete)."""
+        for bitmap in self.bitmaps:
+            for sector in range(0, bitmap.total_sectors, bitmap.sectors_per_chunk):
+                self._put_bits(f, bitmap, sector)
+        for bitmap in self.bitmaps:
+            self._put_header(f, bitmap, MigFlag.COMPLETE)
+        f.put_byte(MigFlag.EOS)
+        return 0
+
+    def state_pending_estimate(self) -> Pending:
+        """One byte for each bit, upstream's reckoning (dirty_bitmap_state_pending)."""
+        with self._machine.bql:
+            return Pending(
+                can_postcopy=sum(-(-bitmap.disk_bytes // bitmap.granularity_bytes) for bitmap in self.bitmaps)
+            )
+
+    def state_pending_exact(self) -> Pending:
+        """The same function serves both (dirty_bitmap_state_pending)."""
+        return self.state_pending_estimate()
+
+    def load_state(self, f: QEMUFileInput, version_id: int) -> int:
+        """Read one section: records until the one that ends it (dirty_bitmap_load)."""
+        if version_id != DIRTY_BITMAP_VERSION:
+            raise Refused(f"version {version_id}, expected {DIRTY_BITMAP_VERSION}")
+        while True:
+            place = f.place
+            flags = MigFlag(f.get_byte())
+            if flags & MigFlag.DEVICE_NAME:
+                self._node = f.get_counted_string()
+            if flags & MigFlag.BITMAP_NAME:
+                name = f.get_counted_string()
+                self._current = self._find(name)
+                if flags & MigFlag.START:
+                    self._load_start(f, name)
+            if flags & MigFlag.BITS:
+                if self._current is None:
+                    raise BadPayload("bits of no known bitmap", offset=place, section=f.section)
+                self._load_bits(f, self._current, zeroes=bool(flags & MigFlag.ZEROES))
+            if flags & MigFlag.EOS:
+                return 0
+
+    def _load_start(self, f: QEMUFileInput, name: str) -> None:
+        """Make a bitmap that was announced (dirty_bitmap_load_start)."""
+        place = f.place
+        granularity, flags = f.get_be32(), f.get_byte()
+        disk_bytes = self._disks.get(self._node)
+        if disk_bytes is None:
+            raise BadPayload(
+                f"bitmap {name!r} of disk {self._node!r}, which this side lacks", offset=place, section=f.section
+            )
+        if self._current is not None:
+            raise BadPayload(f"bitmap {name!r} is there already", offset=place, section=f.section)
+        if granularity < BDRV_SECTOR_SIZE or granularity & (granularity - 1) or flags & ~_START_FLAGS:
+            raise BadPayload(
+                f"bitmap of granularity {granularity}, flags {flags:#x}", offset=place, section=f.section
+            )
+        self._current = DirtyBitmap(
+            node=self._node,
+            name=name,
+            disk_bytes=disk_bytes,
+            granularity_bytes=granularity,
+            enabled=bool(flags & _ENABLED),
+        )
+        self.bitmaps.append(self._current)
+
+    def _load_bits(self, f: QEMUFileInput, bitmap: DirtyBitmap, *, zeroes: bool) -> None:
+        """Read a chunk of bits (dirty_bitmap_load_bits)."""
+        place = f.place
+        sector, sectors = f.get_be64(), f.get_be32()
+        if sector % bitmap.sectors_per_chunk or sector + sectors > bitmap.total_sectors:
+            raise BadPayload(
+                f"{sectors} sectors at {sector} of {bitmap.total_sectors}", offset=place, section=f.section
+            )
+        start, length = bitmap.chunk(sector, sectors)
+        if zeroes:
+            bitmap.bits[start : start + length] = bytes(length)
+            return
+        size = f.get_be64()
+        if size != _aligned(length):
+            raise BadPayload(f"{size} bytes of bits, expected {_aligned(length)}", offset=place, section=f.section)
+        bitmap.bits[start : start + length] = f.get_buffer(size)[:length]
+
+    def _find(self, name: str) -> DirtyBitmap | None:
+        return next((bitmap for bitmap in self.bitmaps if (bitmap.node, bitmap.name) == (self._node, name)), None)
+
+    def _put_header(self, f: QEMUFile, bitmap: DirtyBitmap, flags: MigFlag) -> None:
+        """Write a record's flags, and the names unless the last record had them (send_bitmap_header)."""
+        previous, self._previous = self._previous, bitmap
+        if previous is None or previous.node != bitmap.node:
+            flags |= MigFlag.DEVICE_NAME
+        if previous is not bitmap:
+            flags |= MigFlag.BITMAP_NAME
+        f.put_byte(flags)
+        if flags & MigFlag.DEVICE_NAME:
+            f.put_counted_string(bitmap.node)
+        if flags & MigFlag.BITMAP_NAME:
+            f.put_counted_string(bitmap.name)
+
+    def _put_bits(self, f: QEMUFile, bitmap: DirtyBitmap, sector: int) -> None:
+        """Write a chunk of bits, or that it is all zero (send_bitmap_bits)."""
+        sectors = min(bitmap.total_sectors - sector, bitmap.sectors_per_chunk)
+        start, length = bitmap.chunk(sector, sectors)
+        bits = bytes(bitmap.bits[start : start + length])
+        self._put_header(f, bitmap, MigFlag.BITS if any(bits) else MigFlag.BITS | MigFlag.ZEROES)
+        f.put_be64(sector)
+        f.put_be32(sectors)
+        if any(bits):
+            f.put_be64(_aligned(length))
+            f.put_buffer(bits.ljust(_aligned(length), b"\0"))
+        else:
+            f.fflush()
+
+
+def _aligned(length: int) -> int:
+    """A chunk's length with its padding, in bytes."""
+    return -(-length // _ALIGN_BYTES) * _ALIGN_BYTES

@@ -1,0 +1,192 @@
+"""A virtual machine as the migration sees it: what it is, what runs in it, and who holds its lock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+from ..errors import SavevmError
+from .clock import Clock
+from .guest import Guest
+from .registry import Registry
+
+
+class RunState(StrEnum):
+    """What the VM does, by QEMU's names (qapi/run-state.json)."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    INMIGRATE = "inmigrate"
+    FINISH_MIGRATE = "finish-migrate"
+    POSTMIGRATE = "postmigrate"
+
+
+class MigrationStatus(StrEnum):
+    """What a migration is told to be doing, by QEMU's names (qapi/migration.json)."""
+
+    NONE = "none"
+    SETUP = "setup"
+    ACTIVE = "active"
+    DEVICE = "device"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineType:
+    """What a machine type fixes about its streams.
+
+    Attributes:
+        name: as the configuration states it; both sides must agree.
+        page_size: target page size in bytes.
+        page_bits: log2 of it, sent where the machine's pages are larger than its smallest; else ``None``.
+        send_configuration: whether there is a configuration record (off in types of QEMU 2.3 and older).
+        send_section_footer: whether sections have footers (off in types of QEMU 2.3 and older).
+        send_switchover_start: whether SWITCHOVER_START is sent (on in types of QEMU 10.0 and later).
+        describe_configuration: whether the description has an entry for the configuration.
+        suppress_vmdesc: whether the description is left out.
+    """
+
+    name: str
+    page_size: int = 4096
+    page_bits: int | None = None
+    send_configuration: bool = True
+    send_section_footer: bool = True
+    send_switchover_start: bool = True
+    describe_configuration: bool = True
+    suppress_vmdesc: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class MigrationStats:
+    """Counters that devices keep for whoever watches (migration/migration-stats.h).
+
+    Attributes:
+        dirty_sync_count: how often the dirty log was collected: the number of the current pass over RAM.
+        dirty_pages: pages that are known to be dirty.
+        normal_pages: pages sent with their content.
+        zero_pages: pages sent as zeros.
+    """
+
+    dirty_sync_count: int = 0
+    dirty_pages: int = 0
+    normal_pages: int = 0
+    zero_pages: int = 0
+
+
+class Bql:
+    """The big QEMU lock, as the thread sees it that is being told about.
+
+    Only one thread at a time is played, so that nobody ever waits; what matters is that nobody takes it
+    twice or gives up what it does not have.
+    """
+
+    def __init__(self) -> None:
+        self.held = True
+        self.on_change: Callable[[bool], None] | None = None
+
+    def lock(self) -> None:
+        """Take the lock (bql_lock).
+
+        Raises:
+            SavevmError: the thread has it already, and would wait for itself for ever.
+        """
+        self._change(held=True)
+
+    def unlock(self) -> None:
+        """Give the lock up (bql_unlock).
+
+        Raises:
+            SavevmError: the thread does not have it.
+        """
+        self._change(held=False)
+
+    def _change(self, *, held: bool) -> None:
+        if self.held is held:
+            raise SavevmError("the big QEMU lock is held already" if held else "the big QEMU lock is not held")
+        self.held = held
+        if self.on_change is not None:
+            self.on_change(held)
+
+    def __enter__(self) -> Self:
+        self.lock()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.unlock()
+
+
+class Attach(Protocol):
+    """Builds a device into a machine and registers what it saves."""
+
+    def __call__(self, machine: "Machine") -> object:
+        """Returns the device."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Machine:
+    """One VM on one side of a migration.
+
+    Attributes:
+        kind: its type.
+        guest: what runs in it.
+        clock: the time it lives in.
+        runstate: what it does.
+        registry: what is saved of it.
+        bql: its lock.
+        stats: what its devices count.
+        devices: what was built in, in that order.
+        received_runstate: what the VM did on the source, as the stream told; ``None`` if it did not.
+    """
+
+    kind: MachineType
+    guest: Guest
+    clock: Clock
+    runstate: RunState = RunState.PAUSED
+    registry: Registry = field(default_factory=Registry)
+    bql: Bql = field(default_factory=Bql)
+    stats: MigrationStats = field(default_factory=MigrationStats)
+    devices: list[object] = field(default_factory=list)
+    received_runstate: RunState | None = None
+    _on_stop: list[Callable[[], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.clock.listen(self.guest.catch_up)
+
+    def attach(self, *builders: Attach) -> None:
+        """Build devices in; the order gives their section ids."""
+        for builder in builders:
+            self.devices.append(builder(self))
+
+    def before_stop(self, listener: Callable[[], None]) -> None:
+        """Have a function called each time before the VM stops, with the old run state still in place."""
+        self._on_stop.append(listener)
+
+    def vm_start(self) -> None:
+        """Let the guest run."""
+        self.guest.catch_up(self.clock.now_us)
+        self.guest.running = True
+        self.runstate = RunState.RUNNING
+
+    def vm_stop(self, runstate: RunState) -> None:
+        """Stop the guest for a reason (migration.c, migration_stop_vm).
+
+        Args:
+            runstate: the reason.
+        """
+        for listener in self._on_stop:
+            listener()
+        self.guest.catch_up(self.clock.now_us)
+        self.guest.running = False
+        self.runstate = runstate
+
+    def loaded(self) -> None:
+        """All state has arrived: do what the VM did on the source, or run (process_incoming_migration_bh)."""
+        wanted = self.received_runstate or RunState.RUNNING
+        if wanted is RunState.RUNNING:
+            self.vm_start()
+        else:
+            self.runstate = wanted

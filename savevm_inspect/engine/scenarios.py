@@ -1,0 +1,132 @@
+"""Migrations worth watching, each as data: the machine, the guest, the link, and what it shows."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from .clock import US_PER_S, Clock
+from .devices.dirty_bitmap import DirtyBitmaps
+from .devices.globalstate import GlobalState
+from .devices.htab import HashPageTable
+from .devices.ram import RamDevice
+from .devices.slirp import Slirp
+from .devices.timer import Timers
+from .guest import Guest, Workload
+from .machine import Attach, Machine, MachineType, RunState
+from .source import MigrationParameters
+
+_MIB: Final = 1 << 20
+
+NONE_DEVICES: Final[tuple[Attach, ...]] = (
+    Timers.attach,
+    Slirp.attach,
+    RamDevice.attach,
+    DirtyBitmaps.attach,
+    GlobalState.attach,
+)
+"""What a machine without any hardware still has, in the order in which QEMU registers it."""
+
+OUR_DEVICES: Final[tuple[Attach, ...]] = (*NONE_DEVICES, HashPageTable.attach)
+"""The same with a second iterable device besides RAM."""
+
+
+OUR_MACHINE: Final = MachineType(name="savevm-inspect-1.0")
+IDLE: Final = Workload()
+SLOW: Final = MigrationParameters(max_bandwidth_bytes_per_s=8_000_000, downtime_limit_ms=30)
+"""A rate limit at which one can watch; QEMU's own is sixteen times as much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One migration, as data; nothing in it changes while it runs.
+
+    Attributes:
+        name: what it is asked for by.
+        title: what it is headed with.
+        teaches: what there is to see.
+        machine: type of both machines.
+        devices: what is built into both, in the order of registration.
+        ram_bytes: length of guest memory; 0 is a machine without any.
+        filled: share of its pages that hold something other than zeros, from 0 to 1.
+        workload: what the guest does.
+        seed: of all that is random.
+        link_bytes_per_s: bandwidth of the link.
+        parameters: what the user set.
+        time_limit_us: virtual time after which the migration is given up.
+    """
+
+    name: str
+    title: str
+    teaches: str
+    machine: MachineType = OUR_MACHINE
+    devices: tuple[Attach, ...] = OUR_DEVICES
+    ram_bytes: int = 4 * _MIB
+    filled: float = 0.35
+    workload: Workload = IDLE
+    seed: int = 1
+    link_bytes_per_s: int = 125_000_000
+    parameters: MigrationParameters = SLOW
+    time_limit_us: int = 60 * US_PER_S
+
+    def build_source(self, clock: Clock) -> Machine:
+        """The machine that moves, running."""
+        machine = self._build(clock, self.workload, self.filled)
+        machine.vm_start()
+        return machine
+
+    def build_destination(self, clock: Clock) -> Machine:
+        """A machine of the same type and devices that waits to be loaded."""
+        machine = self._build(clock, self.workload, filled=0.0)
+        machine.runstate = RunState.INMIGRATE
+        return machine
+
+    def _build(self, clock: Clock, workload: Workload, filled: float) -> Machine:
+        blocks = (("vm.ram", self.ram_bytes),) if self.ram_bytes else ()
+        guest = Guest(blocks, page_size=self.machine.page_size, workload=workload, seed=self.seed, filled=filled)
+        machine = Machine(kind=self.machine, guest=guest, clock=clock)
+        machine.attach(*self.devices)
+        return machine
+
+
+_TABLE = (
+    Scenario(
+        name="quickstart",
+        title="A guest that writes, a link that is faster",
+        teaches=(
+            "All of memory is sent once while the VM runs, then what it wrote meanwhile, then what it wrote during "
+            "that: each pass is shorter, until the rest fits into the downtime limit."
+        ),
+        workload=Workload(writes_per_s=900),
+    ),
+    Scenario(
+        name="idle",
+        title="A guest that does nothing",
+        teaches="One pass over memory is enough; the switchover waits only for the end of it.",
+    ),
+    Scenario(
+        name="busy",
+        title="A hot set that is written faster than it can be sent",
+        teaches=(
+            "The same few pages are dirty after every pass. Sending them again does not help; the migration ends "
+            "only because the hot set is just smaller than what fits into the downtime limit."
+        ),
+        workload=Workload(writes_per_s=6000, first_page=64, num_pages=70),
+        parameters=MigrationParameters(max_bandwidth_bytes_per_s=8_000_000, downtime_limit_ms=35),
+    ),
+    Scenario(
+        name="stopping",
+        title="A guest that falls silent",
+        teaches="As long as it writes, no pass makes headway; once it stops, the next one is the last.",
+        workload=Workload(writes_per_s=20_000, sequential=True, stops_after_us=1_200_000),
+    ),
+    Scenario(
+        name="none",
+        title="A machine without hardware",
+        teaches="What every stream consists of, even if there is nothing to move: the records without the pages.",
+        machine=MachineType(name="none"),
+        devices=NONE_DEVICES,
+        ram_bytes=0,
+    ),
+)
+
+SCENARIOS: Final[dict[str, Scenario]] = {scenario.name: scenario for scenario in _TABLE}
+"""Every scenario by its name."""
