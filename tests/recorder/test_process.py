@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from savevm_inspect.errors import RecordError
 from savevm_inspect.recorder.process import TRACE_PATTERNS, QemuCommand
 
-words = st.lists(
-    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), max_size=5
-)
+words = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1), max_size=5)
 
 
 @given(words.filter(lambda found: not any(word.startswith("-") for word in found)))
@@ -53,17 +51,13 @@ def test_what_can_not_be_recorded(command: str | list[str], match: str) -> None:
         ("qemu-system-xtensa", "qemu-system"),
     ],
 )
-def test_a_missing_program_names_debians_package(
-    program: str, package: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_program_names_debians_package(program: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RecordError, match=f"^{program} was not found; on Debian: apt install {package}$"):
         QemuCommand.parse([program, "-m", "16"])
 
 
-@pytest.mark.parametrize(
-    "option", ["-nographic", "-display none", "-vnc :1", "--display curses", "-spice port=1"]
-)
+@pytest.mark.parametrize("option", ["-nographic", "-display none", "-vnc :1", "--display curses", "-spice port=1"])
 def test_a_display_that_was_chosen_is_kept(option: str) -> None:
     argv = QemuCommand.parse(f"sh {option}").recorded(qmp_fd=3, log=Path("log"))
     assert argv[1 : 1 + len(option.split())] == tuple(option.split())

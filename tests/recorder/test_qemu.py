@@ -91,9 +91,7 @@ def test_a_machine_without_anything(clean: Path) -> None:
 def test_the_guest_ran_and_went_on_during_the_migration(recorded_pc: Any) -> None:
     assert len(recorded_pc.memory) == 16 * MIB
     counters = recorded_pc.dirtied
-    assert all((counters[0] - counter) % 256 in (0, 1) for counter in counters), (
-        "one sweep is at most one ahead"
-    )
+    assert all((counters[0] - counter) % 256 in (0, 1) for counter in counters), "one sweep is at most one ahead"
     figures = json.loads((recorded_pc.path / "recording.json").read_text())["query-migrate"]
     assert figures["ram"]["dirty-sync-count"] >= 2
     assert figures["ram"]["normal"] > 5 * MIB // 4096, "pages were sent again"
@@ -296,15 +294,35 @@ except KeyboardInterrupt:
 """
 
 
+RECORDER_IN_A_CELL = """
+import asyncio, sys
+from pathlib import Path
+from savevm_inspect.recorder.qemu import record_qemu
+async def cell():
+    record_qemu(sys.argv[1], Path(sys.argv[2]), run_seconds=60, progress=lambda stage: print(stage, flush=True))
+loop = asyncio.new_event_loop()
+try:
+    loop.run_until_complete(cell())
+except KeyboardInterrupt:
+    sys.exit(3)
+"""
+
+
 @pytest.mark.qemu
 @pytest.mark.parametrize(
-    ("number", "status"),
-    [(signal.SIGINT, 3), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)],
+    ("program", "number", "status"),
+    [
+        (RECORDER_ON_ITS_OWN, signal.SIGINT, 3),
+        (RECORDER_ON_ITS_OWN, signal.SIGTERM, -signal.SIGTERM),
+        (RECORDER_ON_ITS_OWN, signal.SIGHUP, -signal.SIGHUP),
+        (RECORDER_IN_A_CELL, signal.SIGINT, 3),
+    ],
+    ids=["ctrl-c", "terminate", "hang-up", "ctrl-c in a cell"],
 )
-def test_a_signal_leaves_nothing(clean: Path, number: signal.Signals, status: int) -> None:
+def test_a_signal_leaves_nothing(clean: Path, program: str, number: signal.Signals, status: int) -> None:
     environment = os.environ | {"TMPDIR": str(clean.parent.parent / "scratch")}
     with subprocess.Popen(
-        [sys.executable, "-c", RECORDER_ON_ITS_OWN, NONE, str(clean)],
+        [sys.executable, "-c", program, NONE, str(clean)],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -322,9 +340,7 @@ def test_a_signal_leaves_nothing(clean: Path, number: signal.Signals, status: in
 def test_a_program_that_never_answers(clean: Path, tmp_path: Path) -> None:
     start = time.monotonic()
     command = fake_qemu(tmp_path, "echo still thinking >&2\nsleep 100 &\nexec sleep 100")
-    with pytest.raises(
-        RecordError, match=r"longer than 0.5 s; it stopped at waiting .*said: still thinking\)"
-    ):
+    with pytest.raises(RecordError, match=r"longer than 0.5 s; it stopped at waiting .*said: still thinking\)"):
         record_qemu(command, clean, timeout_seconds=0.5)
     assert time.monotonic() - start < 5
     assert not clean.exists()
@@ -383,8 +399,5 @@ def test_without_the_library_the_pip_command_is_named(tmp_path: Path) -> None:
         f"record_qemu([{fake_qemu(tmp_path, 'exit 0')!r}], Path({str(tmp_path / 'capture')!r}))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (
-        "RecordError: recording needs the package qemu.qmp: pip install 'savevm-inspect[record]'"
-        in done.stderr
-    )
+    assert "RecordError: recording needs the package qemu.qmp: pip install 'savevm-inspect[record]'" in done.stderr
     assert not (tmp_path / "capture").exists()
