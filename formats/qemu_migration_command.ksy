@@ -159,4 +159,4 @@ enums:
     11:
       id: switchover_start
       -orig-id: MIG_CMD_SWITCHOVER_START
-      doc: the guest has stopped on the source; since QEMU 10.0
+      doc: the guest has stopped on the source; sent by machine types of QEMU 10.0 and later

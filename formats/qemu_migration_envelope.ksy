@@ -2,9 +2,7 @@ meta:
   id: qemu_migration_envelope
   title: QEMU migration stream
   application: QEMU
-  file-extension:
-    - mig
-    - vmstate
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   ks-opaque-types: true
@@ -309,8 +307,8 @@ types:
         type: str
         size: len_json
         doc: |
-          an object with `page_size`, `devices` and, since QEMU 8.0, `configuration`; keys of one object can
-          occur several times
+          an object with `page_size`, `devices` and, since QEMU 8, `configuration`; a key can occur several
+          times in one object
       - id: mark_end
         size: 0
         if: ofs_end >= 0

@@ -19,6 +19,7 @@ from ..errors import BadMagic, BadPayload, Truncated, Unsupported
 _RecordType = QemuMigrationEnvelope.RecordType
 
 _HEADER_BYTES = 8
+_WORD_BYTES = 4
 
 _PAGE_SIZE_CHECK = "/seq/0"
 """Place of ``page_size_known`` in qemu_migration_ram.ksy; no other format opens with an expression."""
@@ -38,10 +39,10 @@ class RecordSpan:
     """One top-level record as Kaitai read it.
 
     Attributes:
-        kind: ``header``, ``configuration``, ``start``, ``part``, ``end``, ``full``, ``command``, ``eof``,
-            ``description`` or ``padding``.
+        kind: ``header``, ``configuration``, ``start``, ``part``, ``end``, ``full``, ``command``, ``package``,
+            ``eof``, ``description`` or ``padding``. A package is all that a command wraps, undivided.
         offset: its first byte, in bytes from the start of the source.
-        length: number of bytes, with the footer of a section and the package of a command.
+        length: number of bytes, with a section's footer.
         section_id: number of a section; ``None`` for all others.
         idstr: name of a section's device; ``None`` for all others.
     """
@@ -56,7 +57,7 @@ class RecordSpan:
 def parse(source: Path | bytes | bytearray | memoryview, *, page_size: int = 0) -> QemuMigrationEnvelope:
     """Read a raw stream whole.
 
-    Every record becomes Python objects, a kilobyte or so for each RAM record; pages are kept as bytes.
+    Every record becomes Python objects, some 300 bytes of them for each RAM record; pages are kept as bytes.
 
     Args:
         source: a file, or its bytes; the stream opens it.
@@ -110,8 +111,10 @@ def _refusal(error: Exception, offset: int) -> BadMagic | BadPayload | Unsupport
     """What a failed check of the compiled modules means, in this package's words."""
     if isinstance(error, ValidationExprError) and error.src_path == _PAGE_SIZE_CHECK:
         return Unsupported("RAM, but the stream does not tell the page size", offset=offset)
-    kind = BadMagic if offset <= _HEADER_BYTES else BadPayload
-    return kind(f"Kaitai: {' '.join(str(error).split())}", offset=offset)
+    words = " ".join(str(error).split())
+    if offset <= _HEADER_BYTES:
+        return BadMagic(f"not a migration stream of version 3 ({words})", offset=offset - _WORD_BYTES)
+    return BadPayload(f"against the format ({words})", offset=offset)
 
 
 def _spans(tree: QemuMigrationEnvelope) -> Iterator[RecordSpan]:
@@ -122,13 +125,17 @@ def _spans(tree: QemuMigrationEnvelope) -> Iterator[RecordSpan]:
         )
     for record in tree.records:
         section_id, idstr = _named(record)
+        package_bytes = len(getattr(record.body, "package", b"")) if hasattr(record, "body") else 0
+        package = record.ofs_end - package_bytes
         yield RecordSpan(
             kind=_KINDS[record.record_type],
             offset=record.ofs_start,
-            length=record.ofs_end - record.ofs_start,
+            length=package - record.ofs_start,
             section_id=section_id,
             idstr=idstr,
         )
+        if package_bytes:
+            yield RecordSpan(kind="package", offset=package, length=package_bytes)
     end = tree.records[-1].ofs_end
     if hasattr(tree, "description"):
         length = tree.description.ofs_end - end

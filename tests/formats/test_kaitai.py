@@ -269,6 +269,9 @@ def test_page_size_of_an_advise_counts() -> None:
         read(stream.replace(advise, b""))
 
 
-def test_package_belongs_to_its_command() -> None:
-    package = b"\x08\0\7\0\4" + (9).to_bytes(4, "big") + b"x" * 9
-    assert read(HEADER + package + b"\0")[1] == RecordSpan(kind="command", offset=8, length=len(package))
+def test_package_follows_its_command() -> None:
+    command = b"\x08\0\7\0\4" + (9).to_bytes(4, "big")
+    assert read(HEADER + command + b"x" * 9 + b"\0")[1:3] == [
+        RecordSpan(kind="command", offset=8, length=len(command)),
+        RecordSpan(kind="package", offset=8 + len(command), length=9),
+    ]
