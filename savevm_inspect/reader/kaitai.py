@@ -14,7 +14,7 @@ from kaitaistruct import EndOfStreamError, KaitaiStream, KaitaiStructError, Vali
 
 from .._ksy.device_lengths import lengths_of
 from .._ksy.qemu_migration_envelope import QemuMigrationEnvelope
-from ..errors import BadMagic, BadPayload, Truncated, Unsupported
+from ..errors import BadMagic, BadPayload, SavevmError, Truncated, Unsupported
 
 _RecordType = QemuMigrationEnvelope.RecordType
 
@@ -75,8 +75,12 @@ def parse(source: Path | bytes | bytearray | memoryview, *, page_size: int = 0) 
         Unsupported: the page size is unknown and there is RAM, or the length of a device is unknown, since
             there is no description or it does not name the device.
         SchemaError: the description is not what it must be.
+        SavevmError: the file can't be opened.
     """
-    file: BinaryIO = source.open("rb") if isinstance(source, Path) else BytesIO(source)
+    try:
+        file: BinaryIO = source.open("rb") if isinstance(source, Path) else BytesIO(source)
+    except OSError as error:
+        raise SavevmError(f"{source}: {error.strerror}") from error
     try:
         return _parse(KaitaiStream(file), page_size)
     except BaseException:

@@ -108,6 +108,12 @@ def test_source_may_be_bytes_or_a_path(capture_path: CapturePath) -> None:
     assert read(path) == read(data) == read(bytearray(data)) == read(memoryview(data))
 
 
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "no-such.mig"):
+        with pytest.raises(SavevmError, match=path.name):
+            parse(path)
+
+
 def test_padding_is_zero(capture_path: CapturePath) -> None:
     data = capture_path(SMALL).read_bytes()
     assert read(data + bytes(512)) == [*read(data), RecordSpan(kind="padding", offset=len(data), length=512)]
