@@ -80,7 +80,7 @@ def parse(source: Path | bytes | bytearray | memoryview, *, page_size: int = 0) 
     try:
         file: BinaryIO = source.open("rb") if isinstance(source, Path) else BytesIO(source)
     except OSError as error:
-        raise SavevmError(f"{source}: {error.strerror}") from error
+        raise SavevmError(f"{error.filename}: {error.strerror}") from error
     try:
         return _parse(KaitaiStream(file), page_size)
     except BaseException:
