@@ -49,9 +49,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; errors are one line on stderr and exit status 1, wrong usage 2."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        sys.exit(cli(standalone_mode=False))  # what a verb returns, or the status it asked for by Exit
     except click.Abort:
         sys.exit("savevm-inspect: interrupted")
     except click.ClickException as error:

@@ -1,7 +1,6 @@
 """``savevm-inspect ram stats`` and ``savevm-inspect ram extract``."""
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import click
@@ -60,7 +59,7 @@ def extract_block(source: str, offset: int, block: str, output: Path) -> None:
         image = stream.memory[block]
         with Progress(console=console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
             task = bar.add_task(f"writing {output.name}", total=image.block.used_bytes)
-            extract(image, output, partial(bar.advance, task))
+            extract(image, output, lambda done: bar.update(task, completed=done))
         missing = image.missing_pages
     if missing:
         click.echo(f"{missing} pages were never sent; they are zero in the file", err=True)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import SavevmError
-from .rebuild import BlockImage
+from .rebuild import ZERO, BlockImage
 
 _STEP_BYTES = 4 << 20
 
@@ -21,7 +21,7 @@ def extract(image: BlockImage, output: Path, progress: Callable[[int], object]) 
     Args:
         image: the block.
         output: the file to make; replaced if it exists.
-        progress: called with the number of bytes that each step has done.
+        progress: called with the place in bytes that each step has come to.
 
     Raises:
         SavevmError: the file can't be written; nothing is left of it.
@@ -38,13 +38,12 @@ def extract(image: BlockImage, output: Path, progress: Callable[[int], object]) 
 
 def _write_sparse(image: BlockImage, file: BinaryIO, progress: Callable[[int], object]) -> None:
     file.truncate(image.block.used_bytes)
-    pages = max(_STEP_BYTES // image.page_size, 1)
-    piece = bytearray(pages * image.page_size)
-    for first in range(0, len(image.content), pages):
-        start = first * image.page_size
-        if np.any(image.content[first : first + pages] >= 0):
-            image.seek(start)
-            length = image.readinto(piece)
-            file.seek(start)
-            file.write(memoryview(piece)[:length])
-        progress(min(len(piece), image.block.used_bytes - start))
+    step = max(_STEP_BYTES // image.page_size, 1)
+    piece = bytearray(step * image.page_size)
+    for number in np.unique(image.sent[image.content != ZERO] // step).tolist():
+        start = number * len(piece)
+        image.seek(start)
+        length = image.readinto(piece)
+        file.seek(start)
+        file.write(memoryview(piece)[:length])
+        progress(start + length)

@@ -1,4 +1,7 @@
-"""A RAM block's final bytes: the last page that was sent to each address wins, zero pages included."""
+"""A RAM block's final bytes: the last page that was sent to each address wins, zero pages included.
+
+What is held grows with the pages that were sent, never with the length that a block claims to have.
+"""
 
 import io
 import os
@@ -12,8 +15,8 @@ from ..errors import NotFound
 from ..payload.ram import PageKind, RamBlock
 from .page_table import PageTable
 
-NEVER_SENT: Final = -1
-ZERO: Final = -2
+ZERO: Final = -1
+"""Stands for the offset of a page that is all zero."""
 
 
 class BlockImage(io.RawIOBase):
@@ -24,15 +27,23 @@ class BlockImage(io.RawIOBase):
     Args:
         buffer: the bytes of the channel that the pages' offsets refer to.
         block: the block.
-        content: shape (pages of the block,), int64: the offset in ``buffer`` of each page's content, or
-            :data:`ZERO` or :data:`NEVER_SENT`.
+        sent: shape (n,), int64, ascending: the numbers of the block's pages that were sent.
+        content: shape (n,), int64: the offset in ``buffer`` of each one's content, or :data:`ZERO`.
         page_size: bytes of a page.
     """
 
-    def __init__(self, buffer: memoryview, block: RamBlock, content: npt.NDArray[np.int64], page_size: int) -> None:
+    def __init__(
+        self,
+        buffer: memoryview,
+        block: RamBlock,
+        sent: npt.NDArray[np.int64],
+        content: npt.NDArray[np.int64],
+        page_size: int,
+    ) -> None:
         super().__init__()
         self._buffer = buffer
         self.block = block
+        self.sent = sent
         self.content = content
         self.page_size = page_size
         self._position = 0
@@ -40,7 +51,7 @@ class BlockImage(io.RawIOBase):
     @property
     def missing_pages(self) -> int:
         """Pages that were never sent."""
-        return int(np.count_nonzero(self.content == NEVER_SENT))
+        return -(-self.block.used_bytes // self.page_size) - len(self.sent)
 
     def readable(self) -> bool:
         """A block can be read."""
@@ -84,16 +95,16 @@ class BlockImage(io.RawIOBase):
         """
         view = memoryview(target).cast("B")  # type: ignore[arg-type]  # io types buffers as object
         length = min(len(view), max(self.block.used_bytes - self._position, 0))
-        done = 0
-        while done < length:
-            page, within = divmod(self._position + done, self.page_size)
-            piece = min(self.page_size - within, length - done)
-            offset = int(self.content[page])
-            if offset < 0:
-                view[done : done + piece] = bytes(piece)
-            else:
-                view[done : done + piece] = self._buffer[offset + within : offset + within + piece]
-            done += piece
+        view = view[:length]
+        view[:] = bytes(length)
+        start = self._position
+        first, last = np.searchsorted(self.sent, (start // self.page_size, -(-(start + length) // self.page_size)))
+        for page, offset in zip(self.sent[first:last].tolist(), self.content[first:last].tolist(), strict=True):
+            if offset != ZERO:
+                at = page * self.page_size - start
+                skip = max(-at, 0)
+                piece = self._buffer[offset + skip : offset + min(self.page_size, length - at)]
+                view[at + skip : at + skip + len(piece)] = piece
         self._position += length
         return length
 
@@ -116,14 +127,17 @@ class Memory(Mapping[str, BlockImage]):
             known = ", ".join(self._index) or "none"
             raise NotFound(f"no RAM block {name!r}; the stream has: {known}")
         index = self._index[name]
-        block, page_size = self._pages.blocks[index], self._pages.page_size
-        content = np.full(-(-block.used_bytes // page_size), NEVER_SENT, np.int64)
         rows = self._pages.of_block(index)
-        # An index that is repeated keeps the value that is assigned last: the page that was sent last wins.
-        content[(rows["addr"] // page_size).astype(np.int64)] = np.where(
-            rows["kind"] == PageKind.ZERO, ZERO, rows["offset"].astype(np.int64)
+        # Of each address the first row from the end counts: the page that was sent last wins.
+        addrs, backwards = np.unique(rows["addr"][::-1], return_index=True)
+        final = rows[::-1][backwards]
+        return BlockImage(
+            self._buffer,
+            self._pages.blocks[index],
+            (addrs // self._pages.page_size).astype(np.int64),
+            np.where(final["kind"] == PageKind.ZERO, ZERO, final["offset"].astype(np.int64)),
+            self._pages.page_size,
         )
-        return BlockImage(self._buffer, block, content, page_size)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._index)

@@ -175,18 +175,18 @@ class RamReader:
                     offset=place,
                     section=cursor.section,
                 )
-            log.addr.append(addr)
-            log.block.append(self._last)
-            log.section.append(self.sections)
-            log.offset.append(cursor.place)
+            place = cursor.place
             if kind == _PAGE:
                 cursor.require(page_size, "a page")
-                log.kind.append(PageKind.NORMAL)
             else:
                 fill = cursor.u8("the byte of a zero page")
                 if fill:
-                    raise BadPayload(f"a zero page of value {fill}", offset=cursor.place - 1, section=cursor.section)
-                log.kind.append(PageKind.ZERO)
+                    raise BadPayload(f"a zero page of value {fill}", offset=place, section=cursor.section)
+            log.offset.append(place)
+            log.addr.append(addr)
+            log.block.append(self._last)
+            log.kind.append(PageKind.NORMAL if kind == _PAGE else PageKind.ZERO)
+            log.section.append(self.sections)
 
     def _find_block(self, cursor: Cursor) -> int:
         place = cursor.place

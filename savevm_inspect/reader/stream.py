@@ -45,7 +45,7 @@ class Stream:
         self.problems: list[SavevmError] = []
         self.description = self._find_description(source.buffer[offset:])
         self._payloads = Payloads(self.description)
-        self._framer = Framer(Cursor(source.buffer, offset=min(offset, len(source.buffer))), self._payloads)
+        self._framer = Framer(Cursor(source.buffer, offset=offset), self._payloads)
         self.records: tuple[Record, ...] = tuple(self._read())
 
     def _find_description(self, buffer: memoryview) -> Description | None:
@@ -86,7 +86,7 @@ class Stream:
     @property
     def size_bytes(self) -> int:
         """Its length."""
-        return max(len(self.buffer) - self.offset, 0)
+        return len(self.buffer) - self.offset
 
     @property
     def schema_from(self) -> str:
@@ -255,6 +255,8 @@ def open_stream(source: SourceLike, offset: int = 0, *, strict: bool = True) -> 
         raise SavevmError(f"offset {offset} is negative")
     opened = Source(source)
     try:
+        if offset > len(opened.buffer):
+            raise SavevmError(f"{opened.name}: offset {offset:#x} lies behind the end, {len(opened.buffer)} bytes")
         return Stream(opened, offset=offset, strict=strict)
     except BaseException:
         opened.close()

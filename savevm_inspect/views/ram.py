@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from ..memory.rebuild import NEVER_SENT
 from ..payload.ram import PageKind
 from ..reader.stream import Stream
 
@@ -20,7 +19,7 @@ def ram_stats(stream: Stream) -> dict[str, Any]:
     blocks = []
     for index, block in enumerate(pages.blocks):
         rows = pages.of_block(index)
-        distinct = len(np.unique(rows["addr"]))
+        image = stream.memory[block.name]
         normal = int(np.count_nonzero(rows["kind"] == PageKind.NORMAL))
         blocks.append(
             {
@@ -29,8 +28,8 @@ def ram_stats(stream: Stream) -> dict[str, Any]:
                 "sent_pages": len(rows),
                 "normal_pages": normal,
                 "zero_pages": len(rows) - normal,
-                "sent_again_pages": len(rows) - distinct,
-                "missing_pages": int(np.count_nonzero(stream.memory[block.name].content == NEVER_SENT)),
+                "sent_again_pages": len(rows) - len(image.sent),
+                "missing_pages": image.missing_pages,
             }
         )
     return {

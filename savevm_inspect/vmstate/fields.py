@@ -50,26 +50,41 @@ def read_bytes(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[Fie
     yield _leaf(cursor, field, parts, _bytes_of)
 
 
+def element_name(field: FieldSchema, position: int) -> str:
+    """The name of one element: with its index behind it, if the field is an array."""
+    return field.name if field.index is None else f"{field.name}[{field.index + position}]"
+
+
 def read_numbers(cursor: Cursor, field: FieldSchema, parts: Parts) -> FieldValue | None:
     """Read a field of numbers, all elements in one go.
 
+    Args:
+        cursor: stands on its first byte.
+        field: its schema.
+        parts: names down to the state that holds it.
+
     Returns:
-        One value: a number, or a tuple of ``field.count`` numbers if the field is an array; ``None`` if the
-        field holds no plain numbers of the width that its type has.
+        One value: a number, or a tuple of ``field.count`` numbers if the schema has several in one;
+        ``None`` if the field holds no plain numbers of the width that its type has.
     """
     scalar = _NUMBERS.get(field.type)
     if scalar is None or scalar.size_bytes != field.size:
         return None
-    start = cursor.require(field.length, parts[-1])
+    start = cursor.require(field.length, field.name)
     span = Span(channel=cursor.channel, offset=cursor.base + start, length=field.length)
-    if field.index is None:
+    if field.count == 1:
         value = Struct(scalar.format).unpack_from(cursor.buffer, start)[0]
         describe = _MEANINGS.get(field.type)
         return FieldValue(
-            parts=parts, type=field.type, value=value, span=span, meaning=describe(value) if describe else ""
+            parts=(*parts, element_name(field, 0)),
+            type=field.type,
+            value=value,
+            span=span,
+            meaning=describe(value) if describe else "",
         )
     values = Struct(f">{field.count}{scalar.code}").unpack_from(cursor.buffer, start)
-    return FieldValue(parts=parts, type=f"{field.type}[{field.count}]", value=values, span=span)
+    name = f"{field.name}[{field.index}:{field.index + field.count}]" if field.index else field.name
+    return FieldValue(parts=(*parts, name), type=f"{field.type}[{field.count}]", value=values, span=span)
 
 
 def _leaf(

@@ -6,7 +6,7 @@ from ..errors import BadPayload
 from ..stream.cursor import Cursor
 from ..stream.values import FieldValue
 from ..wire import VmRecord
-from .fields import Codec, Parts, read_bytes, read_numbers
+from .fields import Codec, Parts, element_name, read_bytes, read_numbers
 from .schema import FieldSchema, StateSchema
 
 _INLINE = ("struct", "tmp", "vstruct")
@@ -39,7 +39,7 @@ def walk(state: StateSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts:
 def _walk_field(
     field: FieldSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts
 ) -> Iterator[FieldValue]:
-    numbers = read_numbers(cursor, field, (*parts, field.name)) if field.length else None
+    numbers = read_numbers(cursor, field, parts) if field.length else None
     if numbers is not None:
         yield numbers
         return
@@ -48,7 +48,7 @@ def _walk_field(
         yield FieldValue(parts=(*parts, field.name), type=field.type, value=b"", span=cursor.span_from(cursor.offset))
         return
     for position in range(field.count):
-        name = field.name if field.index is None else f"{field.name}[{field.index + position}]"
+        name = element_name(field, position)
         start = cursor.offset
         yield from _walk_element(field, cursor, codecs, (*parts, name))
         if cursor.offset - start != field.size:

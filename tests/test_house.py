@@ -1,0 +1,48 @@
+"""What holds of the package as a whole: its layers, its import time, and what importing it loads."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import savevm_inspect
+
+ROOT = Path(__file__).parent.parent
+
+FORBIDDEN = ("ipywidgets", "plotly", "anywidget", "IPython", "jupyterlab", "numpy", "rich", "click", "kaitaistruct")
+
+
+def test_rooms_import_only_from_rooms_below() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_importing_the_package_is_quick_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, time; start = time.perf_counter(); import savevm_inspect; "
+        "print(time.perf_counter() - start); print(*sys.modules)"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)
+    ]
+    seconds = min(float(each.stdout.splitlines()[0]) for each in runs)
+    loaded = {name.partition(".")[0] for name in runs[0].stdout.splitlines()[1].split()}
+    assert seconds < 0.3
+    assert not loaded & set(FORBIDDEN)
+
+
+def test_the_decoder_loads_no_widgets() -> None:
+    code = "import sys, savevm_inspect as si; si.open_stream; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in result.stdout.split()}
+    assert not loaded & {"ipywidgets", "plotly", "anywidget", "IPython", "jupyterlab"}
+
+
+def test_every_public_name_is_there() -> None:
+    for name in dir(savevm_inspect):
+        assert getattr(savevm_inspect, name) is not None or name.startswith("__")
