@@ -1,0 +1,43 @@
+# Every target makes its own environment in .venv; nothing but python3 (with venv), make and git is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint lab fuzz formats clean
+
+demo: $(STAMP)  ## record a migration with the engine, decode it, and write the quickstart as a page
+	@mkdir -p out
+	$(BIN)/savevm-inspect record --engine quickstart --output out/quickstart-capture
+	$(BIN)/savevm-inspect info out/quickstart-capture
+	$(BIN)/savevm-inspect sections out/quickstart-capture
+	$(BIN)/savevm-inspect check out/quickstart-capture
+	$(BIN)/python -m savevm_inspect.widgets.publish notebooks/00_quickstart.ipynb out/quickstart.html
+	@echo "open out/quickstart.html"
+
+test: $(STAMP) lint  ## all tests; what needs QEMU or a browser is skipped with its reason, see SAVEVM_REQUIRE
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lab: $(STAMP)  ## JupyterLab on the quickstart
+	$(BIN)/savevm-inspect lab
+
+fuzz: $(STAMP)  ## a million mutated streams, an hour or so
+	SAVEVM_FUZZ_FACTOR=50 $(BIN)/python -m pytest tests/test_hostile.py
+
+formats: $(STAMP)  ## compile formats/*.ksy anew; needs node and npm
+	formats/compile.sh
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) out build dist
