@@ -139,6 +139,7 @@ class Machine:
         bql: its lock.
         stats: what its devices count.
         devices: what was built in, in that order.
+        disks: name and length in bytes of each disk.
         received_runstate: what the VM did on the source, as the stream told; ``None`` if it did not.
     """
 
@@ -150,6 +151,7 @@ class Machine:
     bql: Bql = field(default_factory=Bql)
     stats: MigrationStats = field(default_factory=MigrationStats)
     devices: list[object] = field(default_factory=list)
+    disks: tuple[tuple[str, int], ...] = ()
     received_runstate: RunState | None = None
     _on_stop: list[Callable[[], None]] = field(default_factory=list)
 

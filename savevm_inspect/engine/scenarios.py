@@ -1,10 +1,11 @@
 """Migrations worth watching, each as data: the machine, the guest, the link, and what it shows."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final
 
 from .clock import US_PER_S, Clock
-from .devices.dirty_bitmap import DirtyBitmaps
+from .devices.dirty_bitmap import DirtyBitmap, DirtyBitmaps
 from .devices.globalstate import GlobalState
 from .devices.htab import HashPageTable
 from .devices.ram import RamDevice
@@ -45,12 +46,15 @@ class Scenario:
         teaches: what there is to see.
         machine: type of both machines.
         devices: what is built into both, in the order of registration.
-        ram_bytes: length of guest memory; 0 is a machine without any.
+        ram_block: name of the block of guest memory.
+        ram_bytes: its length; 0 is a machine without any.
         filled: share of its pages that hold something other than zeros, from 0 to 1.
         workload: what the guest does.
         seed: of all that is random.
         link_bytes_per_s: bandwidth of the link.
         parameters: what the user set.
+        disks: name and length in bytes of each disk of both machines.
+        bitmaps: those that the source keeps of its disks.
         time_limit_us: virtual time after which the migration is given up.
     """
 
@@ -59,30 +63,36 @@ class Scenario:
     teaches: str
     machine: MachineType = OUR_MACHINE
     devices: tuple[Attach, ...] = OUR_DEVICES
+    ram_block: str = "vm.ram"
     ram_bytes: int = 4 * _MIB
     filled: float = 0.35
     workload: Workload = IDLE
     seed: int = 1
-    link_bytes_per_s: int = 125_000_000
+    link_bytes_per_s: int = 10_000_000
     parameters: MigrationParameters = SLOW
+    disks: tuple[tuple[str, int], ...] = ()
+    bitmaps: tuple[DirtyBitmap, ...] = ()
     time_limit_us: int = 60 * US_PER_S
 
     def build_source(self, clock: Clock) -> Machine:
         """The machine that moves, running."""
-        machine = self._build(clock, self.workload, self.filled)
+        machine = self._build(clock, self.filled)
+        for device in machine.devices:
+            if isinstance(device, DirtyBitmaps):
+                device.bitmaps.extend(deepcopy(self.bitmaps))
         machine.vm_start()
         return machine
 
     def build_destination(self, clock: Clock) -> Machine:
         """A machine of the same type and devices that waits to be loaded."""
-        machine = self._build(clock, self.workload, filled=0.0)
+        machine = self._build(clock, filled=0.0)
         machine.runstate = RunState.INMIGRATE
         return machine
 
-    def _build(self, clock: Clock, workload: Workload, filled: float) -> Machine:
-        blocks = (("vm.ram", self.ram_bytes),) if self.ram_bytes else ()
-        guest = Guest(blocks, page_size=self.machine.page_size, workload=workload, seed=self.seed, filled=filled)
-        machine = Machine(kind=self.machine, guest=guest, clock=clock)
+    def _build(self, clock: Clock, filled: float) -> Machine:
+        blocks = ((self.ram_block, self.ram_bytes),) if self.ram_bytes else ()
+        guest = Guest(blocks, page_size=self.machine.page_size, workload=self.workload, seed=self.seed, filled=filled)
+        machine = Machine(kind=self.machine, guest=guest, clock=clock, disks=self.disks)
         machine.attach(*self.devices)
         return machine
 
@@ -95,7 +105,7 @@ _TABLE = (
             "All of memory is sent once while the VM runs, then what it wrote meanwhile, then what it wrote during "
             "that: each pass is shorter, until the rest fits into the downtime limit."
         ),
-        workload=Workload(writes_per_s=900),
+        workload=Workload(writes_per_s=900, num_pages=512),
     ),
     Scenario(
         name="idle",
@@ -109,14 +119,29 @@ _TABLE = (
             "The same few pages are dirty after every pass. Sending them again does not help; the migration ends "
             "only because the hot set is just smaller than what fits into the downtime limit."
         ),
-        workload=Workload(writes_per_s=6000, first_page=64, num_pages=70),
-        parameters=MigrationParameters(max_bandwidth_bytes_per_s=8_000_000, downtime_limit_ms=35),
+        workload=Workload(writes_per_s=4400, first_page=64, num_pages=78),
+        link_bytes_per_s=8_000_000,
+        parameters=MigrationParameters(max_bandwidth_bytes_per_s=0, downtime_limit_ms=35),
     ),
     Scenario(
         name="stopping",
         title="A guest that falls silent",
         teaches="As long as it writes, no pass makes headway; once it stops, the next one is the last.",
-        workload=Workload(writes_per_s=20_000, sequential=True, stops_after_us=1_200_000),
+        ram_bytes=2 * _MIB,
+        workload=Workload(writes_per_s=8000, num_pages=256, sequential=True, stops_after_us=600_000),
+    ),
+    Scenario(
+        name="bitmaps",
+        title="Disks whose changes are being tracked",
+        teaches=(
+            "A device that takes part without iterating: asked before each round, it says that it has no turn while "
+            "the VM runs. One disk's bitmap goes out as bits, the other's, which is empty, as a remark."
+        ),
+        disks=(("disk0", 256 * _MIB), ("disk1", 64 * _MIB)),
+        bitmaps=(
+            DirtyBitmap(node="disk0", name="backup", disk_bytes=256 * _MIB, bits=bytearray(b"\x0f\x80") * 256),
+            DirtyBitmap(node="disk1", name="backup", disk_bytes=64 * _MIB, enabled=False),
+        ),
     ),
     Scenario(
         name="none",

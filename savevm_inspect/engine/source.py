@@ -17,6 +17,8 @@ from .savevm import SaveVM
 from .side import MigrationSide, Steps
 
 _US_PER_MS: Final = 1000
+_ROUND_US: Final = 500
+"""What a round costs the migration thread besides the link; a round that sends next to nothing takes time, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +133,7 @@ class Source(MigrationSide):
             yield from self._completion()
             return True
         yield from self._savevm.iterate()
+        self.machine.clock.advance(_ROUND_US)
         return False
 
     def _completion(self) -> Steps[None]:

@@ -104,6 +104,10 @@ class VMStateField:
         """Length of the buffer in bytes (vmstate_size)."""
         return int(getattr(opaque, self.size_attr)) if self.size_attr else self.size_bytes
 
+    def element_bytes(self, opaque: object) -> int:
+        """Length of one element in the stream in bytes; not for structs and pointers, which have no fixed one."""
+        return SCALARS[self.type].size_bytes if self.type in SCALARS else self.buffer_bytes(opaque)
+
     def elements(self, opaque: object) -> list[Any]:
         """The values to save, a list also of what is no array.
 

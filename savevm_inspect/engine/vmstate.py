@@ -154,9 +154,10 @@ def _load_field(f: QEMUFileInput, field: VMStateField, opaque: Any) -> None:
             )
         loaded = [_load_element(f, field, element, opaque) for element in elements[:length]]
     else:
-        if length > f.remaining:
+        needed = length * field.element_bytes(opaque)
+        if needed > f.remaining:  # before a list of that length is made
             raise Truncated(
-                f"field {field.name} needs {length} elements, {f.remaining} bytes are left",
+                f"field {field.name} needs {needed} bytes, {f.remaining} are left",
                 offset=f.place,
                 section=f.section,
             )
@@ -193,8 +194,8 @@ def _load_subsections(f: QEMUFileInput, vmsd: VMStateDescription, opaque: Any) -
     known = {subsection.name: subsection for subsection in vmsd.subsections}
     while (ahead := bytes(f.peek(2))) and ahead[0] == VmRecord.QEMU_VM_SUBSECTION and len(ahead) == 2:
         name = bytes(f.peek(2 + ahead[1]))[2:].decode("utf-8", "replace")
-        if not name.startswith(vmsd.name + "/"):
-            return  # it belongs to a description further out
+        if not name.startswith(vmsd.name) or len(name) == len(vmsd.name):
+            return  # it belongs to a description further out, or is none at all
         place = f.place
         if name not in known:
             raise BadPayload(f"subsection {name!r} does not exist in {vmsd.name}", offset=place, section=f.section)

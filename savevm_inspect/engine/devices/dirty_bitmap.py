@@ -81,12 +81,10 @@ class DirtyBitmaps:
 
     Args:
         machine: whose disks.
-        disks: name and length in bytes of each disk; a bitmap in a stream must belong to one of them.
     """
 
-    def __init__(self, machine: Machine, disks: tuple[tuple[str, int], ...] = ()) -> None:
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._disks = dict(disks)
         self.bitmaps: list[DirtyBitmap] = []
         """Those there are; on a destination they come out of the stream."""
         self._previous: DirtyBitmap | None = None
@@ -94,9 +92,9 @@ class DirtyBitmaps:
         self._current: DirtyBitmap | None = None
 
     @classmethod
-    def attach(cls, machine: Machine, disks: tuple[tuple[str, int], ...] = ()) -> "DirtyBitmaps":
+    def attach(cls, machine: Machine) -> "DirtyBitmaps":
         """Build it into a machine and register it (dirty_bitmap_mig_init)."""
-        device = cls(machine, disks)
+        device = cls(machine)
         machine.registry.register_savevm_live(IDSTR, 0, DIRTY_BITMAP_VERSION, SaveVMHandlers.of(cls), device)
         return device
 
@@ -164,7 +162,7 @@ class DirtyBitmaps:
         """Make a bitmap that was announced (dirty_bitmap_load_start)."""
         place = f.place
         granularity, flags = f.get_be32(), f.get_byte()
-        disk_bytes = self._disks.get(self._node)
+        disk_bytes = dict(self._machine.disks).get(self._node)
         if disk_bytes is None:
             raise BadPayload(
                 f"bitmap {name!r} of disk {self._node!r}, which this side lacks", offset=place, section=f.section

@@ -1,0 +1,109 @@
+"""The destination on streams that are not what they should be: it names the place, and cleans up."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from savevm_inspect.engine.clock import Clock
+from savevm_inspect.engine.destination import Destination
+from savevm_inspect.engine.guest import Workload
+from savevm_inspect.engine.machine import MigrationStatus
+from savevm_inspect.engine.migration import Migration
+from savevm_inspect.engine.scenarios import SCENARIOS, Scenario
+from savevm_inspect.errors import EngineError
+from savevm_inspect.stream.events import Event, EventKind
+
+TINY = replace(SCENARIOS["bitmaps"], ram_bytes=3 << 12, filled=1.0, workload=Workload())
+
+
+def stream_of(scenario: Scenario) -> tuple[bytes, list[int]]:
+    """A stream, and the offsets behind each of its records."""
+    out = bytearray()
+    ends = [
+        (event.offset or 0) + (event.length or 0)
+        for event in Migration(scenario, out.extend).run()
+        if event.side == "source" and event.event in (EventKind.RECORD, EventKind.COMMAND)
+    ]
+    return bytes(out), ends
+
+
+STREAM, ENDS = stream_of(TINY)
+
+
+def load(data: bytes, *, scenario: Scenario = TINY) -> tuple[Destination, list[Event], EngineError | None]:
+    destination = Destination(scenario.build_destination(Clock()))
+    events: list[Event] = []
+    try:
+        events.extend(destination.feed(data))
+        events.extend(destination.finish())
+    except EngineError as error:
+        return destination, events, error
+    return destination, events, None
+
+
+def test_the_whole_stream_can_be_fed_at_once_or_record_by_record() -> None:
+    at_once, events, error = load(STREAM)
+    assert error is None
+    assert at_once.status is MigrationStatus.COMPLETED
+    slowly = Destination(TINY.build_destination(Clock()))
+    told: list[Event] = []
+    for start, end in zip([0, *ENDS], ENDS, strict=False):
+        told.extend(slowly.feed(STREAM[start:end]))
+    told.extend(slowly.finish())
+    assert told == events
+    assert [block.memory for block in slowly.machine.guest.blocks] == [b.memory for b in at_once.machine.guest.blocks]
+
+
+def test_a_stream_that_is_cut_anywhere_fails_and_is_cleaned_up() -> None:
+    optional = ENDS[-2]  # behind the end mark the description may be missing, but not begun
+    for cut in [*range(200), *range(200, optional, 97), *range(optional - 3, len(STREAM))]:
+        destination, _, error = load(STREAM[:cut])
+        assert (error is None) is (cut == optional), cut
+        expected = MigrationStatus.COMPLETED if cut == optional else MigrationStatus.FAILED
+        assert destination.status is expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, len(STREAM) - 1), st.integers(1, 255))
+def test_a_wrong_byte_never_gets_further_than_an_engine_error(place: int, change: int) -> None:
+    data = bytearray(STREAM)
+    data[place] ^= change
+    destination, events, error = load(bytes(data))
+    cleaned = [event.idstr for event in events if event.handler == "load_cleanup" and event.event is EventKind.RETURN]
+    assert cleaned == ["ram"]
+    assert destination.status is (MigrationStatus.COMPLETED if error is None else MigrationStatus.FAILED)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300), st.sampled_from([0, 8, ENDS[1], ENDS[2]]))
+def test_bytes_out_of_the_blue_are_refused(data: bytes, keep: int) -> None:
+    _, _, error = load(STREAM[:keep] + data)
+    if error is None:
+        assert 0 in data  # at best an end mark, all by itself
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b"QEVM", b"QEVN", "expected 0x5145564d"),
+        (b"QEVM\0\0\0\x03", b"QEVM\0\0\0\x02", "stream version 2, expected 3"),
+        (b"savevm-inspect-1.0", b"savevm-inspect-1.1", "machine type 'savevm-inspect-1.1'"),
+        (b"\x05timer\0\0\0\0", b"\x05tomer\0\0\0\0", "section of 'tomer', instance 0, which this side lacks"),
+        (b"\x05timer\0\0\0\0", b"\x05timer\0\0\0\x01", "section of 'timer', instance 1, which this side lacks"),
+        (b"\x05timer\0\0\0\0\0\0\0\x02", b"\x05timer\0\0\0\0\0\0\0\x03", "version 3 of 'timer', this side reads 2"),
+        (b"\x05timer\0\0\0\0\0\0\0\x02", b"\x05timer\0\0\0\0\0\0\0\x00", "version 0 of timer, expected 1 to 2"),
+        (b"\x06vm.ram", b"\x06vm.rom", "block 'vm.rom', which this side lacks"),
+        (b"\x7e\0\0\0\x02", b"\x7e\0\0\0\x03", "expected the footer of section 2"),
+        (b"running\0", b"runnyng\0", "run state 'runnyng'"),
+        (b"\x03\0\0\0\x02", b"\x03\0\0\0\x63", "section 99 goes on, but never began"),
+        (b"\x08\0\x0b\0\0", b"\x08\0\x01\0\0", "command MIG_CMD_OPEN_RETURN_PATH"),
+    ],
+)
+def test_what_is_wrong_is_named(old: bytes, new: bytes, message: str) -> None:
+    assert old in STREAM
+    _, events, error = load(STREAM.replace(old, new, 1))
+    assert error is not None
+    assert message in str(error)
+    assert any(event.error == str(error) for event in events if event.event is EventKind.LOG)

@@ -1,0 +1,105 @@
+"""The registry, held against a simple model of upstream's list."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from savevm_inspect.engine.handlers import SaveVMHandlers
+from savevm_inspect.engine.registry import VMSTATE_INSTANCE_ID_ANY, Registry
+from savevm_inspect.engine.vmsd import MigrationPriority, VMStateDescription
+from savevm_inspect.errors import SavevmError
+
+ANY = VMSTATE_INSTANCE_ID_ANY
+LIVE = SaveVMHandlers(save_state=lambda _opaque, _f: None)
+NAMES = st.sampled_from(["a", "b", "a/b", "ram"])
+IDS = st.sampled_from([0, 1, 2, 7, -1, ANY])
+
+
+@given(st.lists(st.tuples(NAMES, IDS, st.sampled_from(MigrationPriority)), max_size=14))
+def test_section_ids_run_instances_are_unique_and_priorities_are_sorted(
+    wanted: list[tuple[str, int, MigrationPriority]],
+) -> None:
+    registry = Registry()
+    accepted: list[tuple[str, int]] = []
+    for attempt, (name, instance_id, priority) in enumerate(wanted):
+        vmsd = VMStateDescription(name=name, priority=priority)
+        taken = [instance for other, instance in accepted if other == name]
+        if instance_id not in (-1, ANY) and instance_id in taken:
+            with pytest.raises(SavevmError, match="registered already"):
+                registry.register_vmstate(vmsd, object(), instance_id=instance_id)
+            continue
+        entry = registry.register_vmstate(vmsd, object(), instance_id=instance_id)
+        assert entry.section_id == attempt
+        expected = max(taken, default=-1) + 1 if instance_id in (-1, ANY) else instance_id
+        assert entry.instance_id == expected
+        accepted.append((name, expected))
+    order = [(-entry.priority, entry.section_id) for entry in registry]
+    assert order == sorted(order)
+    assert sorted((entry.idstr, entry.instance_id) for entry in registry) == sorted(accepted)
+    for entry in registry:
+        assert registry.find_se(entry.idstr, entry.instance_id) is entry
+
+
+def test_a_device_with_callbacks_answers_to_instance_0_as_well() -> None:
+    registry = Registry()
+    entry = registry.register_savevm_live("x", 5, 1, LIVE, object())
+    assert registry.find_se("x", 0) is entry
+    assert registry.find_se("x", 1) is None
+    with pytest.raises(SavevmError, match="registered already"):
+        registry.register_savevm_live("x", 0, 1, LIVE, object())
+
+
+def test_a_path_goes_before_the_name_and_the_bare_name_still_finds_it() -> None:
+    registry = Registry()
+    vmsd = VMStateDescription(name="serial")
+    first = registry.register_vmstate(vmsd, object(), obj="0000:00:01.0")
+    second = registry.register_vmstate(vmsd, object(), obj="0000:00:02.0")
+    assert [first.idstr, second.idstr] == ["0000:00:01.0/serial", "0000:00:02.0/serial"]
+    assert (first.instance_id, second.instance_id) == (0, 0)
+    assert registry.find_se("serial", 0) is first
+    assert registry.find_se("serial", 1) is second
+    assert registry.find_se("serial", 2) is None
+
+
+@pytest.mark.parametrize(
+    ("obj", "idstr", "same_opaque", "gone"),
+    [
+        ("dev", "x", True, 1),
+        ("", "dev/x", True, 1),
+        ("", "x", True, 0),
+        ("dev", "x", False, 0),
+        ("de", "v/x", True, 0),
+    ],
+)
+def test_unregistering_matches_path_name_and_identity(obj: str, idstr: str, same_opaque: bool, gone: int) -> None:
+    registry = Registry()
+    opaque: list[int] = []
+    registry.register_savevm_live("dev/x", ANY, 1, LIVE, opaque)
+    assert registry.unregister_savevm(obj, idstr, opaque if same_opaque else []) == gone
+    assert len(registry) == 1 - gone
+
+
+def test_unregistering_takes_all_instances_of_one_opaque_and_ids_are_not_used_again() -> None:
+    registry = Registry()
+    opaque = object()
+    for _ in range(3):
+        registry.register_savevm_live("x", ANY, 1, LIVE, opaque)
+    other = registry.register_savevm_live("x", ANY, 1, LIVE, object())
+    assert registry.unregister_savevm("", "x", opaque) == 3
+    assert list(registry) == [other]
+    assert registry.register_savevm_live("y", ANY, 1, LIVE, opaque).section_id == 4
+
+
+def test_a_name_must_fit_its_length_byte() -> None:
+    registry = Registry()
+    registry.register_savevm_live("n" * 255, 0, 1, LIVE, None)
+    with pytest.raises(SavevmError, match="256 bytes"):
+        registry.register_savevm_live("m" * 256, 0, 1, LIVE, None)
+
+
+def test_what_has_save_setup_is_iterable() -> None:
+    registry = Registry()
+    live = registry.register_savevm_live("l", 0, 1, SaveVMHandlers(save_setup=lambda _opaque, _f: 0), None)
+    plain = registry.register_savevm_live("p", 0, 1, LIVE, None)
+    described = registry.register_vmstate(VMStateDescription(name="v"), None)
+    assert [live.is_iterable, plain.is_iterable, described.is_iterable] == [True, False, False]
