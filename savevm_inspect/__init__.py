@@ -10,13 +10,17 @@ if TYPE_CHECKING:
     from .errors import SavevmError as SavevmError
     from .reader.stream import Stream as Stream
     from .reader.stream import open_stream as open_stream
+    from .widgets.explorer import explore as explore
+    from .widgets.player import replay as replay
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "SavevmError": ".errors",
     "Stream": ".reader.stream",
+    "explore": ".widgets.explorer",
     "open_stream": ".reader.stream",
+    "replay": ".widgets.player",
 }
 
 

@@ -1,0 +1,1 @@
+"""Events to the state before and after each one, forward and back."""

@@ -1,0 +1,282 @@
+"""The devices of a stream, their fields, and the bytes of each field."""
+
+from typing import Any
+
+import ipywidgets
+
+from ..errors import SavevmError, printable
+from ..reader.device import Device
+from ..reader.stream import Stream
+from ..span import Span
+from ..stream.records import Section
+from ..stream.values import FieldValue
+from ..views.bytes import ByteNames
+from ..views.hexdump import ROW_BYTES, hex_rows
+from ..views.summary import problems
+from ..views.text import value_text
+from ..views.tree import field_tree, matching
+from ..views.units import bytes_text
+from .html import esc, facts, hex_pane, page, pane, panel, table
+from .style import STYLE
+
+_ROWS_LIMIT = 2000
+_BYTES_SHOWN = 512
+_BYTES_BEFORE = 64
+_FIELDS_IN_STILL = 40
+
+
+def explore(stream: Stream) -> "Explorer":
+    """Look around in a stream: devices, fields, bytes.
+
+    Args:
+        stream: an open stream; it must stay open as long as the explorer is used.
+
+    Returns:
+        The explorer; as the last line of a notebook's cell it shows itself.
+
+    Raises:
+        ImportError: the packages that it draws with are missing.
+    """
+    return Explorer(stream)
+
+
+class Explorer(ipywidgets.VBox):  # type: ignore[misc]
+    """The explorer: a list of devices, the fields of the chosen one as a tree, and the bytes of the chosen field.
+
+    Args:
+        stream: an open stream.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._names = ByteNames(stream)
+        self._devices = stream.devices
+        self._fields: tuple[FieldValue, ...] = ()
+        self._shown: list[FieldValue | None] = []
+        self._problem = ""
+        self.device_search = _search("search devices")
+        self.devices = _list()
+        self.field_search = _search("search fields")
+        self.fields = _list()
+        self.detail, self.bytes = _html(), _html()
+        self.device_search.observe(self._on_device_search, names="value")
+        self.devices.observe(self._on_device, names="value")
+        self.field_search.observe(self._on_field_search, names="value")
+        self.fields.observe(self._on_field, names="value")
+        columns = ipywidgets.HBox(
+            [
+                _column("devices", self.device_search, self.devices, flex="1 1 240px"),
+                _column("fields", self.field_search, self.fields, flex="2 1 380px"),
+                ipywidgets.VBox([self.detail, self.bytes], layout={"flex": "2 1 520px", "min_width": "0"}),
+            ],
+            layout={"flex_flow": "row wrap", "align_items": "flex-start", "width": "100%"},
+        )
+        super().__init__(
+            [_html(STYLE + pane(self._heading())), columns],
+            layout={"width": "100%", "max_width": "1280px", "overflow": "hidden"},
+        )
+        self._list_devices()
+
+    @property
+    def device(self) -> Device | None:
+        """The chosen device; ``None`` if the search leaves none."""
+        return None if self.devices.value is None else self._devices[self.devices.value]
+
+    @property
+    def field(self) -> FieldValue | None:
+        """The chosen field; ``None`` if a branch or nothing is chosen."""
+        return None if self.fields.value is None else self._shown[self.fields.value]
+
+    def select(self, idstr: str, path: str = "") -> None:
+        """Choose a device and one of its fields.
+
+        Args:
+            idstr: of the device; the first instance is chosen.
+            path: of the field; empty for none.
+
+        Raises:
+            NotFound: there is no such device or field.
+        """
+        device = self.stream[idstr]
+        self.device_search.value = self.field_search.value = ""
+        self.devices.value = self._devices.index(device)
+        if path:
+            field = device.field(path)
+            self.fields.value = next(
+                number for number, each in enumerate(self._shown) if each is not None and each.span == field.span
+            )
+
+    # What is chosen -> what is listed ----------------------------------------------------------------------
+
+    def _on_device_search(self, _change: dict[str, Any]) -> None:
+        self._list_devices()
+
+    def _on_device(self, _change: dict[str, Any]) -> None:
+        self._list_fields()
+
+    def _on_field_search(self, _change: dict[str, Any]) -> None:
+        self._list_fields()
+
+    def _on_field(self, _change: dict[str, Any]) -> None:
+        self._draw()
+
+    def _list_devices(self) -> None:
+        words = self.device_search.value.casefold().split()
+        found = [
+            (_device_label(device), number)
+            for number, device in enumerate(self._devices)
+            if all(word in device.idstr.casefold() for word in words)
+        ]
+        before = self.devices.value
+        self.devices.options = found
+        numbers = [number for _, number in found]
+        self.devices.value = before if before in numbers else next(iter(numbers), None)
+        self._list_fields()
+
+    def _list_fields(self) -> None:
+        device, self._problem = self.device, ""
+        try:
+            self._fields = device.fields if device is not None else ()
+        except SavevmError as error:
+            self._fields, self._problem = (), str(error)
+        found = matching(self._fields, self.field_search.value)
+        rows = field_tree(found[:_ROWS_LIMIT])
+        self._shown = [row.field for row in rows]
+        self.fields.options = [
+            (printable(f"{'    ' * row.depth}{_field_label(row.name, row.field)}"), number)
+            for number, row in enumerate(rows)
+        ]
+        first = next((number for number, row in enumerate(rows) if row.field is not None), None)
+        self.fields.value = first
+        if len(found) > _ROWS_LIMIT:
+            self._problem = f"the first {_ROWS_LIMIT} of {len(found)} fields; search to see others"
+        self._draw()
+
+    def _draw(self) -> None:
+        self.detail.value = pane(self._detail())
+        self.bytes.value = pane(self._bytes())
+
+    # What is chosen -> HTML --------------------------------------------------------------------------------
+
+    def _heading(self) -> str:
+        stream = self.stream
+        machine = stream.configuration.machine if stream.configuration else "not said"
+        wrong = problems(stream)
+        state = f"{len(wrong)} problems, the first: {wrong[0]}" if wrong else "no problems"
+        return (
+            f"<h3>{esc(stream.name.rsplit('/', 1)[-1])}</h3><div class='muted'>machine {esc(machine)}; "
+            f"{esc(bytes_text(stream.size_bytes))}; {len(stream.sections)} sections of {len(self._devices)} devices; "
+            f"{esc(state)}</div>"
+        )
+
+    def _detail(self) -> str:
+        field, device = self.field, self.device
+        if device is None:
+            return panel("nothing", "no device of that name")
+        note = f'<div class="note">{esc(self._problem)}</div>' if self._problem else ""
+        if field is None:
+            return panel("device", f"<h3>{esc(device.idstr)}</h3>{facts(_device_facts(device))}{note}")
+        rows = (
+            ("type", field.type),
+            ("value", value_text(field)),
+            ("bytes", f"{bytes_text(field.span.length)} at {field.span.offset:#x}"),
+        )
+        return panel(
+            "field", f"<h3>{esc(field.name)}</h3><div class='mono'>{esc(field.path)}</div>{facts(rows)}{note}"
+        )
+
+    def _bytes(self) -> str:
+        device = self.device
+        if device is None:
+            return panel("bytes", "none")
+        section = _section_of(device, self.field)
+        mark = self.field.span if self.field is not None else None
+        shown = _around(section.span, mark)
+        runs = self._names.within(shown)
+        rows = hex_rows(bytes(self.stream.buffer[shown.offset : shown.end]), shown.offset, runs, mark=mark)
+        part = f"{bytes_text(shown.length)} of {bytes_text(section.span.length)}"
+        return panel(f"bytes of the {section.kind.value} section", hex_pane(rows, runs, note=part))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The widget, and beside it a still picture for pages that have no kernel."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data is not None:
+            data["text/html"] = self._still()
+        return bundle
+
+    def _still(self) -> str:
+        devices = table(
+            ("device", "instance", "sections", "bytes"),
+            (
+                (each.idstr, each.instance_id, len(each.sections), sum(part.span.length for part in each.sections))
+                for each in self._devices
+            ),
+        )
+        fields = table(
+            ("field", "value"), ((field.path, value_text(field)) for field in self._fields[:_FIELDS_IN_STILL])
+        )
+        more = len(self._fields) - _FIELDS_IN_STILL
+        rest = f'<div class="note">{more} more fields</div>' if more > 0 else ""
+        chosen = self.device.idstr if self.device is not None else ""
+        panes = (
+            panel("devices", devices),
+            panel(f"fields of {chosen}", fields, rest),
+            self._detail() + self._bytes(),
+        )
+        return page(
+            self._heading(),
+            f'<div class="columns">{"".join(f"<div>{each}</div>" for each in panes)}</div>',
+            '<div class="note">A still picture of the explorer; run the notebook to look around.</div>',
+        )
+
+
+def _html(value: str = "") -> ipywidgets.HTML:
+    return ipywidgets.HTML(value, layout={"margin": "2px 4px"})
+
+
+def _search(placeholder: str) -> ipywidgets.Text:
+    return ipywidgets.Text(placeholder=placeholder, continuous_update=True, layout={"width": "auto"})
+
+
+def _list() -> ipywidgets.Select:
+    return ipywidgets.Select(options=[], rows=22, layout={"width": "auto", "height": "460px"})
+
+
+def _column(heading: str, *widgets: ipywidgets.Widget, flex: str) -> ipywidgets.VBox:
+    title = _html(pane(f"<h4>{esc(heading)}</h4>"))
+    return ipywidgets.VBox([title, *widgets], layout={"flex": flex, "min_width": "0"})
+
+
+def _device_label(device: Device) -> str:
+    instance = f" @{device.instance_id}" if device.instance_id else ""
+    return printable(f"{device.idstr}{instance}")
+
+
+def _field_label(name: str, field: FieldValue | None) -> str:
+    return f"{name}/" if field is None else f"{name} = {value_text(field)[:60]}"
+
+
+def _device_facts(device: Device) -> list[tuple[str, str]]:
+    return [
+        ("instance_id", str(device.instance_id)),
+        ("version_id", str(device.version_id)),
+        ("sections", ", ".join(dict.fromkeys(section.kind.value for section in device.sections))),
+        ("framing", ", ".join(dict.fromkeys(section.framing.value for section in device.sections))),
+        ("bytes", bytes_text(sum(section.span.length for section in device.sections))),
+    ]
+
+
+def _section_of(device: Device, field: FieldValue | None) -> Section:
+    """The section that holds a field; the first one if there is none."""
+    offset = field.span.offset if field is not None else device.sections[0].span.offset
+    return next((each for each in device.sections if each.span.offset <= offset < each.span.end), device.sections[0])
+
+
+def _around(section: Span, mark: Span | None) -> Span:
+    """The part of a section to show: from its start, or from a little before what is marked."""
+    start = section.offset
+    if mark is not None and mark.end > start + _BYTES_SHOWN:
+        before = max(mark.offset - _BYTES_BEFORE - start, 0)
+        start += before - before % ROW_BYTES
+    return Span(channel=section.channel, offset=start, length=min(_BYTES_SHOWN, section.end - start))

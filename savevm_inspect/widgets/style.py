@@ -1,0 +1,71 @@
+"""Colours and style sheet; each phase and each curve has one colour wherever it is drawn."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from ..stream.events import Phase
+
+PHASE_COLOURS: Final[Mapping[Phase, str]] = {
+    Phase.PREPARE: "#9aa5b1",
+    Phase.SETUP: "#7c8fa6",
+    Phase.ITERATE: "#4c78a8",
+    Phase.SWITCHOVER: "#e45756",
+    Phase.COMPLETE: "#f58518",
+    Phase.LOAD: "#54a24b",
+    Phase.POSTCOPY: "#b279a2",
+    Phase.POSTCOPY_PAUSED: "#d67195",
+    Phase.POSTCOPY_RECOVER: "#9d755d",
+    Phase.CLEANUP: "#bab0ac",
+}
+
+MUST_PRECOPY: Final = "#1f5f99"
+CAN_POSTCOPY: Final = "#8e5aa8"
+THRESHOLD: Final = "#c23b3a"
+POSITION: Final = "#111827"
+NORMAL_PAGES: Final = "#4c78a8"
+ZERO_PAGES: Final = "#c9d3de"
+OPAQUE: Final = "#d8a13c"
+OTHERS: Final = "#bab0ac"
+
+RUN_TINTS: Final = 6
+"""Number of tints that hex cells of neighbouring runs take turns in."""
+
+STYLE: Final = """<style>
+.svi { font: 13px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: #1f2937;
+  box-sizing: border-box; max-width: 100%; overflow-wrap: anywhere; }
+.svi *, .svi *::before { box-sizing: border-box; }
+.svi h3 { font-size: 17px; font-weight: 650; margin: 0 0 2px; line-height: 1.3; }
+.svi h4 { font-size: 11px; font-weight: 650; letter-spacing: .05em; text-transform: uppercase; color: #64748b;
+  margin: 0 0 6px; }
+.svi .muted { color: #64748b; }
+.svi .mono, .svi code, .svi pre { font: 12px/1.55 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+.svi .panel { border: 1px solid #d9e0e8; border-radius: 6px; padding: 10px 12px; background: #fff; }
+.svi .failed { border-color: #c23b3a; background: #fdf3f2; }
+.svi .promise { border-left: 3px solid #4c78a8; background: #f3f6fa; padding: 6px 10px; margin: 8px 0; }
+.svi .chip { display: inline-block; border-radius: 10px; padding: 0 8px; font-size: 11px; line-height: 18px;
+  color: #fff; white-space: nowrap; }
+.svi table { border-collapse: collapse; width: 100%; font-size: 12.5px; margin: 0; table-layout: auto; border: 0; }
+.svi table th, .svi table td { text-align: left; vertical-align: top; padding: 3px 10px 3px 0; border: 0;
+  border-bottom: 1px solid #edf1f5; background: transparent; max-width: none; white-space: normal; }
+.svi table th { color: #64748b; font-weight: 500; white-space: nowrap; }
+.svi table thead th { border-bottom: 1px solid #b8c4d0; color: #334155; font-weight: 600; }
+.svi table td.number, .svi table th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.svi td.changed { font-weight: 650; color: #0b5394; background: #eef5fc; box-shadow: -4px 0 0 #eef5fc; }
+.svi pre { margin: 0; padding: 0; white-space: pre; overflow-x: auto; background: transparent; color: inherit; }
+.svi .hex .at { color: #94a3b8; }
+.svi .hex b { font-weight: 400; border-radius: 2px; padding: 1px 0; }
+.svi .hex b.mark { outline: 2px solid #c23b3a; outline-offset: -1px; font-weight: 650; }
+.svi .t0 { background: #d6e6f5; } .svi .t1 { background: #fbe3c6; } .svi .t2 { background: #dcefd5; }
+.svi .t3 { background: #f7d9de; } .svi .t4 { background: #e5dcf0; } .svi .t5 { background: #f1ecc4; }
+.svi .legend { margin-top: 8px; max-height: 190px; overflow-y: auto; }
+.svi .legend td:first-child { width: 18px; padding-right: 6px; }
+.svi .swatch { display: inline-block; width: 12px; height: 12px; border-radius: 2px; vertical-align: -1px; }
+.svi ol.events { list-style: none; margin: 0; padding: 0; }
+.svi ol.events li { padding: 1px 6px; border-radius: 4px; border-left: 3px solid transparent; white-space: nowrap;
+  overflow: hidden; text-overflow: ellipsis; }
+.svi ol.events li.now { background: #e8f0f8; border-left-color: #1f5f99; font-weight: 650; }
+.svi .columns { display: flex; flex-wrap: wrap; gap: 10px; align-items: flex-start; }
+.svi .columns > * { flex: 1 1 300px; min-width: 0; }
+.svi .note { color: #64748b; font-size: 12px; margin-top: 6px; }
+</style>"""
+"""Put before the first piece of HTML that uses it; everything lies within an element of class ``svi``."""
