@@ -77,6 +77,12 @@ class RamSaveFlag(IntFlag):
 RAM_SAVE_VERSION: Final = 4
 """The version_id of the ``ram`` section since QEMU 0.12 (migration/ram.c, ram_mig_init)."""
 
+ENCODING_FLAG_XBZRLE: Final = 0x01
+"""The byte before the length of an xbzrle page; no other encoding was ever defined (migration/ram.c)."""
+
+MAPPED_RAM_HDR_VERSION: Final = 1
+"""The version of a block's mapped-ram header (migration/ram.c)."""
+
 
 class StattribFlag(IntFlag):
     """The flags of s390 storage attributes and storage keys (hw/s390x/s390-stattrib.c, s390-skeys.c)."""

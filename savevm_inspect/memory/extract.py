@@ -8,7 +8,8 @@ from typing import BinaryIO
 import numpy as np
 
 from ..errors import SavevmError
-from .rebuild import ZERO, BlockImage
+from ..payload.page_log import PageKind
+from .rebuild import BlockImage
 
 _STEP_BYTES = 4 << 20
 
@@ -40,7 +41,7 @@ def _write_sparse(image: BlockImage, file: BinaryIO, progress: Callable[[int], o
     file.truncate(image.block.used_bytes)
     step = max(_STEP_BYTES // image.page_size, 1)
     piece = bytearray(step * image.page_size)
-    for number in np.unique(image.sent[image.content != ZERO] // step).tolist():
+    for number in np.unique(image.sent[image.final["kind"] != PageKind.ZERO] // step).tolist():
         start = number * len(piece)
         image.seek(start)
         length = image.readinto(piece)

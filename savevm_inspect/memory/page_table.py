@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..payload.ram import PageKind, PageLog, RamBlock
+from ..payload.page_log import PageKind, PageLog
+from ..payload.ram_blocks import RamBlock
 
 PAGE_DTYPE = np.dtype(
     [
         ("offset", "<u8"),
+        ("length", "<u4"),
         ("addr", "<u8"),
         ("block", "<u2"),
         ("kind", "u1"),
@@ -17,8 +19,8 @@ PAGE_DTYPE = np.dtype(
         ("channel", "u1"),
     ]
 )
-"""A row: place of the content on its channel and of the page in its block, both in bytes; index of the block;
-a :class:`~savevm_inspect.payload.ram.PageKind`; running number of the RAM section; number of the channel."""
+"""A row: place and length of the content on its channel, place of the page in its block, all in bytes; index of
+the block; a :class:`~savevm_inspect.payload.page_log.PageKind`; running number of the RAM section; the channel."""
 
 
 class PageTable:
@@ -39,7 +41,7 @@ class PageTable:
     def from_log(cls, log: PageLog, blocks: Sequence[RamBlock], page_size: int) -> "PageTable":
         """Make the table of what a RAM reader logged."""
         rows = np.zeros(len(log), PAGE_DTYPE)
-        for name in ("offset", "addr", "block", "kind", "section"):
+        for name in PAGE_DTYPE.names or ():
             rows[name] = np.asarray(getattr(log, name))
         return cls(rows, blocks, page_size)
 

@@ -6,17 +6,15 @@ What is held grows with the pages that were sent, never with the length that a b
 import io
 import os
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import NotFound
-from ..payload.ram import PageKind, RamBlock
+from ..payload.page_log import PageKind
+from ..payload.ram_blocks import RamBlock
 from .page_table import PageTable
-
-ZERO: Final = -1
-"""Stands for the offset of a page that is all zero."""
+from .unpack import Buffers, unpack_page
 
 
 class BlockImage(io.RawIOBase):
@@ -25,33 +23,37 @@ class BlockImage(io.RawIOBase):
     Pages that were never sent read as zeros; :attr:`missing_pages` tells how many there are.
 
     Args:
-        buffer: the bytes of the channel that the pages' offsets refer to.
+        buffers: the bytes of each channel.
         block: the block.
-        sent: shape (n,), int64, ascending: the numbers of the block's pages that were sent.
-        content: shape (n,), int64: the offset in ``buffer`` of each one's content, or :data:`ZERO`.
+        rows: shape (n,), dtype ``PAGE_DTYPE``: all that was sent of the block, in the order in which it was sent.
         page_size: bytes of a page.
     """
 
-    def __init__(
-        self,
-        buffer: memoryview,
-        block: RamBlock,
-        sent: npt.NDArray[np.int64],
-        content: npt.NDArray[np.int64],
-        page_size: int,
-    ) -> None:
+    def __init__(self, buffers: Buffers, block: RamBlock, rows: npt.NDArray[np.void], page_size: int) -> None:
         super().__init__()
-        self._buffer = buffer
         self.block = block
-        self.sent = sent
-        self.content = content
         self.page_size = page_size
+        self._buffers = buffers
+        self._rows = rows[np.argsort(rows["addr"], kind="stable")]
+        addrs = self._rows["addr"]
+        self._last = np.flatnonzero(np.append(addrs[1:] != addrs[:-1], len(addrs) > 0))
         self._position = 0
+
+    @property
+    def sent(self) -> npt.NDArray[np.int64]:
+        """The numbers of the block's pages that were sent, ascending; shape (n,), int64."""
+        return (self._rows["addr"][self._last] // self.page_size).astype(np.int64)
+
+    @property
+    def final(self) -> npt.NDArray[np.void]:
+        """The row of each of :attr:`sent` that was sent last; shape (n,), dtype ``PAGE_DTYPE``."""
+        rows: npt.NDArray[np.void] = self._rows[self._last]
+        return rows
 
     @property
     def missing_pages(self) -> int:
         """Pages that were never sent."""
-        return -(-self.block.used_bytes // self.page_size) - len(self.sent)
+        return -(-self.block.used_bytes // self.page_size) - len(self._last)
 
     def readable(self) -> bool:
         """A block can be read."""
@@ -98,27 +100,39 @@ class BlockImage(io.RawIOBase):
         view = view[:length]
         view[:] = bytes(length)
         start = self._position
-        first, last = np.searchsorted(self.sent, (start // self.page_size, -(-(start + length) // self.page_size)))
-        for page, offset in zip(self.sent[first:last].tolist(), self.content[first:last].tolist(), strict=True):
-            if offset != ZERO:
-                at = page * self.page_size - start
-                skip = max(-at, 0)
-                piece = self._buffer[offset + skip : offset + min(self.page_size, length - at)]
-                view[at + skip : at + skip + len(piece)] = piece
+        for page, content in self._contents(start, length):
+            at = page * self.page_size - start
+            skip = max(-at, 0)
+            piece = content[skip : min(self.page_size, length - at)]
+            view[at + skip : at + skip + len(piece)] = piece
         self._position += length
         return length
+
+    def _contents(self, start: int, length: int) -> Iterator[tuple[int, memoryview | bytes]]:
+        """The pages of a range that are not zero, with their content."""
+        places = (start // self.page_size, -(-(start + length) // self.page_size))
+        first, end = np.searchsorted(self.sent, places)
+        for number in range(first, end):
+            row = self._rows[self._last[number]]
+            page = int(row["addr"]) // self.page_size
+            if row["kind"] == PageKind.NORMAL:
+                offset = int(row["offset"])
+                yield page, self._buffers[int(row["channel"])][offset : offset + self.page_size]
+            elif row["kind"] != PageKind.ZERO:
+                begin = self._last[number - 1] + 1 if number else 0
+                yield page, unpack_page(self._buffers, self._rows[begin : self._last[number] + 1], self.page_size)
 
 
 class Memory(Mapping[str, BlockImage]):
     """The RAM blocks of a stream by name.
 
     Args:
-        buffer: the bytes of the channel that holds the pages.
+        buffers: the bytes of each channel that holds pages.
         pages: the stream's pages.
     """
 
-    def __init__(self, buffer: memoryview, pages: PageTable) -> None:
-        self._buffer = buffer
+    def __init__(self, buffers: Buffers, pages: PageTable) -> None:
+        self._buffers = buffers
         self._pages = pages
         self._index = {block.name: index for index, block in enumerate(pages.blocks)}
 
@@ -128,16 +142,7 @@ class Memory(Mapping[str, BlockImage]):
             raise NotFound(f"no RAM block {name!r}; the stream has: {known}")
         index = self._index[name]
         rows = self._pages.of_block(index)
-        # Of each address the first row from the end counts: the page that was sent last wins.
-        addrs, backwards = np.unique(rows["addr"][::-1], return_index=True)
-        final = rows[::-1][backwards]
-        return BlockImage(
-            self._buffer,
-            self._pages.blocks[index],
-            (addrs // self._pages.page_size).astype(np.int64),
-            np.where(final["kind"] == PageKind.ZERO, ZERO, final["offset"].astype(np.int64)),
-            self._pages.page_size,
-        )
+        return BlockImage(self._buffers, self._pages.blocks[index], rows, self._pages.page_size)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._index)

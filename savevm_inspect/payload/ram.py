@@ -1,20 +1,17 @@
 """The ``ram`` section: block list, pages, end marks; reader and writer together (migration/ram.c).
 
-Pages are never objects: the reader appends one row a page to :class:`PageLog`, whose columns become a table
-in the memory room. Zero pages that were sent again overwrite, so the order of rows is the order of the stream.
+The reader appends one row a page to a :class:`~savevm_inspect.payload.page_log.PageLog`, whose columns become a
+table in the memory room. Pages are sent again and zero pages overwrite, so rows keep the order of the stream.
 """
 
-from __future__ import annotations  # array is subscriptable at run time from Python 3.12 on
-
-from array import array
-from dataclasses import dataclass, field
-from enum import IntEnum
-
-from ..errors import BadPayload, UnknownRecord, Unsupported
+from ..errors import BadPayload, StreamError, UnknownRecord, Unsupported
 from ..stream.cursor import Cursor
 from ..stream.records import Framing, SectionHead, SectionKind
 from ..stream.writer import Writer
-from ..wire import RAM_SAVE_VERSION, RamSaveFlag
+from ..wire import ENCODING_FLAG_XBZRLE, RAM_SAVE_VERSION, RamSaveFlag
+from .mapped_ram import log_mapped_pages
+from .page_log import PageKind, PageLog
+from .ram_blocks import RamBlock, put_block_list, read_block_list
 
 IDSTR = "ram"
 
@@ -22,56 +19,17 @@ _PAGE = int(RamSaveFlag.RAM_SAVE_FLAG_PAGE)
 _ZERO = int(RamSaveFlag.RAM_SAVE_FLAG_ZERO)
 _EOS = int(RamSaveFlag.RAM_SAVE_FLAG_EOS)
 _CONTINUE = int(RamSaveFlag.RAM_SAVE_FLAG_CONTINUE)
-_MEM_SIZE = int(RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE)
+_XBZRLE = int(RamSaveFlag.RAM_SAVE_FLAG_XBZRLE)
+_COMPRESS = int(RamSaveFlag.RAM_SAVE_FLAG_COMPRESS_PAGE)
 _FLUSH = int(RamSaveFlag.RAM_SAVE_FLAG_MULTIFD_FLUSH)
+_HOOK = int(RamSaveFlag.RAM_SAVE_FLAG_HOOK)
 
-_NOT_READ = {
-    RamSaveFlag.RAM_SAVE_FLAG_XBZRLE: "an xbzrle page",
-    RamSaveFlag.RAM_SAVE_FLAG_COMPRESS_PAGE: "a compressed page",
-    RamSaveFlag.RAM_SAVE_FLAG_HOOK: "an RDMA registration",
+_KINDS = {
+    _PAGE: PageKind.NORMAL,
+    _ZERO: PageKind.ZERO,
+    _XBZRLE: PageKind.XBZRLE,
+    _COMPRESS: PageKind.COMPRESSED,
 }
-
-
-class PageKind(IntEnum):
-    """How a page lies in the stream."""
-
-    ZERO = 0
-    NORMAL = 1
-
-
-@dataclass(frozen=True, slots=True)
-class RamBlock:
-    """One block of guest memory, as the block list states it.
-
-    Attributes:
-        name: its idstr; a path (``/rom@etc/acpi/tables``) that is data, never a file name.
-        used_bytes: its length.
-    """
-
-    name: str
-    used_bytes: int
-
-
-@dataclass(slots=True)
-class PageLog:
-    """Every page of a stream in stream order, a column an attribute.
-
-    Attributes:
-        offset: place in bytes on the channel of the page's content, of the fill byte for a zero page.
-        addr: place in bytes in the RAM block.
-        block: index of the block in the block list.
-        kind: a :class:`PageKind`.
-        section: running number of the RAM section that holds it, from 0 (the START section).
-    """
-
-    offset: array[int] = field(default_factory=lambda: array("Q"))
-    addr: array[int] = field(default_factory=lambda: array("Q"))
-    block: array[int] = field(default_factory=lambda: array("H"))
-    kind: array[int] = field(default_factory=lambda: array("B"))
-    section: array[int] = field(default_factory=lambda: array("I"))
-
-    def __len__(self) -> int:
-        return len(self.offset)
 
 
 class RamReader:
@@ -80,6 +38,12 @@ class RamReader:
     Args:
         page_size: the target page size in bytes, a power of two of at least 256.
         capabilities: those the configuration tells; some change the block list.
+
+    Attributes:
+        blocks: the block list, empty before the START section.
+        pages: what was read so far.
+        sections: how many sections were read.
+        hole_bytes: bytes within sections that are nobody's: alignment and absent pages of mapped-ram.
     """
 
     def __init__(self, page_size: int, capabilities: tuple[str, ...] = ()) -> None:
@@ -88,6 +52,7 @@ class RamReader:
         self.blocks: list[RamBlock] = []
         self.pages = PageLog()
         self.sections = 0
+        self.hole_bytes = 0
         self._index: dict[str, int] = {}
         self._last = -1
 
@@ -98,49 +63,28 @@ class RamReader:
             Truncated: it ends early.
             BadPayload: a page outside its block, a block that is not in the list, a list that does not add up.
             UnknownRecord: a combination of flags that ram_load_precopy refuses.
-            Unsupported: a kind of page or block list that this version does not read.
+            Unsupported: another version of the format, or RDMA.
         """
         if head.version_id != RAM_SAVE_VERSION:
             raise Unsupported(
                 f"ram version {head.version_id}, expected {RAM_SAVE_VERSION}",
                 offset=cursor.place,
-                section=str(head),
+                section=cursor.section,
             )
         if head.kind is SectionKind.START:
-            self._read_block_list(cursor)
+            self._read_setup(cursor)
         self.read_pages(cursor)
         self.sections += 1
         return Framing.PAYLOAD
 
-    def _read_block_list(self, cursor: Cursor) -> None:
-        """Read the first word and the list behind it (parse_ramblocks)."""
-        for capability in ("x-ignore-shared", "mapped-ram"):
-            if capability in self.capabilities:
-                raise Unsupported(f"a RAM block list with {capability}", offset=cursor.place, section=cursor.section)
-        place = cursor.place
-        word = cursor.be64("the total size of RAM")
-        if word & (self.page_size - 1) != _MEM_SIZE:
-            raise BadPayload(
-                f"word {word:#x} where RAM_SAVE_FLAG_MEM_SIZE must open the block list",
-                offset=place,
-                section=cursor.section,
-            )
-        left = word - _MEM_SIZE
-        while left:
-            place = cursor.place
-            name = cursor.counted_text("a RAM block's name")
-            used = cursor.be64("a RAM block's length")
-            if used == 0 or used > left:
-                raise BadPayload(
-                    f"block {name!r} of {used} bytes in a list with {left} bytes to go",
-                    offset=place,
-                    section=cursor.section,
-                )
-            if name in self._index:
-                raise BadPayload(f"block {name!r} is listed twice", offset=place, section=cursor.section)
-            self._index[name] = len(self.blocks)
-            self.blocks.append(RamBlock(name, used))
-            left -= used
+    def _read_setup(self, cursor: Cursor) -> None:
+        start = cursor.offset
+        self.blocks = read_block_list(cursor, self.page_size, self.capabilities)
+        self._index = {block.name: number for number, block in enumerate(self.blocks)}
+        for number, block in enumerate(self.blocks):
+            if block.mapped is not None:
+                self.hole_bytes += log_mapped_pages(self.pages, cursor, number, block, self.page_size)
+        assert self.hole_bytes <= cursor.offset - start
 
     def read_pages(self, cursor: Cursor) -> None:
         """Read words until the EOS mark; the loop is kept flat, since it runs once a page.
@@ -154,13 +98,14 @@ class RamReader:
             place = cursor.place
             word = cursor.be64("a RAM record")
             flags = word & flag_mask
-            kind = flags & ~_CONTINUE
-            if kind == _EOS:
+            flag = flags & ~_CONTINUE
+            if flag == _EOS:
                 return
-            if kind == _FLUSH:
+            if flag == _FLUSH:
                 continue
-            if kind not in (_PAGE, _ZERO):
-                self._refuse(flags, place, cursor.section)
+            kind = _KINDS.get(flag)
+            if kind is None:
+                raise _refusal(flags, place, cursor.section)
             if not flags & _CONTINUE:
                 self._last = self._find_block(cursor)
             elif self._last < 0:
@@ -175,18 +120,17 @@ class RamReader:
                     offset=place,
                     section=cursor.section,
                 )
-            place = cursor.place
-            if kind == _PAGE:
-                cursor.require(page_size, "a page")
+            if kind is PageKind.NORMAL:
+                start, length = cursor.require(page_size, "a page"), page_size
             else:
-                fill = cursor.u8("the byte of a zero page")
-                if fill:
-                    raise BadPayload(f"a zero page of value {fill}", offset=place, section=cursor.section)
-            log.offset.append(place)
+                start, length = _CONTENTS[kind](cursor, page_size)
+            log.offset.append(cursor.base + start)
+            log.length.append(length)
             log.addr.append(addr)
             log.block.append(self._last)
-            log.kind.append(PageKind.NORMAL if kind == _PAGE else PageKind.ZERO)
+            log.kind.append(kind)
             log.section.append(self.sections)
+            log.channel.append(cursor.channel)
 
     def _find_block(self, cursor: Cursor) -> int:
         place = cursor.place
@@ -198,11 +142,56 @@ class RamReader:
                 f"block {name!r} is not in the block list", offset=place, section=cursor.section
             ) from None
 
-    def _refuse(self, flags: int, place: int, section: str) -> None:
-        for flag, name in _NOT_READ.items():
-            if flags & ~_CONTINUE == flag and flags < self.page_size:
-                raise Unsupported(f"{name} (flags {flags:#x})", offset=place, section=section)
-        raise UnknownRecord(f"RAM flags {flags:#x}", offset=place, section=section)
+
+def _read_zero(cursor: Cursor, _page_size: int) -> tuple[int, int]:
+    start, place = cursor.offset, cursor.place
+    fill = cursor.u8("the byte of a zero page")
+    if fill:
+        raise BadPayload(f"a zero page of value {fill}", offset=place, section=cursor.section)
+    return start, 1
+
+
+def _read_xbzrle(cursor: Cursor, page_size: int) -> tuple[int, int]:
+    """A byte that names the encoding, a 16-bit length, the difference (load_xbzrle)."""
+    place = cursor.place
+    encoding = cursor.u8("the encoding of an xbzrle page")
+    length = cursor.be16("the length of an xbzrle page")
+    if encoding != ENCODING_FLAG_XBZRLE or length > page_size:
+        raise BadPayload(
+            f"an xbzrle page of encoding {encoding} and {length} bytes, expected encoding {ENCODING_FLAG_XBZRLE} "
+            f"and at most {page_size}",
+            offset=place,
+            section=cursor.section,
+        )
+    return cursor.require(length, "an xbzrle page"), length
+
+
+def _read_compressed(cursor: Cursor, page_size: int) -> tuple[int, int]:
+    """A 32-bit length and one zlib stream, no longer than zlib's own bound for a page (QEMU 8.2 and before)."""
+    place = cursor.place
+    length = cursor.be32("the length of a compressed page")
+    bound = page_size + (page_size >> 12) + (page_size >> 14) + (page_size >> 25) + 13
+    if length > bound:
+        raise BadPayload(
+            f"a compressed page of {length} bytes, expected at most {bound}", offset=place, section=cursor.section
+        )
+    return cursor.require(length, "a compressed page"), length
+
+
+_CONTENTS = {
+    PageKind.ZERO: _read_zero,
+    PageKind.XBZRLE: _read_xbzrle,
+    PageKind.COMPRESSED: _read_compressed,
+}
+"""What reads a page's content: returns its buffer offset and its length in bytes."""
+
+
+def _refusal(flags: int, place: int, section: str) -> StreamError:
+    if flags & ~_CONTINUE == _HOOK:
+        return Unsupported(
+            "an RDMA registration, whose pages never were in the stream", offset=place, section=section
+        )
+    return UnknownRecord(f"RAM flags {flags:#x}", offset=place, section=section)
 
 
 class RamWriter:
@@ -222,10 +211,7 @@ class RamWriter:
 
     def put_block_list(self, blocks: list[RamBlock]) -> None:
         """Write the total size and the list of blocks (ram_save_setup)."""
-        self._f.put_be64(sum(block.used_bytes for block in blocks) | _MEM_SIZE)
-        for block in blocks:
-            self._f.put_counted_string(block.name)
-            self._f.put_be64(block.used_bytes)
+        put_block_list(self._f, blocks)
 
     def put_zero_page(self, block: str, addr: int) -> None:
         """Write a page that is all zero (save_zero_page)."""
@@ -236,6 +222,19 @@ class RamWriter:
         """Write a page with its content, one page size of bytes (save_normal_page)."""
         self._put_page_header(block, addr, _PAGE)
         self._f.put_buffer(content)
+
+    def put_xbzrle_page(self, block: str, addr: int, delta: bytes) -> None:
+        """Write a page as the difference to what was sent of it before (save_xbzrle_page)."""
+        self._put_page_header(block, addr, _XBZRLE)
+        self._f.put_byte(ENCODING_FLAG_XBZRLE)
+        self._f.put_be16(len(delta))
+        self._f.put_buffer(delta)
+
+    def put_compressed_page(self, block: str, addr: int, packed: bytes) -> None:
+        """Write a page as one zlib stream (QEMU 8.2 and before)."""
+        self._put_page_header(block, addr, _COMPRESS)
+        self._f.put_be32(len(packed))
+        self._f.put_buffer(packed)
 
     def put_eos(self) -> None:
         """Write the mark that ends a section's pages."""

@@ -14,6 +14,10 @@ class Accountable(Protocol):
     """What the account needs of a stream."""
 
     @property
+    def ram_hole_bytes(self) -> int:
+        """Bytes within RAM sections that are nobody's."""
+
+    @property
     def records(self) -> tuple[Record, ...]:
         """Its records."""
 
@@ -28,7 +32,7 @@ class Account:
     Attributes:
         decoded_bytes: belong to a decoded record or field.
         opaque_bytes: lie in a framed section, but nothing explains them.
-        hole_bytes: zero padding behind the end.
+        hole_bytes: zero padding behind the end; alignment and absent pages of mapped-ram.
         opaque_sections: opaque bytes of each section that has any, by the offset of its type byte.
         problems: what contradicted the schema when the sections were decoded.
     """
@@ -49,7 +53,7 @@ def account(stream: Accountable) -> Account:
     """Decode every section and add up."""
     opaque: dict[int, int] = {}
     problems: list[SavevmError] = []
-    hole = framed = 0
+    framed, hole = 0, stream.ram_hole_bytes
     for record in stream.records:
         framed += record.span.length
         if isinstance(record, Padding):

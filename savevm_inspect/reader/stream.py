@@ -11,7 +11,8 @@ from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError
 from ..memory.page_table import PageTable
 from ..memory.rebuild import Memory
 from ..payload import FIELD_PAYLOADS, ram
-from ..payload.ram import PageLog
+from ..payload.page_log import PageLog
+from ..payload.ram_blocks import RamBlock
 from ..stream.cursor import Cursor
 from ..stream.framer import Framer
 from ..stream.records import Command, Configuration, EndOfStream, Framing, Record, Section, SectionKind
@@ -109,9 +110,14 @@ class Stream:
         return self._payloads.page_size_from
 
     @property
-    def blocks(self) -> tuple[ram.RamBlock, ...]:
+    def blocks(self) -> tuple[RamBlock, ...]:
         """Its RAM blocks, in the order of its block list."""
         return tuple(self._payloads.ram.blocks) if self._payloads.ram else ()
+
+    @property
+    def ram_hole_bytes(self) -> int:
+        """Bytes within RAM sections that are nobody's: alignment and absent pages of mapped-ram."""
+        return self._payloads.ram.hole_bytes if self._payloads.ram else 0
 
     # What is in it ----------------------------------------------------------------------------------------
 
@@ -199,7 +205,7 @@ class Stream:
     @cached_property
     def memory(self) -> Memory:
         """The RAM blocks by name, as files of their final bytes."""
-        return Memory(self.buffer, self.pages)
+        return Memory({0: self.buffer}, self.pages)
 
     # Whether it is sound ----------------------------------------------------------------------------------
 

@@ -119,7 +119,7 @@ def test_check_judges(paused: Path, tmp_path: Path) -> None:
     cut.write_bytes(paused.read_bytes()[:200_000])
     result = run("check", cut)
     assert result.returncode == 1
-    assert "0x30d40 in section ram" in result.stdout
+    assert "0x303d5 in section ram (instance 0): a page needs 4096 bytes, 2411 are left" in result.stdout
     assert "last good record: Section at" in result.stdout
     broken = bytearray(paused.read_bytes())
     footer = json.loads(run("sections", paused, "--json").stdout)[3]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from savevm_inspect.errors import BadPayload, SavevmError, Truncated, UnknownRecord, Unsupported
 from savevm_inspect.memory.page_table import PageTable
 from savevm_inspect.memory.rebuild import Memory
-from savevm_inspect.payload.ram import RamBlock, RamReader, RamWriter
+from savevm_inspect.payload.ram import RamReader, RamWriter
+from savevm_inspect.payload.ram_blocks import RamBlock
 from savevm_inspect.stream.cursor import Cursor
 from savevm_inspect.stream.records import SectionHead, SectionKind
 from savevm_inspect.stream.writer import Writer
@@ -50,7 +51,7 @@ def test_the_last_write_wins(rounds: list[list[tuple[tuple[RamBlock, int], bytes
     assert cursor.remaining == 0
     assert reader.blocks == BLOCKS
     assert len(reader.pages) == sum(map(len, rounds))
-    memory = Memory(memoryview(bytes(out)), PageTable.from_log(reader.pages, reader.blocks, PAGE))
+    memory = Memory({0: memoryview(bytes(out))}, PageTable.from_log(reader.pages, reader.blocks, PAGE))
     assert {name: memory[name].read() for name in memory} == {name: bytes(data) for name, data in expected.items()}
     for name, addrs in sent.items():
         assert {page * PAGE for page in memory[name].sent.tolist()} == addrs
@@ -67,7 +68,7 @@ def test_a_block_reads_like_a_file(place: int, length: int) -> None:
     ram.put_eos()
     reader = RamReader(PAGE)
     reader.consume(Cursor(memoryview(bytes(out))), head())
-    image = Memory(memoryview(bytes(out)), PageTable.from_log(reader.pages, reader.blocks, PAGE))["pc.ram"]
+    image = Memory({0: memoryview(bytes(out))}, PageTable.from_log(reader.pages, reader.blocks, PAGE))["pc.ram"]
     whole = b"".join(bytes([number + 1]) * PAGE for number in range(8))
     if place < 0:
         with pytest.raises(ValueError, match="before the block"):
@@ -122,7 +123,6 @@ HOSTILE = {
         "zero page of value 1",
     ),
     "two kinds at once": (bytes(block_list(BLOCKS[2])) + word(0xA), UnknownRecord, "RAM flags 0xa"),
-    "an xbzrle page": (bytes(block_list(BLOCKS[2])) + word(0x40) + b"\3vga", Unsupported, "an xbzrle page"),
     "a cut page": (bytes(block_list(BLOCKS[2])) + word(8) + b"\3vga" + bytes(9), Truncated, "needs 256 bytes, 9"),
 }
 

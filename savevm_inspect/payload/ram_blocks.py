@@ -1,0 +1,127 @@
+"""The block list that opens RAM, with what capabilities add to each block (migration/ram.c, parse_ramblocks)."""
+
+from dataclasses import dataclass
+
+from ..errors import BadPayload, Unsupported
+from ..stream.cursor import Cursor
+from ..stream.writer import Writer
+from ..wire import MAPPED_RAM_HDR_VERSION, RamSaveFlag
+
+_MEM_SIZE = int(RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE)
+_BITS_OF_A_LONG = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedRam:
+    """Where mapped-ram keeps a block in the file (migration/ram.c, MappedRamHeader).
+
+    Attributes:
+        bitmap_offset: place of the bitmap of pages that are there, in bytes from the start of the file.
+        bitmap_bytes: its length, whole 64-bit words.
+        pages_offset: place of the block's first page, in bytes from the start of the file.
+    """
+
+    bitmap_offset: int
+    bitmap_bytes: int
+    pages_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class RamBlock:
+    """One block of guest memory, as the block list states it.
+
+    Attributes:
+        name: its idstr; a path (``/rom@etc/acpi/tables``) that is data, never a file name.
+        used_bytes: its length.
+        page_size_bytes: size of the host's pages behind it, where postcopy states one.
+        gpa: its guest-physical address, where x-ignore-shared states one.
+        mapped: where mapped-ram keeps its pages.
+    """
+
+    name: str
+    used_bytes: int
+    page_size_bytes: int | None = None
+    gpa: int | None = None
+    mapped: MappedRam | None = None
+
+
+def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...]) -> list[RamBlock]:
+    """Read the first word and the list behind it; with mapped-ram, up to behind the last block's pages.
+
+    Args:
+        cursor: stands on the first word of the START section.
+        page_size: bytes of a page.
+        capabilities: those that the stream tells.
+
+    Raises:
+        Truncated: it ends early.
+        BadPayload: it does not add up, or a block can't be what it says.
+        Unsupported: a mapped-ram header of another version.
+    """
+    place = cursor.place
+    word = cursor.be64("the total size of RAM")
+    if word & (page_size - 1) != _MEM_SIZE:
+        raise BadPayload(
+            f"word {word:#x} where RAM_SAVE_FLAG_MEM_SIZE must open the block list",
+            offset=place,
+            section=cursor.section,
+        )
+    left = word - _MEM_SIZE
+    blocks: dict[str, RamBlock] = {}
+    while left:
+        place = cursor.place
+        name = cursor.counted_text("a RAM block's name")
+        used = cursor.be64("a RAM block's length")
+        if used == 0 or used > left:
+            raise BadPayload(
+                f"block {name!r} of {used} bytes in a list with {left} bytes to go",
+                offset=place,
+                section=cursor.section,
+            )
+        if name in blocks:
+            raise BadPayload(f"block {name!r} is listed twice", offset=place, section=cursor.section)
+        gpa = cursor.be64("a RAM block's address") if "x-ignore-shared" in capabilities else None
+        mapped = _read_mapped(cursor, used, page_size) if "mapped-ram" in capabilities else None
+        blocks[name] = RamBlock(name, used, gpa=gpa, mapped=mapped)
+        left -= used
+    return list(blocks.values())
+
+
+def _read_mapped(cursor: Cursor, used: int, page_size: int) -> MappedRam | None:
+    """Read the header of a block in mapped-ram and step behind its pages (parse_ramblock_mapped_ram)."""
+    place = cursor.place
+    version = cursor.be32("a mapped-ram header's version")
+    stated = cursor.be64("a mapped-ram header's page size")
+    bitmap_offset = cursor.be64("the place of a bitmap")
+    pages_offset = cursor.be64("the place of a block's pages")
+    if version != MAPPED_RAM_HDR_VERSION:
+        raise Unsupported(
+            f"mapped-ram version {version}, expected {MAPPED_RAM_HDR_VERSION}", offset=place, section=cursor.section
+        )
+    if stated != page_size:
+        raise BadPayload(
+            f"mapped-ram pages of {stated} bytes, the stream's have {page_size}", offset=place, section=cursor.section
+        )
+    if not (bitmap_offset or pages_offset):
+        return None  # x-ignore-shared left the block out
+    pages = used // page_size
+    bitmap_bytes = -(-pages // _BITS_OF_A_LONG) * _BITS_OF_A_LONG // 8
+    if not cursor.place <= bitmap_offset <= bitmap_offset + bitmap_bytes <= pages_offset:
+        raise BadPayload(
+            f"a bitmap of {bitmap_bytes} bytes at {bitmap_offset:#x} and pages at {pages_offset:#x} overlap or lie "
+            f"before the header's end",
+            offset=place,
+            section=cursor.section,
+        )
+    cursor.require(pages_offset + used - cursor.place, "a block's pages")
+    return MappedRam(bitmap_offset=bitmap_offset, bitmap_bytes=bitmap_bytes, pages_offset=pages_offset)
+
+
+def put_block_list(f: Writer, blocks: list[RamBlock]) -> None:
+    """Write the total size and the list of blocks, with their addresses where they have one (ram_save_setup)."""
+    f.put_be64(sum(block.used_bytes for block in blocks) | _MEM_SIZE)
+    for block in blocks:
+        f.put_counted_string(block.name)
+        f.put_be64(block.used_bytes)
+        if block.gpa is not None:
+            f.put_be64(block.gpa)
