@@ -66,7 +66,10 @@ class Destination(MigrationSide):
             while f.remaining:
                 yield from self._stage(f)
         except SavevmError as error:
-            raise (yield from self._give_up(error)) from error
+            failure = yield from self._give_up(error)
+            if failure is error:
+                raise
+            raise failure from error
 
     def finish(self) -> Steps[None]:
         """The channel was closed: start the VM if all is there (process_incoming_migration_bh).
@@ -75,8 +78,11 @@ class Destination(MigrationSide):
             EngineError: the stream ended before its end mark; everyone has had their load_cleanup.
         """
         if not self._ended:
-            cut = self.fail(f"the stream ended after {self._offset} bytes, before its end mark")
-            raise (yield from self._give_up(cut))
+            raise (
+                yield from self._give_up(
+                    self.fail(f"the stream ended after {self._offset} bytes, before its end mark")
+                )
+            )
         self.machine.loaded()
         self.tell(EventKind.QMP, name="RESUME" if self.machine.guest.running else "STOP")
         self.set_state(MigrationStatus.COMPLETED)
@@ -119,7 +125,7 @@ class Destination(MigrationSide):
         """Have everyone get ready (qemu_loadvm_state_setup)."""
         yield from self.drain()
         for entry in self.machine.registry:
-            if entry.ops is None or entry.ops.load_setup is None:
+            if not entry.has("load_setup"):
                 continue
             if (yield from self.is_active(entry)):
                 yield from self.call(entry, "load_setup", f=f)
@@ -168,7 +174,7 @@ class Destination(MigrationSide):
                 vmstate_load_state(f, entry.vmsd, entry.opaque, entry.load_version_id)
             except SavevmError as error:
                 raise self.fail(str(error), entry=entry) from error
-        elif entry.ops is not None and entry.ops.load_state is not None:
+        elif entry.has("load_state"):
             yield from self.call(entry, "load_state", entry.load_version_id, f=f)
         else:
             raise self.fail("it has no load_state", entry=entry)
@@ -197,7 +203,7 @@ class Destination(MigrationSide):
         """Let everyone know that the source has stopped (loadvm_postcopy_handle_switchover_start)."""
         self.enter(Phase.SWITCHOVER)
         for entry in self.machine.registry:
-            if entry.ops is not None and entry.ops.switchover_start is not None:
+            if entry.has("switchover_start"):
                 yield from self.call(entry, "switchover_start")
         self.enter(Phase.LOAD)
 
@@ -235,7 +241,7 @@ class Destination(MigrationSide):
         yield from self.drain()
         first: EngineError | None = None
         for entry in self.machine.registry:
-            if entry.ops is None or entry.ops.load_cleanup is None:
+            if not entry.has("load_cleanup"):
                 continue
             try:
                 yield from self.call(entry, "load_cleanup")

@@ -74,8 +74,9 @@ class GuestBlock:
                 f"{len(data)} bytes at {addr:#x} leave block {self.name!r} of {len(self.memory):#x} bytes"
             )
         self.memory[addr : addr + len(data)] = data
-        first, last = addr // self.page_size, (addr + len(data) - 1) // self.page_size
-        self.dirty_log[first : last + 1] = _DIRTY * (last + 1 - first)
+        first, behind = addr // self.page_size, -(-(addr + len(data)) // self.page_size)
+        if data:
+            self.dirty_log[first:behind] = _DIRTY * (behind - first)
 
     def collect_dirty(self) -> Iterator[int]:
         """The numbers of the pages that were written, clearing the log as it goes."""

@@ -55,10 +55,11 @@ class Migration:
         while True:
             try:
                 event = next(steps, None)
-            except EngineError as error:
-                if broken is None:
-                    yield from self._hang_up()
-                raise broken or error from None
+            except EngineError:
+                if broken is not None:
+                    raise broken  # noqa: B904 - it came first and has a cause of its own
+                yield from self._hang_up()
+                raise
             if event is None:
                 break
             yield event

@@ -44,10 +44,9 @@ class SaveStateEntry:
     load_version_id: int = 0
     load_section_id: int = -1
 
-    @property
-    def is_iterable(self) -> bool:
-        """Whether it has a START section of its own (upstream: is_ram)."""
-        return self.ops is not None and self.ops.save_setup is not None
+    def has(self, handler: str) -> bool:
+        """Whether the device has a callback; one that is described has none."""
+        return self.ops is not None and getattr(self.ops, handler) is not None
 
     @property
     def priority(self) -> MigrationPriority:

@@ -56,7 +56,7 @@ class SaveVM:
     def prepare(self) -> Steps[None]:
         """Ask everyone whether the VM can be migrated (qemu_savevm_state_prepare)."""
         for entry in self._registry:
-            if entry.ops is None or entry.ops.save_prepare is None:
+            if not entry.has("save_prepare"):
                 continue
             if (yield from self._side.is_active(entry)):
                 yield from self._side.call(entry, "save_prepare")
@@ -69,7 +69,7 @@ class SaveVM:
             if entry.vmsd is not None and entry.vmsd.early_setup:
                 yield from self._save(entry)
                 continue
-            if entry.ops is None or entry.ops.save_setup is None:
+            if not entry.has("save_setup"):
                 continue
             if (yield from self._side.is_active(entry)):
                 yield from self._section(entry, SectionKind.START, "save_setup")
@@ -82,7 +82,7 @@ class SaveVM:
         """
         total = Pending()
         for entry in self._registry:
-            if entry.ops is None or getattr(entry.ops, handler) is None:
+            if not entry.has(handler):
                 continue
             if (yield from self._side.is_active(entry)):
                 total += yield from self._side.call(entry, handler)
@@ -96,13 +96,11 @@ class SaveVM:
         """
         finished = True
         for entry in self._registry:
-            if entry.ops is None or entry.ops.save_live_iterate is None:
+            if not entry.has("save_live_iterate"):
                 continue
             if not (yield from self._side.is_active(entry)):
                 continue
-            if entry.ops.is_active_iterate is not None and not (
-                yield from self._side.call(entry, "is_active_iterate")
-            ):
+            if entry.has("is_active_iterate") and not (yield from self._side.call(entry, "is_active_iterate")):
                 continue
             if self._f.rate_exceeded():
                 return False
@@ -121,7 +119,7 @@ class SaveVM:
     def complete_iterable(self) -> Steps[None]:
         """Write the END sections (qemu_savevm_state_complete_precopy_iterable)."""
         for entry in self._registry:
-            if entry.ops is None or entry.ops.save_complete is None:
+            if not entry.has("save_complete"):
                 continue
             if (yield from self._side.is_active(entry)):
                 yield from self._section(entry, SectionKind.END, "save_complete")
@@ -145,7 +143,7 @@ class SaveVM:
         """
         first: EngineError | None = None
         for entry in self._registry:
-            if entry.ops is None or entry.ops.save_cleanup is None:
+            if not entry.has("save_cleanup"):
                 continue
             try:
                 yield from self._side.call(entry, "save_cleanup")
@@ -171,7 +169,7 @@ class SaveVM:
     def _save(self, entry: SaveStateEntry) -> Steps[None]:
         """Write one device's whole state as a FULL section, if it has any to write (vmstate_save)."""
         described = entry.vmsd
-        if described is None and (entry.ops is None or entry.ops.save_state is None):
+        if described is None and not entry.has("save_state"):
             return
         if described is not None and not described.is_needed(entry.opaque):
             return

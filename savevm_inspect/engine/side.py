@@ -166,7 +166,7 @@ class MigrationSide:
 
     def is_active(self, entry: SaveStateEntry) -> Steps[bool]:
         """Ask a device whether it takes part; one that can't be asked does."""
-        if entry.ops is None or entry.ops.is_active is None:
+        if not entry.has("is_active"):
             return True
         answer: bool = yield from self.call(entry, "is_active")
         return answer

@@ -90,7 +90,7 @@ class Source(MigrationSide):
         try:
             yield from self._savevm.cleanup()
         except EngineError as error:
-            raise failure or error from None
+            failure = failure or error
         self.f.fflush()
         if failure is not None:
             raise failure
@@ -157,7 +157,7 @@ class Source(MigrationSide):
 
     def _finish(self) -> Steps[None]:
         """Leave the VM stopped for good, or let it go on (migration_iteration_finish)."""
-        self.machine.bql.held = False
+        self.machine.bql.held = False  # whatever a handler that failed left behind
         with self.machine.bql:
             if self.status is MigrationStatus.COMPLETED:
                 self.machine.runstate = RunState.POSTMIGRATE

@@ -58,7 +58,12 @@ def test_the_whole_stream_can_be_fed_at_once_or_record_by_record() -> None:
 
 def test_a_stream_that_is_cut_anywhere_fails_and_is_cleaned_up() -> None:
     optional = ENDS[-2]  # behind the end mark the description may be missing, but not begun
-    for cut in [*range(200), *range(200, optional, 97), *range(optional - 3, len(STREAM))]:
+    for cut in [
+        *range(200),
+        *range(200, optional - 3, 197),
+        *range(optional - 3, optional + 9),
+        *range(optional + 9, len(STREAM), 37),
+    ]:
         destination, _, error = load(STREAM[:cut])
         assert (error is None) is (cut == optional), cut
         expected = MigrationStatus.COMPLETED if cut == optional else MigrationStatus.FAILED

@@ -152,15 +152,15 @@ guests = st.builds(
         max_bandwidth_bytes_per_s=st.sampled_from([0, 200_000, 1_000_000, 1 << 30]),
         downtime_limit_ms=st.sampled_from([1000, 2000]),
     ),
-    disks=st.just((("d0", 1 << 20), ("d1", 3 << 30))),
+    disks=st.just((("d0", 1 << 20), ("d1", 640 << 20))),
     bitmaps=st.lists(
         st.builds(
             DirtyBitmap,
             node=st.just("d1"),
             name=st.sampled_from(["a", "b", "c"]),
-            disk_bytes=st.just(3 << 30),
+            disk_bytes=st.just(640 << 20),
             enabled=st.booleans(),
-            bits=st.binary(max_size=6144).map(bytearray),
+            bits=st.binary(max_size=1280).map(bytearray),
         ),
         max_size=2,
         unique_by=lambda bitmap: bitmap.name,
@@ -171,9 +171,14 @@ guests = st.builds(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(guests)
-def test_the_laws_hold_for_any_guest_that_falls_silent_or_is_slow_enough(scenario: Scenario) -> None:
+def test_the_laws_hold_for_any_guest_that_falls_silent(scenario: Scenario) -> None:
     workload = replace(scenario.workload, stops_after_us=scenario.workload.stops_after_us or 300_000)
-    assert_laws(*run(replace(scenario, workload=workload)))
+    # Bitmaps count as pending until the switchover. When nothing else is sent any more, the bandwidth that is
+    # measured, and the threshold with it, goes down to nothing; it would never come to a switchover.
+    parameters = replace(
+        scenario.parameters, avail_switchover_bandwidth_bytes_per_s=30_000 if scenario.bitmaps else 0
+    )
+    assert_laws(*run(replace(scenario, workload=workload, parameters=parameters)))
 
 
 def test_a_guest_that_never_converges_is_given_up() -> None:
@@ -326,6 +331,7 @@ def test_a_source_that_fails_names_the_culprit_and_everyone_cleans_up(failing: s
     assert error is not None
     assert (error.phase, error.handler, error.section) == (phase, failing, "stubborn (instance 0)")
     assert ("I will not" if how == "raise" else "returned") in str(error)
+    assert isinstance(error.__cause__, ValueError) is (how == "raise")
     source, destination = migration.source, migration.destination
     assert [e.name for e in events if e.event is EventKind.STATE and e.side is Side.SOURCE][-1] == "failed"
     assert source.machine.runstate is RunState.RUNNING
@@ -359,6 +365,7 @@ def test_a_destination_that_fails_breaks_the_channel_and_both_clean_up(failing: 
     migration, events, error = run_stubborn(failing, how)
     assert error is not None
     assert (error.phase, error.handler, error.section) == (phase, failing, "stubborn (instance 0)")
+    assert isinstance(error.__cause__, ValueError) is (how == "raise")
     assert (migration.source.status, migration.destination.status) == (MigrationStatus.FAILED, MigrationStatus.FAILED)
     assert the_stubborn(migration.source.machine).cleanups == ["save"]
     assert the_stubborn(migration.destination.machine).cleanups == ["load"]
@@ -373,6 +380,28 @@ def test_a_cleanup_that_fails_does_not_keep_others_from_theirs() -> None:
     assert (error.phase, error.handler) == (Phase.CLEANUP, "save_cleanup")
     cleaned = [e.idstr for e in events if e.handler == "save_cleanup" and e.event is EventKind.RETURN]
     assert cleaned == ["ram", "stubborn", "spapr/htab"]
+
+
+def test_a_handler_that_keeps_the_lock_is_found_out_by_the_next_call() -> None:
+    class Greedy(Stubborn):
+        def __init__(self, machine: Machine) -> None:
+            super().__init__("", "")
+            self.machine = machine
+
+        def is_active_iterate(self) -> bool:
+            self.machine.bql.lock()
+            return True
+
+    def attach(machine: Machine) -> Greedy:
+        device = Greedy(machine)
+        machine.registry.register_savevm_live("greedy", 0, 1, SaveVMHandlers.of(device), device)
+        return device
+
+    migration = Migration(replace(SMALL, devices=(*NONE_DEVICES, attach)))
+    with pytest.raises(EngineError, match="with the big QEMU lock") as caught:
+        list(migration.run())
+    assert (caught.value.handler, caught.value.section) == ("save_live_iterate", "greedy (instance 0)")
+    assert next(d for d in migration.source.machine.devices if isinstance(d, Greedy)).cleanups == ["save"]
 
 
 def test_presence_decides() -> None:

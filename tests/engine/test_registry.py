@@ -97,9 +97,10 @@ def test_a_name_must_fit_its_length_byte() -> None:
         registry.register_savevm_live("m" * 256, 0, 1, LIVE, None)
 
 
-def test_what_has_save_setup_is_iterable() -> None:
+def test_presence_is_of_a_callback() -> None:
     registry = Registry()
     live = registry.register_savevm_live("l", 0, 1, SaveVMHandlers(save_setup=lambda _opaque, _f: 0), None)
     plain = registry.register_savevm_live("p", 0, 1, LIVE, None)
     described = registry.register_vmstate(VMStateDescription(name="v"), None)
-    assert [live.is_iterable, plain.is_iterable, described.is_iterable] == [True, False, False]
+    assert [entry.has("save_setup") for entry in (live, plain, described)] == [True, False, False]
+    assert [entry.has("save_state") for entry in (live, plain, described)] == [False, True, False]

@@ -12,6 +12,7 @@ from ...payload.htab import IDSTR
 from ..handlers import Refused, SaveVMHandlers
 from ..machine import Machine
 from ..qemu_file import QEMUFile, QEMUFileInput
+from ..registry import VMSTATE_INSTANCE_ID_ANY
 
 HTAB_VERSION: Final = 1
 HASH_PTE_SIZE_64: Final = 16
@@ -47,7 +48,9 @@ class HashPageTable:
     def attach(cls, machine: Machine) -> "HashPageTable":
         """Build it into a machine and register it (spapr_machine_init)."""
         device = cls(machine)
-        machine.registry.register_savevm_live(IDSTR, 0xFFFFFFFF, HTAB_VERSION, SaveVMHandlers.of(cls), device)
+        machine.registry.register_savevm_live(
+            IDSTR, VMSTATE_INSTANCE_ID_ANY, HTAB_VERSION, SaveVMHandlers.of(cls), device
+        )
         return device
 
     @property

@@ -3,7 +3,8 @@
 from typing import Final
 
 from ...errors import BadPayload, UnknownRecord
-from ...payload.ram import IDSTR, RamBlock, RamWriter
+from ...payload.ram import IDSTR, RamWriter
+from ...payload.ram_blocks import RamBlock
 from ...wire import RAM_SAVE_VERSION, RamSaveFlag
 from ..guest import GuestBlock
 from ..handlers import Pending, Refused, SaveVMHandlers
