@@ -1,1 +1,1 @@
-"""Where a stream lives: a raw file, a compressed file, a capture folder."""
+"""Where a stream lives: a file, a compressed one, a libvirt or qcow2 image, a capture folder, a pipe, memory."""

@@ -1,115 +1,175 @@
-"""Opening where a stream lives: a raw file, one compressed with gzip or xz, a capture folder, or bytes at hand.
+"""Opening where a stream lives, whatever that is, as one read-only view of the stream's bytes.
 
-Whatever it is, what comes out is one read-only view of the stream's bytes. Files are mapped, not read; what is
-compressed is spooled to an unnamed temporary file first, so that memory stays bounded.
+One table says which container starts with which bytes. Bytes that lie in one piece are mapped where they are;
+what is compressed, scattered or comes through a pipe is spooled to an unnamed temporary file first, so that memory
+stays bounded. A container within a compressed file is opened too; what lies deeper is left as it is.
 """
 
-import gzip
-import lzma
-import mmap
-import shutil
-import tempfile
-import zlib
-from collections.abc import Callable
+import os
+import stat
+import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from types import TracebackType
+from typing import IO, Final, Self
 
-from ..errors import SavevmError, Truncated
+from ..errors import SavevmError
 from .capture_folder import CaptureFolder
+from .compression import COMPRESSIONS, unpack_whole
+from .libvirt import QEMU_SAVE_MAGIC, QEMU_SAVE_PARTIAL, open_libvirt
+from .opened import Fact, Opened, Opener, Request
+from .qcow2 import open_qcow2
+from .qcow2_header import QCOW_MAGIC
+from .spool import STEP_BYTES, Spool, map_file
 
 SourceLike = str | PathLike[str] | bytes | bytearray | memoryview
 
-_SPOOL_STEP_BYTES = 1 << 20
+STANDARD_INPUT: Final = "-"
+
+COMPRESSED: Final[dict[bytes, Opener]] = {
+    compression.magic: partial(unpack_whole, compression=compression) for compression in COMPRESSIONS.values()
+}
+"""First bytes -> what unpacks a file that starts with them."""
+
+IMAGES: Final[dict[bytes, Opener]] = {
+    QEMU_SAVE_MAGIC: open_libvirt,
+    QEMU_SAVE_PARTIAL: open_libvirt,
+    QCOW_MAGIC: open_qcow2,
+}
+"""First bytes -> what finds the stream in an image that starts with them."""
 
 
 class Source:
     """The bytes of one channel.
 
+    Args:
+        source: path of a file, of a capture folder, of a named pipe or a device; ``-`` for standard input; or bytes.
+        snapshot: name or id of an internal snapshot, for a qcow2 image.
+        strict: whether to raise if only a part of a damaged container can be read, or to note it in
+            :attr:`problems`.
+
     Attributes:
-        container: ``raw``, ``gzip``, ``xz``, ``capture`` or ``memory``.
+        container: ``raw``, ``gzip``, ``bzip2``, ``xz``, ``zstd``, ``lzop``, ``libvirt``, ``qcow2``, ``capture``,
+            ``memory`` or ``pipe``.
         name: what it was opened from, for messages.
-        buffer: the bytes, from the first one of the file on.
+        buffer: the bytes in which offsets count: those of the stream, and for a raw file and a sparse libvirt
+            image all of the file.
+        offset: where in the buffer the stream starts, in bytes.
+        facts: what the container says of itself, JSON-ready.
+        documents: texts in it beside the stream, by name: libvirt's ``domain`` and ``cookie``, as written.
+        notes: what one should know of it that is no mistake.
+        problems: why only a part of it could be read; empty if ``strict``.
         capture: the capture folder that it came from, if it did.
+
+    Raises:
+        SavevmError: it can't be opened.
     """
 
-    def __init__(self, source: SourceLike) -> None:
+    def __init__(self, source: SourceLike, *, snapshot: str | None = None, strict: bool = True) -> None:
         self._resources = ExitStack()
         self.capture: CaptureFolder | None = None
-        if isinstance(source, bytes | bytearray | memoryview):
-            self.container, self.name = "memory", f"{len(source)} bytes"
-            self.buffer = memoryview(source).cast("B")
-            return
-        path = Path(source)
-        self.name = str(path)
+        self.name = _name(source)
         try:
-            self.container, self.buffer = self._open(path)
-        except OSError as error:
+            opened = self._open_images(self._open(source), snapshot)
+            if strict and opened.problems:
+                raise opened.problems[0]
+        except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
             self.close()
-            raise SavevmError(f"{path}: {error.strerror or error}") from error
+            raise SavevmError(f"{self.name}: {getattr(error, 'strerror', None) or error}") from error
         except BaseException:
             self.close()
             raise
+        self.container = opened.container
+        self.buffer = opened.buffer
+        self.offset = opened.offset
+        self.facts: Mapping[str, Fact] = opened.facts
+        self.documents: Mapping[str, str] = opened.documents
+        self.notes = opened.notes
+        self.problems = opened.problems
 
-    def _open(self, path: Path) -> tuple[str, memoryview]:
+    def _open(self, source: SourceLike) -> Opened:
+        if isinstance(source, bytes | bytearray | memoryview):
+            return Opened(container="memory", buffer=memoryview(source).cast("B").toreadonly())
+        if os.fspath(source) == STANDARD_INPUT:
+            return self._open_file(_standard_input())
+        path = Path(source)
         if path.is_dir():
             self.capture = CaptureFolder.open(path)
             channels = self.capture.forward()
             if not channels:
                 raise SavevmError(f"{path}: a capture without a forward channel")
-            return "capture", self._map(self._resources.enter_context(channels[0].open("rb")))
-        if not path.is_file() and path.exists():
-            raise SavevmError(f"{path}: neither a file nor a capture folder")
-        file = self._resources.enter_context(path.open("rb"))
-        start = file.read(max(map(len, _COMPRESSIONS)))
-        for magic, (name, reader) in _COMPRESSIONS.items():
-            if start.startswith(magic):
-                return name, self._map(self._spool(path, reader))
-        return "raw", self._map(file)
+            main = self._resources.enter_context(channels[0].open("rb"))
+            return Opened(container="capture", buffer=map_file(main, self._resources))
+        return self._open_file(self._resources.enter_context(path.open("rb")))
 
-    def _spool(self, path: Path, reader: Callable[[Path], BinaryIO]) -> IO[bytes]:
-        spool: IO[bytes] = self._resources.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
-        try:
-            with reader(path) as plain:
-                shutil.copyfileobj(plain, spool, _SPOOL_STEP_BYTES)
-        except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
-            raise Truncated(
-                f"the compressed file {path} can't be read to its end: {error}", offset=spool.tell()
-            ) from error
-        spool.flush()
-        return spool
+    def _open_file(self, file: IO[bytes]) -> Opened:
+        """Map what can be mapped; spool a pipe, a socket and a device."""
+        if stat.S_ISREG(_mode(file)) and not file.tell():
+            return Opened(container="raw", buffer=map_file(file, self._resources))
+        spool = Spool(self._resources, packed_bytes=None)
+        while step := file.read(STEP_BYTES):
+            spool.write(step)
+        return Opened(container="pipe", buffer=spool.view())
 
-    def _map(self, file: IO[bytes]) -> memoryview:
-        if not file.seek(0, 2):
-            return memoryview(b"")  # an empty file can't be mapped
-        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        view = memoryview(mapping)
-        self._resources.callback(_release, view, mapping)
-        return view
+    def _open_images(self, opened: Opened, snapshot: str | None) -> Opened:
+        if opened.container != "capture":
+            for table in (COMPRESSED, IMAGES):
+                opener = next((table[magic] for magic in table if _starts_with(opened.buffer, magic)), None)
+                if opener is not None:
+                    opened = self._open_within(opened, opener, snapshot)
+        if snapshot is not None and opened.container != "qcow2":
+            raise SavevmError(f"{self.name}: a snapshot is asked for, and this is no qcow2 image")
+        return opened
+
+    def _open_within(self, outer: Opened, opener: Opener, snapshot: str | None) -> Opened:
+        inner = opener(Request(view=outer.buffer, snapshot=snapshot, resources=self._resources))
+        return Opened(
+            container=inner.container,
+            buffer=inner.buffer,
+            offset=inner.offset,
+            facts={**inner.facts, **({"within": outer.container} if outer.container in COMPRESSIONS else {})},
+            documents=inner.documents,
+            notes=(*outer.notes, *inner.notes),
+            problems=(*outer.problems, *inner.problems),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Give back the mapping and the files; views that are still held keep the mapping alive."""
         self._resources.close()
 
 
-def _release(view: memoryview, mapping: mmap.mmap) -> None:
+def _name(source: SourceLike) -> str:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return f"{memoryview(source).nbytes} bytes"
+    name = os.fspath(source)
+    return "standard input" if name == STANDARD_INPUT else name
+
+
+def _standard_input() -> IO[bytes]:
+    stdin = sys.stdin
+    if stdin is None or stdin.isatty():
+        raise SavevmError("standard input is no pipe; name a file, or redirect one")
+    return stdin.buffer
+
+
+def _mode(file: IO[bytes]) -> int:
+    """The kind of file; 0 for an object that no descriptor is behind."""
     try:
-        view.release()
-        mapping.close()
-    except BufferError:
-        return  # a slice is still in use; the mapping goes when that does
+        return os.fstat(file.fileno()).st_mode
+    except (OSError, ValueError):
+        return 0
 
 
-def _open_gzip(path: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path, "rb"))
-
-
-def _open_xz(path: Path) -> BinaryIO:
-    return cast("BinaryIO", lzma.open(path, "rb"))
-
-
-_COMPRESSIONS: dict[bytes, tuple[str, Callable[[Path], BinaryIO]]] = {
-    b"\x1f\x8b": ("gzip", _open_gzip),
-    b"\xfd7zXZ\0": ("xz", _open_xz),
-}
+def _starts_with(buffer: memoryview, magic: bytes) -> bool:
+    return bytes(buffer[: len(magic)]) == magic
