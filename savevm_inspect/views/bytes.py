@@ -22,7 +22,7 @@ from ..stream.records import (
 )
 from ..wire import MigCmd, VmRecord
 from .named import NamedBytes, Walk
-from .ram_bytes import name_ram
+from .ram_bytes import RamNames
 from .text import value_text
 
 
@@ -39,8 +39,9 @@ def name_bytes(stream: Stream) -> list[NamedBytes]:
     named: list[NamedBytes] = []
     position = stream.offset
     end = stream.offset + stream.size_bytes
+    names = ByteNames(stream)
     for record in stream.records:
-        named += name_record(stream, record)
+        named += names.of(record)
         position = record.span.end
     if position < end:
         problem = next((str(each) for each in stream.problems if isinstance(each, StreamError)), "behind the end")
@@ -48,21 +49,8 @@ def name_bytes(stream: Stream) -> list[NamedBytes]:
     return named
 
 
-def name_record(stream: Stream, record: Record) -> list[NamedBytes]:
-    """Name the bytes of one record.
-
-    Args:
-        stream: the stream that it is of.
-        record: one of its records.
-
-    Returns:
-        Runs in stream order, without gap or overlap, from the record's first byte to its last.
-    """
-    return [run for run in _name(record, stream) if run.span.length]
-
-
 class ByteNames:
-    """Names of bytes by their offset; a record is named when one of its bytes is asked for.
+    """Names the bytes of a stream, a record at a time, when they are asked for.
 
     Args:
         stream: the stream.
@@ -70,8 +58,20 @@ class ByteNames:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
+        self._ram = RamNames(stream)
         self._starts = [record.span.offset for record in stream.records]
         self._named: dict[int, list[NamedBytes]] = {}
+
+    def of(self, record: Record) -> list[NamedBytes]:
+        """Name the bytes of one record.
+
+        Args:
+            record: one of the stream's.
+
+        Returns:
+            Runs in stream order, without gap or overlap, from the record's first byte to its last.
+        """
+        return [run for run in _name(record, self._stream, self._ram) if run.span.length]
 
     def within(self, span: Span) -> list[NamedBytes]:
         """The runs that a span touches, in stream order; the first and the last may reach beyond it.
@@ -83,14 +83,14 @@ class ByteNames:
             return []
         first = max(bisect_right(self._starts, span.offset) - 1, 0)
         last = bisect_right(self._starts, span.end - 1)
-        runs = chain.from_iterable(self._of(number) for number in range(first, last))
+        runs = chain.from_iterable(self._numbered(number) for number in range(first, last))
         return [run for run in runs if run.span.offset < span.end and run.span.end > span.offset]
 
-    def _of(self, number: int) -> list[NamedBytes]:
+    def _numbered(self, number: int) -> list[NamedBytes]:
         if number not in self._named:
             if len(self._named) >= _KEPT_RECORDS:
                 del self._named[next(iter(self._named))]
-            self._named[number] = name_record(self._stream, self._stream.records[number])
+            self._named[number] = self.of(self._stream.records[number])
         return self._named[number]
 
 
@@ -105,19 +105,19 @@ def _named(start: int, end: int, name: str, meaning: str) -> NamedBytes:
 
 
 @singledispatch
-def _name(record: Record, stream: Stream) -> Iterator[NamedBytes]:
+def _name(record: Record, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
     raise AssertionError(f"no names for a {type(record).__name__} of {stream.name}")
 
 
 @_name.register
-def _(record: FileHeader, stream: Stream) -> Iterator[NamedBytes]:
+def _(record: FileHeader, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
     walk = Walk(stream.buffer, record.span, "header")
     yield from walk.run(4, "magic", "'QEVM'")
     yield from walk.number(4, "version")
 
 
 @_name.register
-def _(record: Configuration, stream: Stream) -> Iterator[NamedBytes]:
+def _(record: Configuration, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
     walk = Walk(stream.buffer, record.span, "configuration")
     yield from walk.mark(VmRecord.QEMU_VM_CONFIGURATION)
     yield from walk.text(4, "machine")
@@ -157,7 +157,7 @@ def _subsection_header(walk: Walk) -> Iterator[NamedBytes]:
 
 
 @_name.register
-def _(record: Section, stream: Stream) -> Iterator[NamedBytes]:
+def _(record: Section, stream: Stream, ram: RamNames) -> Iterator[NamedBytes]:
     walk = Walk(stream.buffer, record.span, record.idstr)
     yield from walk.mark(_MARKS[record.kind])
     yield from walk.number(4, "section_id")
@@ -166,7 +166,7 @@ def _(record: Section, stream: Stream) -> Iterator[NamedBytes]:
         yield from walk.number(4, "instance_id")
         yield from walk.number(4, "version_id")
     if record.idstr == "ram":
-        yield from name_ram(stream, record)
+        yield from ram.name(record)
     else:
         yield from _payload(stream, record)
     if record.footer is not None:
@@ -208,7 +208,7 @@ def _between(stream: Stream, section: Section, start: int, end: int) -> Iterator
 
 
 @_name.register
-def _(record: Command, stream: Stream) -> Iterator[NamedBytes]:
+def _(record: Command, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
     walk = Walk(stream.buffer, record.span, "command")
     yield from walk.mark(VmRecord.QEMU_VM_COMMAND)
     yield from walk.number(2, "command", lambda number: MigCmd(number).name)
@@ -217,12 +217,12 @@ def _(record: Command, stream: Stream) -> Iterator[NamedBytes]:
 
 
 @_name.register
-def _(record: EndOfStream, stream: Stream) -> Iterator[NamedBytes]:
+def _(record: EndOfStream, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
     return Walk(stream.buffer, record.span, "end").mark(VmRecord.QEMU_VM_EOF)
 
 
 @_name.register
-def _(record: Description, stream: Stream) -> Iterator[NamedBytes]:
+def _(record: Description, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
     walk = Walk(stream.buffer, record.span, "description")
     yield from walk.mark(VmRecord.QEMU_VM_VMDESCRIPTION)
     yield from walk.number(4, "length", lambda length: f"{length} bytes follow")
@@ -230,7 +230,7 @@ def _(record: Description, stream: Stream) -> Iterator[NamedBytes]:
 
 
 @_name.register
-def _(record: Padding, stream: Stream) -> Iterator[NamedBytes]:
+def _(record: Padding, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
     return Walk(stream.buffer, record.span, "").run(record.span.length, "padding", "zeros")
 
 

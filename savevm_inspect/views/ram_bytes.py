@@ -1,117 +1,190 @@
 """The bytes of RAM sections with their names; of pages that follow one another only the first is spelled out."""
 
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ..payload.page_log import PageKind
+from ..payload.ram_blocks import RamBlock
 from ..reader.stream import Stream
 from ..stream.records import Section, SectionKind
 from ..wire import RamSaveFlag
 from .named import NamedBytes, Walk
 
+Rows = npt.NDArray[np.void]
+
 _WORD_BYTES: Final = 8
 _CONTINUE: Final = int(RamSaveFlag.RAM_SAVE_FLAG_CONTINUE)
 
-_KIND_TEXT: Final[Mapping[int, str]] = {PageKind.ZERO: "all zero", PageKind.NORMAL: "with its content"}
+_KIND_TEXT: Final[Mapping[PageKind, str]] = {
+    PageKind.ZERO: "all zero",
+    PageKind.NORMAL: "with its content",
+    PageKind.XBZRLE: "as what changed since it was sent before",
+    PageKind.COMPRESSED: "as a zlib stream",
+}
+
+_Namer = Callable[[Walk], Iterator[NamedBytes]]
 
 
-def name_ram(stream: Stream, section: Section) -> Iterator[NamedBytes]:
-    """Name the payload of a RAM section.
+def _number(length: int, name: str) -> _Namer:
+    return lambda walk: walk.number(length, name)
+
+
+_BEFORE_CONTENT: Final[Mapping[PageKind, tuple[tuple[int, _Namer], ...]]] = {
+    PageKind.XBZRLE: ((1, _number(1, "encoding")), (2, _number(2, "length"))),
+    PageKind.COMPRESSED: ((4, _number(4, "length")),),
+}
+"""What lies between a page's header and its content: length in bytes, and what names it."""
+
+
+class RamNames:
+    """Names the payloads of a stream's RAM sections.
 
     Args:
         stream: the stream.
-        section: one of its RAM sections.
-
-    Yields:
-        Runs in stream order, without gap or overlap.
     """
-    walk = Walk(stream.buffer, section.payload, "ram")
-    if section.kind is SectionKind.START:
-        yield from _block_list(walk, stream)
-    rows = _rows_within(stream, section)
-    contents = np.where(rows["kind"] == PageKind.NORMAL, stream.pages.page_size, 1).astype(np.int64)
-    starts = rows["offset"].astype(np.int64)
-    for first, behind in _groups(rows, starts, contents, walk.cursor.offset, stream.pages.page_size):
-        yield from _page(walk, stream, rows[first], int(starts[first]), int(contents[first]))
-        if behind - first > 1:
-            yield from _more_pages(
-                walk, stream, rows[first + 1 : behind], int(starts[behind - 1] + contents[behind - 1])
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    @cached_property
+    def _rows(self) -> Rows:
+        """The pages of the main channel in the order of their bytes."""
+        rows = self._stream.pages.rows
+        rows = rows[rows["channel"] == 0]
+        ordered: Rows = rows[np.argsort(rows["offset"], kind="stable")]
+        return ordered
+
+    @cached_property
+    def _offsets(self) -> npt.NDArray[np.int64]:
+        return self._rows["offset"].astype(np.int64)
+
+    def name(self, section: Section) -> Iterator[NamedBytes]:
+        """Name the payload of a section.
+
+        Args:
+            section: a RAM section of the stream.
+
+        Yields:
+            Runs in stream order, without gap or overlap.
+        """
+        walk = Walk(self._stream.buffer, section.payload, "ram")
+        if section.kind is SectionKind.START:
+            yield from self._block_list(walk)
+        rows = self._rows_between(walk.cursor.offset, section.payload.end)
+        for group in _groups(rows, walk.cursor.offset, self._stream.page_size):
+            yield from self._page(walk, group[0])
+            if len(group) > 1:
+                yield from self._more_pages(walk, group[1:])
+        while walk.cursor.remaining:
+            yield from self._mark(walk)
+
+    def _rows_between(self, start: int, end: int) -> Rows:
+        first, behind = np.searchsorted(self._offsets, (start, end))
+        return self._rows[first:behind]
+
+    # The block list ---------------------------------------------------------------------------------------
+
+    def _block_list(self, walk: Walk) -> Iterator[NamedBytes]:
+        stream = self._stream
+        mapped = stream.configuration is not None and "mapped-ram" in stream.configuration.capabilities
+        size_mask = -stream.page_size if stream.page_size else -1
+        yield from walk.number(
+            _WORD_BYTES, "total size", lambda word: f"{word & size_mask} bytes, RAM_SAVE_FLAG_MEM_SIZE"
+        )
+        for number, block in enumerate(stream.blocks):
+            name = f"block[{number}]"
+            yield from walk.text(1, name)
+            yield from walk.number(_WORD_BYTES, f"{name} size", lambda size: f"{size} bytes")
+            if block.page_size_bytes is not None:
+                yield from walk.number(_WORD_BYTES, f"{name} page size", lambda size: f"{size} bytes")
+            if block.gpa is not None:
+                yield from walk.number(_WORD_BYTES, f"{name} guest-physical address", hex)
+            if mapped:
+                yield from self._mapped(walk, name, block)
+
+    def _mapped(self, walk: Walk, name: str, block: RamBlock) -> Iterator[NamedBytes]:
+        """The mapped-ram header of a block, its bitmap, and its pages at their places."""
+        yield from walk.number(4, f"{name} mapped-ram version")
+        yield from walk.number(_WORD_BYTES, f"{name} mapped-ram page size", lambda size: f"{size} bytes")
+        yield from walk.number(_WORD_BYTES, f"{name} bitmap offset", hex)
+        yield from walk.number(_WORD_BYTES, f"{name} pages offset", hex)
+        if block.mapped is None:
+            return
+        place = walk.cursor
+        yield from walk.run(block.mapped.bitmap_offset - place.offset, f"{name} hole", "alignment")
+        yield from walk.run(block.mapped.bitmap_bytes, f"{name} bitmap", "which pages are there, a bit each")
+        yield from walk.run(block.mapped.pages_offset - place.offset, f"{name} hole", "alignment")
+        end = block.mapped.pages_offset + block.used_bytes
+        rows = self._rows_between(block.mapped.pages_offset, end)
+        offsets = rows["offset"].astype(np.int64)
+        borders = [0, *(np.flatnonzero(np.diff(offsets) != self._stream.page_size) + 1).tolist(), len(rows)]
+        for first, behind in pairwise(borders if len(rows) else [0]):
+            addr = int(rows["addr"][first])
+            yield from walk.run(int(offsets[first]) - place.offset, f"{name} hole", "absent pages")
+            yield from walk.run(
+                (behind - first) * self._stream.page_size,
+                f"{name} pages",
+                f"{behind - first} pages from {addr:#x} on",
             )
-    while walk.cursor.remaining:
-        yield from _mark(walk, stream)
+        yield from walk.run(end - place.offset, f"{name} hole", "absent pages")
+
+    # Pages ------------------------------------------------------------------------------------------------
+
+    def _page(self, walk: Walk, row: np.void) -> Iterator[NamedBytes]:
+        """One page: marks that lie before it, its word, the block's name if it is there, and its content."""
+        stream, kind, addr = self._stream, PageKind(int(row["kind"])), int(row["addr"])
+        block = stream.blocks[int(row["block"])].name
+        before_content = _BEFORE_CONTENT.get(kind, ())
+        header_end = int(row["offset"]) - sum(length for length, _ in before_content)
+        word = int.from_bytes(bytes(stream.buffer[header_end - _WORD_BYTES : header_end]))
+        continues = bool(word & _CONTINUE) and word & -stream.page_size == addr
+        header_bytes = _WORD_BYTES if continues else _WORD_BYTES + 1 + len(block.encode())
+        while walk.cursor.offset < header_end - header_bytes:
+            yield from self._mark(walk)
+        yield from walk.number(_WORD_BYTES, "word", lambda word: f"page {addr:#x}, {_flags(word, stream.page_size)}")
+        if not continues:
+            yield from walk.text(1, "block name")
+        for _, name in before_content:
+            yield from name(walk)
+        yield from walk.run(int(row["length"]), "page", f"{addr:#x} of {block!r}, {_KIND_TEXT[kind]}")
+
+    def _more_pages(self, walk: Walk, rows: Rows) -> Iterator[NamedBytes]:
+        first, last = rows[0], rows[-1]
+        block, kind = self._stream.blocks[int(first["block"])].name, _KIND_TEXT[PageKind(int(first["kind"]))]
+        addrs = f"{int(first['addr']):#x} to {int(last['addr']):#x}"
+        end = int(last["offset"]) + int(last["length"])
+        yield from walk.run(
+            end - walk.cursor.offset,
+            "pages",
+            f"{len(rows)} more of {block!r}, {addrs}, each a word and the page, {kind}",
+        )
+
+    def _mark(self, walk: Walk) -> Iterator[NamedBytes]:
+        return walk.number(_WORD_BYTES, "mark", lambda word: _flags(word, self._stream.page_size))
 
 
-def _block_list(walk: Walk, stream: Stream) -> Iterator[NamedBytes]:
-    yield from walk.number(
-        _WORD_BYTES, "total size", lambda word: f"{word & -stream.page_size} bytes, RAM_SAVE_FLAG_MEM_SIZE"
-    )
-    for number in range(len(stream.blocks)):
-        yield from walk.text(1, f"block[{number}]")
-        yield from walk.number(_WORD_BYTES, f"block[{number}] size", lambda size: f"{size} bytes")
-
-
-def _rows_within(stream: Stream, section: Section) -> npt.NDArray[np.void]:
-    """The rows of a section; they lie in stream order, so two binary searches find them."""
-    rows = stream.pages.rows
-    first, behind = (
-        bisect_left(rows, offset, key=lambda row: int(row["offset"]))
-        for offset in (section.payload.offset, section.payload.end)
-    )
-    found: npt.NDArray[np.void] = rows[first:behind]
-    return found
-
-
-def _groups(
-    rows: npt.NDArray[np.void],
-    starts: npt.NDArray[np.int64],
-    contents: npt.NDArray[np.int64],
-    position: int,
-    page_size: int,
-) -> Iterator[tuple[int, int]]:
-    """Where the pages begin and end that are of one kind and block, and follow one another bare."""
+def _groups(rows: Rows, position: int, page_size: int) -> Iterator[Rows]:
+    """Divide pages into such of one kind and block that follow one another, with nothing but words between them."""
     if not len(rows):
         return
-    ends = np.concatenate(([position], (starts + contents)[:-1]))
-    addr = rows["addr"].astype(np.int64)
-    begins = starts - ends != _WORD_BYTES
+    starts = rows["offset"].astype(np.int64)
+    ends = np.concatenate(([position], (starts + rows["length"])[:-1]))
+    headers = np.full(len(PageKind), _WORD_BYTES)
+    for kind, parts in _BEFORE_CONTENT.items():
+        headers[kind] += sum(length for length, _ in parts)
+    begins = starts - ends != headers[rows["kind"]]
     begins[0] = True
-    begins[1:] |= (np.diff(addr) != page_size) | (np.diff(rows["block"].astype(np.int64)) != 0)
-    begins[1:] |= np.diff(rows["kind"].astype(np.int64)) != 0
-    borders = [*np.flatnonzero(begins).tolist(), len(rows)]
-    yield from pairwise(borders)
-
-
-def _page(walk: Walk, stream: Stream, row: Any, start: int, content_bytes: int) -> Iterator[NamedBytes]:
-    """One page: its word, the block's name if it is there, and its content; marks that lie before it, too."""
-    addr, block = int(row["addr"]), stream.blocks[row["block"]].name
-    word = int.from_bytes(bytes(stream.buffer[start - _WORD_BYTES : start]))
-    continues = bool(word & _CONTINUE) and word & -stream.page_size == addr
-    header_bytes = _WORD_BYTES if continues else _WORD_BYTES + 1 + len(block.encode())
-    while walk.cursor.offset < start - header_bytes:
-        yield from _mark(walk, stream)
-    yield from walk.number(_WORD_BYTES, "word", lambda word: f"page {addr:#x}, {_flags(word, stream.page_size)}")
-    if not continues:
-        yield from walk.text(1, "block name")
-    yield from walk.run(content_bytes, "page", f"{addr:#x} of {block!r}, {_KIND_TEXT[int(row['kind'])]}")
-
-
-def _more_pages(walk: Walk, stream: Stream, rows: npt.NDArray[np.void], end: int) -> Iterator[NamedBytes]:
-    first, last = rows[0], rows[-1]
-    block = stream.blocks[first["block"]].name
-    kind = _KIND_TEXT[int(first["kind"])]
-    meaning = f"{len(rows)} more of {block!r}, {int(first['addr']):#x} to {int(last['addr']):#x}, {kind}"
-    yield from walk.run(end - walk.cursor.offset, "pages", meaning)
-
-
-def _mark(walk: Walk, stream: Stream) -> Iterator[NamedBytes]:
-    return walk.number(_WORD_BYTES, "mark", lambda word: _flags(word, stream.page_size))
+    begins[1:] |= np.diff(rows["addr"].astype(np.int64)) != page_size
+    begins[1:] |= (np.diff(rows["block"].astype(np.int64)) != 0) | (np.diff(rows["kind"].astype(np.int64)) != 0)
+    for first, behind in pairwise([*np.flatnonzero(begins).tolist(), len(rows)]):
+        yield rows[first:behind]
 
 
 def _flags(word: int, page_size: int) -> str:
-    flags = RamSaveFlag(word & (page_size - 1))
+    flags = RamSaveFlag(word & (page_size - 1 if page_size else 0xFFF))
     return " | ".join(flag.name or "" for flag in RamSaveFlag if flag in flags)

@@ -56,8 +56,8 @@ def _pending(side: SideState) -> str:
     if side.pending is None:
         return _NOTHING
     figures = side.pending
-    threshold = "" if figures.threshold_bytes is None else f" of {bytes_text(figures.threshold_bytes)} that fit"
-    return f"{bytes_text(figures.must_precopy + figures.can_postcopy)}{threshold}"
+    fits = "" if figures.threshold_bytes is None else f"; {bytes_text(figures.threshold_bytes)} would fit"
+    return f"{bytes_text(figures.must_precopy + figures.can_postcopy)}{fits}"
 
 
 def _sections(side: SideState) -> str:

@@ -219,14 +219,11 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         more = len(self._fields) - _FIELDS_IN_STILL
         rest = f'<div class="note">{more} more fields</div>' if more > 0 else ""
         chosen = self.device.idstr if self.device is not None else ""
-        panes = (
-            panel("devices", devices),
-            panel(f"fields of {chosen}", fields, rest),
-            self._detail() + self._bytes(),
-        )
+        left, middle = panel("devices", devices), panel(f"fields of {chosen}", fields, rest)
+        right = self._detail() + self._bytes()
         return page(
             self._heading(),
-            f'<div class="columns">{"".join(f"<div>{each}</div>" for each in panes)}</div>',
+            f'<div class="columns"><div>{left}</div><div>{middle}</div><div class="wide">{right}</div></div>',
             '<div class="note">A still picture of the explorer; run the notebook to look around.</div>',
         )
 

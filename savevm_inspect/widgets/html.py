@@ -87,7 +87,8 @@ def hex_pane(rows: Sequence[HexRow], runs: Sequence[NamedBytes], *, note: str = 
     left_off = len(_runs_shown(rows)) - _LEGEND_RUNS
     more = f"<tr><td></td><td>{left_off} more names</td></tr>" if left_off > 0 else ""
     names = f'<div class="legend"><table>{legend}{more}</table></div>' if legend else ""
-    return f'<pre class="hex">{lines}</pre>{names}{f"""<div class="note">{esc(note)}</div>""" if note else ""}'
+    below = f'<div class="note">{esc(note)}</div>' if note else ""
+    return f'<div class="bytes"><pre class="hex">{lines}</pre>{names}</div>{below}'
 
 
 def _runs_shown(rows: Sequence[HexRow]) -> list[int]:

@@ -8,6 +8,7 @@ import ipywidgets
 import plotly.graph_objects as go
 
 from ..container.capture_folder import CaptureFolder
+from ..stream.events import Side
 from ..views.moment import Moment, Run
 from .figures import position_line, run_figure
 from .html import chip, esc, facts, hex_pane, page, pane, panel
@@ -186,13 +187,14 @@ def _states(moment: Moment) -> str:
     return panel("after this event", f"<table>{head}<tbody>{body}</tbody></table>")
 
 
+_SHORT = {Side.SOURCE: "src", Side.DESTINATION: "dst"}
 _CHANGED = {True: ' class="changed"', False: ""}
 
 
 def _neighbours(moment: Moment) -> str:
     lines = "".join(
         f'<li class="{"now" if each.now else ""}" title="{esc(each.text)}"><span class="muted mono">{each.index:>4} '
-        f"{each.side.value[:3]}</span> {esc(each.text)}</li>"
+        f"{_SHORT[each.side]}</span> {esc(each.text)}</li>"
         for each in moment.neighbours
     )
     return panel("events around it", f'<ol class="events">{lines}</ol>')

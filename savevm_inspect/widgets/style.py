@@ -57,8 +57,11 @@ STYLE: Final = """<style>
 .svi .hex b.mark { outline: 2px solid #c23b3a; outline-offset: -1px; font-weight: 650; }
 .svi .t0 { background: #d6e6f5; } .svi .t1 { background: #fbe3c6; } .svi .t2 { background: #dcefd5; }
 .svi .t3 { background: #f7d9de; } .svi .t4 { background: #e5dcf0; } .svi .t5 { background: #f1ecc4; }
-.svi .legend { margin-top: 8px; max-height: 190px; overflow-y: auto; }
+.svi .bytes { display: flex; flex-wrap: wrap; gap: 8px 20px; }
+.svi .bytes pre { flex: 0 1 auto; min-width: 0; }
+.svi .legend { flex: 1 1 380px; min-width: 0; max-height: 320px; overflow-y: auto; }
 .svi .legend td:first-child { width: 18px; padding-right: 6px; }
+.svi .legend td:last-child { white-space: nowrap; }
 .svi .swatch { display: inline-block; width: 12px; height: 12px; border-radius: 2px; vertical-align: -1px; }
 .svi ol.events { list-style: none; margin: 0; padding: 0; }
 .svi ol.events li { padding: 1px 6px; border-radius: 4px; border-left: 3px solid transparent; white-space: nowrap;
@@ -66,6 +69,8 @@ STYLE: Final = """<style>
 .svi ol.events li.now { background: #e8f0f8; border-left-color: #1f5f99; font-weight: 650; }
 .svi .columns { display: flex; flex-wrap: wrap; gap: 10px; align-items: flex-start; }
 .svi .columns > * { flex: 1 1 300px; min-width: 0; }
+.svi .columns > .wide { flex: 2 1 540px; }
+.svi .panel + .panel, .svi .columns + .panel { margin-top: 10px; }
 .svi .note { color: #64748b; font-size: 12px; margin-top: 6px; }
 </style>"""
 """Put before the first piece of HTML that uses it; everything lies within an element of class ``svi``."""

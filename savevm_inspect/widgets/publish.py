@@ -1,0 +1,211 @@
+"""A notebook, executed and written as one HTML file that opens without a network.
+
+Figures stay live: plotly's script is embedded once. Widgets become the still pictures that stand beside them in
+their outputs. ``python -m savevm_inspect.widgets.publish NOTEBOOK OUTPUT`` does it from a shell.
+"""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import SavevmError
+from .extra import PIP_COMMAND
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE: Final = "application/vnd.jupyter.widget-state+json"
+PLOTLY: Final = "application/vnd.plotly.v1+json"
+HTML: Final = "text/html"
+
+_TEMPLATE: Final = """{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{{ resources.plotly_script }}{%- endblock html_head_js -%}
+{%- block jupyter_widgets -%}{%- endblock jupyter_widgets -%}
+{%- block html_head_js_mathjax -%}{%- endblock html_head_js_mathjax -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
+"""
+"""JupyterLab's page without the scripts that it would fetch from other hosts."""
+
+
+def publish(notebook: Path, output: Path, *, timeout_s: int = 300) -> Path:
+    """Execute a notebook and write it as HTML.
+
+    Args:
+        notebook: the notebook; it is not changed.
+        output: the file to write; it appears whole or not at all.
+        timeout_s: for each cell, in seconds.
+
+    Returns:
+        The file.
+
+    Raises:
+        SavevmError: a cell failed or an output holds an error, a widget has no still picture, or a file can't be
+            read or written.
+        ImportError: nbclient or nbconvert is missing.
+    """
+    node = execute(notebook, timeout_s=timeout_s)
+    live = _make_still(node)
+    page = _render(node, title=notebook.stem, live=live)
+    try:
+        _write(page, output)
+    except OSError as error:
+        raise SavevmError(f"{output}: {error.strerror or error}") from error
+    return output
+
+
+def execute(notebook: Path, *, timeout_s: int = 300) -> "NotebookNode":
+    """Execute a notebook in its own folder, with this package.
+
+    Args:
+        notebook: the notebook; the file is not changed.
+        timeout_s: for each cell, in seconds.
+
+    Returns:
+        The notebook with its outputs, none of which holds an error.
+
+    Raises:
+        SavevmError: it can't be read, or a cell failed, or an output holds an error.
+        ImportError: nbclient is missing.
+    """
+    try:
+        import nbformat  # noqa: PLC0415 - late, as only publishing needs these
+        from nbclient import NotebookClient  # noqa: PLC0415
+        from nbclient.exceptions import CellControlSignal  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ImportError(f"executing a notebook needs {error.name}: {PIP_COMMAND}") from error
+    try:
+        node: NotebookNode = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+    except OSError as error:
+        raise SavevmError(f"{notebook}: {error.strerror or error}") from error
+    except (ValueError, KeyError, AttributeError) as error:
+        raise SavevmError(f"{notebook}: not a notebook ({error})") from error
+    client = NotebookClient(
+        node,
+        timeout=timeout_s,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(notebook.parent.resolve())}},
+    )
+    # The kernel must find the package that publishes, also in a checkout that is not installed.
+    roots = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, roots))}
+    try:
+        client.execute(env=environment)
+    except CellControlSignal as error:
+        last_line = _COLOURS.sub("", str(error)).strip().splitlines()[-1]
+        raise SavevmError(f"{notebook}: a cell failed: {last_line}") from error
+    for problem in errors_in(node):
+        raise SavevmError(f"{notebook}: an output holds an error: {problem}")
+    return node
+
+
+def errors_in(node: "NotebookNode") -> Iterator[str]:
+    """The errors that a notebook's outputs hold, those within output widgets included.
+
+    Args:
+        node: an executed notebook.
+
+    Yields:
+        Name and text of each.
+    """
+    for output in _all_outputs(node):
+        if output["output_type"] == "error":
+            yield f"{output['ename']}: {output['evalue']}"
+
+
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
+"""What IPython colours its tracebacks with."""
+
+
+def _all_outputs(node: "NotebookNode") -> Iterator[Any]:
+    for cell in node.cells:
+        yield from cell.get("outputs", ())
+    models = node.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    for model in models.values():
+        yield from model["state"].get("outputs", ())
+
+
+def _make_still(node: "NotebookNode") -> bool:
+    """Put live figures and still pictures in the place of what needs a kernel or JupyterLab.
+
+    Returns:
+        Whether there is a live figure.
+    """
+    live = False
+    for cell in node.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if WIDGET_VIEW in data:
+                if HTML not in data:
+                    raise SavevmError(f"the widget {data.get('text/plain', '')[:60]!r} has no still picture")
+                del data[WIDGET_VIEW]
+            elif PLOTLY in data:
+                data[HTML] = _live_figure(data.pop(PLOTLY))
+                live = True
+    node.metadata.pop("widgets", None)
+    return live
+
+
+def _live_figure(figure: dict[str, Any]) -> str:
+    import plotly.io  # noqa: PLC0415 - late, so that a page without figures does not pay for it
+
+    shown = {"data": figure["data"], "layout": figure["layout"]}
+    html: str = plotly.io.to_html(
+        shown, include_plotlyjs=False, include_mathjax=False, full_html=False, config={"displaylogo": False}
+    )
+    return html
+
+
+def _render(node: "NotebookNode", *, title: str, live: bool) -> str:
+    try:
+        from nbconvert import HTMLExporter  # noqa: PLC0415 - late, as above
+    except ModuleNotFoundError as error:
+        raise ImportError(f"publishing a notebook needs {error.name}: {PIP_COMMAND}") from error
+    exporter = HTMLExporter(raw_template=_TEMPLATE)  # type: ignore[no-untyped-call]
+    resources = {"metadata": {"name": title}, "plotly_script": _plotly_script() if live else ""}
+    body, _ = exporter.from_notebook_node(node, resources=resources)
+    return str(body)
+
+
+def _plotly_script() -> str:
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - late, as above
+
+    return f"<script>{get_plotlyjs()}</script>"
+
+
+def _write(page: str, output: Path) -> None:
+    """Write under a temporary name and rename."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=output.parent, prefix=f".{output.name}.", delete=False
+    ) as file:
+        written = Path(file.name)
+        try:
+            file.write(page)
+        except BaseException:
+            written.unlink()
+            raise
+    written.chmod(0o644)
+    written.replace(output)
+
+
+def main(arguments: list[str]) -> int:
+    """What the module does when it is run: 0 if the page was written, 1 if not, 2 for wrong use."""
+    if len(arguments) != 2:
+        sys.stderr.write("usage: python -m savevm_inspect.widgets.publish NOTEBOOK OUTPUT\n")
+        return 2
+    try:
+        written = publish(Path(arguments[0]), Path(arguments[1]))
+    except (SavevmError, ImportError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stderr.write(f"wrote {written}, {written.stat().st_size} bytes\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
