@@ -30,7 +30,7 @@ class Stream:
 
     Args:
         source: the bytes; closed with the stream.
-        offset: where in them the stream starts, in bytes.
+        offset: where in its buffer the stream starts, in bytes.
         strict: whether to raise at the first thing that can't be right, or to note it in :attr:`problems`.
 
     Attributes:
@@ -43,9 +43,9 @@ class Stream:
         self._source = source
         self._strict = strict
         self.offset = offset
-        self.problems: list[SavevmError] = []
+        self.problems: list[SavevmError] = list(source.problems)
         self.description = self._find_description(source.buffer[offset:])
-        self._payloads = Payloads(self.description)
+        self._payloads = Payloads(source.buffer, self.description)
         self._framer = Framer(Cursor(source.buffer, offset=offset), self._payloads)
         self.records: tuple[Record, ...] = tuple(self._read())
 
@@ -71,8 +71,13 @@ class Stream:
 
     @property
     def container(self) -> str:
-        """Where it lives: ``raw``, ``gzip``, ``xz``, ``capture`` or ``memory``."""
+        """Where it lives: ``raw``, ``gzip``, ``libvirt``, ``qcow2`` or another that :class:`Source` names."""
         return self._source.container
+
+    @property
+    def source(self) -> Source:
+        """The container: its facts, documents and notes."""
+        return self._source
 
     @property
     def name(self) -> str:
@@ -242,12 +247,13 @@ class Stream:
         self.close()
 
 
-def open_stream(source: SourceLike, offset: int = 0, *, strict: bool = True) -> Stream:
+def open_stream(source: SourceLike, offset: int = 0, *, snapshot: str | None = None, strict: bool = True) -> Stream:
     """Open a migration stream and read its records.
 
     Args:
-        source: path of a file or of a capture folder, or bytes.
-        offset: where in the file the stream starts, in bytes.
+        source: path of a file in any container or of a capture folder, ``-`` for standard input, or bytes.
+        offset: where the stream starts, in bytes: in the file, or in what its container holds.
+        snapshot: name or id of the internal snapshot, for a qcow2 image that has several.
         strict: raise at the first thing that can't be right. Otherwise the stream holds what could be read,
             and :attr:`Stream.problems` what is wrong.
 
@@ -259,8 +265,9 @@ def open_stream(source: SourceLike, offset: int = 0, *, strict: bool = True) -> 
     """
     if offset < 0:
         raise SavevmError(f"offset {offset} is negative")
-    opened = Source(source)
+    opened = Source(source, snapshot=snapshot, strict=strict)
     try:
+        offset += opened.offset
         if offset > len(opened.buffer):
             raise SavevmError(f"{opened.name}: offset {offset:#x} lies behind the end, {len(opened.buffer)} bytes")
         return Stream(opened, offset=offset, strict=strict)
