@@ -91,3 +91,27 @@ class StattribFlag(IntFlag):
     STATTR_FLAG_MORE = 0x02
     STATTR_FLAG_ERROR = 0x04
     STATTR_FLAG_DONE = 0x08
+
+
+class DirtyBitmapFlag(IntFlag):
+    """What a record of the ``dirty-bitmap`` section holds (migration/block-dirty-bitmap.c, DIRTY_BITMAP_MIG_FLAG_*)."""
+
+    EOS = 0x01
+    ZEROES = 0x02
+    BITMAP_NAME = 0x04
+    DEVICE_NAME = 0x08
+    START = 0x10
+    COMPLETE = 0x20
+    BITS = 0x40
+
+
+DIRTY_BITMAP_MIG_EXTRA_FLAGS: Final = 0x80
+"""In the first byte of flags: one more follows; in the second: two more (qemu_get_bitmap_flags)."""
+
+
+class DirtyBitmapStartFlag(IntFlag):
+    """What a bitmap is when it is announced (migration/block-dirty-bitmap.c, DIRTY_BITMAP_MIG_START_FLAG_*)."""
+
+    ENABLED = 0x01
+    PERSISTENT = 0x02
+    AUTOLOAD = 0x04  # from older versions; means nothing now

@@ -6,7 +6,7 @@ from typing import Protocol
 from ..stream.cursor import Cursor
 from ..stream.records import SectionHead
 from ..stream.values import FieldValue
-from . import htab, stattrib
+from . import dirty_bitmap, htab, skeys, stattrib, todclock
 
 
 class FieldPayload(Protocol):
@@ -19,5 +19,8 @@ class FieldPayload(Protocol):
 FIELD_PAYLOADS: dict[str, Callable[[], FieldPayload]] = {
     htab.IDSTR: htab.HtabReader,
     stattrib.IDSTR: stattrib.StattribReader,
+    dirty_bitmap.IDSTR: dirty_bitmap.DirtyBitmapReader,
+    skeys.IDSTR: skeys.SkeysReader,
+    todclock.IDSTR: todclock.TodclockReader,
 }
-"""By idstr: what reads an iterable section that no description covers."""
+"""By idstr: what reads a section that no description covers, or of which one only says how long it is."""

@@ -14,6 +14,12 @@ class FieldReader:
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
 
+    def u8(self, *parts: str) -> tuple[FieldValue, int]:
+        """Read one byte as a number; returns the field and the number."""
+        start = self.cursor.offset
+        value = self.cursor.u8(parts[-1])
+        return self._field(parts, "uint8", value, start), value
+
     def be16(self, *parts: str) -> tuple[FieldValue, int]:
         """Read a 16-bit number; returns the field and the number."""
         start = self.cursor.offset
@@ -31,6 +37,12 @@ class FieldReader:
         start = self.cursor.offset
         value = self.cursor.be64(parts[-1])
         return self._field(parts, "uint64", value, start, meaning), value
+
+    def counted_text(self, *parts: str) -> tuple[FieldValue, str]:
+        """Read a name behind its length in one byte; the field owns both. Returns the field and the name."""
+        start = self.cursor.offset
+        value = self.cursor.counted_text(parts[-1])
+        return self._field(parts, "counted string", value, start), value
 
     def buffer(self, length: int, *parts: str) -> FieldValue:
         """Read a run of bytes."""

@@ -25,23 +25,39 @@ class StattribReader:
             UnknownRecord: a flag that the format does not have.
             BadPayload: the source said that its data is incomplete.
         """
-        reader = FieldReader(cursor)
-        number = 0
-        while True:
-            run = f"run[{number}]"
-            place = cursor.place
-            flags = int.from_bytes(bytes(cursor.peek(8))) & _FLAG_MASK
-            name = StattribFlag(flags).name if flags in set(StattribFlag) else None
-            field, _ = reader.be64(run, "addr_and_flags", meaning=name or "")
-            if name is None:
-                raise UnknownRecord(f"storage attribute flags {flags:#x}", offset=place, section=cursor.section)
-            yield field
-            if flags == StattribFlag.STATTR_FLAG_EOS:
-                return
-            if flags == StattribFlag.STATTR_FLAG_ERROR:
-                raise BadPayload("the source marked its data as incomplete", offset=place, section=cursor.section)
-            if flags == StattribFlag.STATTR_FLAG_MORE:
-                count_field, count = reader.be64(run, "count")
-                yield count_field
-                yield reader.buffer(count, run, "attributes")
-            number += 1
+        return read_runs(cursor, "attributes", tuple(StattribFlag))
+
+
+def read_runs(cursor: Cursor, content: str, flags: tuple[StattribFlag, ...]) -> Iterator[FieldValue]:
+    """Read runs of one byte a guest page, up to the mark that ends the section.
+
+    Args:
+        cursor: stands on the payload's first byte.
+        content: what the bytes are.
+        flags: those that the section may hold.
+
+    Raises:
+        Truncated: it ends early.
+        UnknownRecord: another flag.
+        BadPayload: the source said that its data is incomplete.
+    """
+    reader = FieldReader(cursor)
+    number = 0
+    while True:
+        run = f"run[{number}]"
+        place = cursor.place
+        value = int.from_bytes(bytes(cursor.peek(8))) & _FLAG_MASK
+        name = StattribFlag(value).name if value in flags else None
+        field, _ = reader.be64(run, "addr_and_flags", meaning=name or "")
+        if name is None:
+            raise UnknownRecord(f"storage {content} flags {value:#x}", offset=place, section=cursor.section)
+        yield field
+        if value == StattribFlag.STATTR_FLAG_EOS:
+            return
+        if value == StattribFlag.STATTR_FLAG_ERROR:
+            raise BadPayload("the source marked its data as incomplete", offset=place, section=cursor.section)
+        if value == StattribFlag.STATTR_FLAG_MORE:
+            count_field, count = reader.be64(run, "count")
+            yield count_field
+            yield reader.buffer(count, run, content)
+        number += 1
