@@ -74,6 +74,31 @@ class RamSaveFlag(IntFlag):
     RAM_SAVE_FLAG_MULTIFD_FLUSH = 0x200
 
 
+MULTIFD_MAGIC: Final = 0x11223344
+"""What opens a multifd channel and each of its packets (migration/multifd.h)."""
+
+MULTIFD_VERSION: Final = 1
+"""The version behind it."""
+
+MULTIFD_PACKET_SIZE: Final = 512 * 1024
+"""Bytes of pages that a packet has room for (migration/multifd.h)."""
+
+
+class MultifdFlag(IntFlag):
+    """The flags of a packet; five bits name a compression (migration/multifd.h)."""
+
+    MULTIFD_FLAG_SYNC = 1 << 0
+    MULTIFD_FLAG_ZLIB = 1 << 1
+    MULTIFD_FLAG_ZSTD = 2 << 1
+    MULTIFD_FLAG_QPL = 4 << 1
+    MULTIFD_FLAG_UADK = 8 << 1
+    MULTIFD_FLAG_QATZIP = 16 << 1
+    MULTIFD_FLAG_DEVICE_STATE = 32 << 1
+
+
+MULTIFD_FLAG_COMPRESSION_MASK: Final = 0x1F << 1
+"""The bits of a packet's flags that name its compression."""
+
 RAM_SAVE_VERSION: Final = 4
 """The version_id of the ``ram`` section since QEMU 0.12 (migration/ram.c, ram_mig_init)."""
 

@@ -17,10 +17,12 @@ PAGE_DTYPE = np.dtype(
         ("kind", "u1"),
         ("section", "<u4"),
         ("channel", "u1"),
+        ("epoch", "<u4"),
     ]
 )
 """A row: place and length of the content on its channel, place of the page in its block, all in bytes; index of
-the block; a :class:`~savevm_inspect.payload.page_log.PageKind`; running number of the RAM section; the channel."""
+the block; a :class:`~savevm_inspect.payload.page_log.PageKind`; running number of the RAM section; the channel; the
+epoch, which is how many times all channels were brought into line before."""
 
 
 class PageTable:
@@ -38,12 +40,18 @@ class PageTable:
         self.page_size = page_size
 
     @classmethod
-    def from_log(cls, log: PageLog, blocks: Sequence[RamBlock], page_size: int) -> "PageTable":
-        """Make the table of what a RAM reader logged."""
-        rows = np.zeros(len(log), PAGE_DTYPE)
-        for name in PAGE_DTYPE.names or ():
-            rows[name] = np.asarray(getattr(log, name))
-        return cls(rows, blocks, page_size)
+    def from_logs(cls, logs: Sequence[PageLog], blocks: Sequence[RamBlock], page_size: int) -> "PageTable":
+        """Make one table of what was logged on several channels, ordered by epoch and then as they are given."""
+        parts = []
+        for log in logs:
+            rows = np.zeros(len(log), PAGE_DTYPE)
+            for name in PAGE_DTYPE.names or ():
+                rows[name] = np.asarray(getattr(log, name))
+            parts.append(rows)
+        together = np.concatenate(parts)
+        if len(logs) > 1:
+            together = together[np.argsort(together["epoch"], kind="stable")]
+        return cls(together, blocks, page_size)
 
     def __len__(self) -> int:
         return len(self.rows)

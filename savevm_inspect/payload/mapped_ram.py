@@ -49,6 +49,7 @@ def log_mapped_pages(log: PageLog, cursor: Cursor, number: int, block: RamBlock,
         (log.kind, PageKind.NORMAL),
         (log.section, 0),
         (log.channel, cursor.channel),
+        (log.epoch, 0),
     ):
         column.extend([value] * len(present))
     region = mapped.pages_offset + block.used_bytes - mapped.bitmap_offset

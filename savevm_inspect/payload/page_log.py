@@ -28,6 +28,7 @@ class PageLog:
         kind: a :class:`PageKind`.
         section: running number of the RAM section that holds it, from 0 (the START section).
         channel: number of the channel.
+        epoch: how many times all channels were brought into line before; pages of one epoch have no order.
     """
 
     offset: array[int] = field(default_factory=lambda: array("Q"))
@@ -37,6 +38,7 @@ class PageLog:
     kind: array[int] = field(default_factory=lambda: array("B"))
     section: array[int] = field(default_factory=lambda: array("I"))
     channel: array[int] = field(default_factory=lambda: array("B"))
+    epoch: array[int] = field(default_factory=lambda: array("I"))
 
     def __len__(self) -> int:
         return len(self.offset)

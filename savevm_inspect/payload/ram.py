@@ -43,6 +43,7 @@ class RamReader:
         blocks: the block list, empty before the START section.
         pages: what was read so far.
         sections: how many sections were read.
+        flushes: how many MULTIFD_FLUSH records were read.
         hole_bytes: bytes within sections that are nobody's: alignment and absent pages of mapped-ram.
     """
 
@@ -52,9 +53,10 @@ class RamReader:
         self.blocks: list[RamBlock] = []
         self.pages = PageLog()
         self.sections = 0
+        self.flushes = 0
         self.hole_bytes = 0
         self._index: dict[str, int] = {}
-        self._last = -1
+        self._last: dict[int, int] = {}
 
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
         """Read one section's payload up to and with its EOS mark.
@@ -86,34 +88,40 @@ class RamReader:
                 self.hole_bytes += log_mapped_pages(self.pages, cursor, number, block, self.page_size)
         assert self.hole_bytes <= cursor.offset - start
 
-    def read_pages(self, cursor: Cursor) -> None:
+    def read_pages(self, cursor: Cursor, *, bare: bool = False) -> None:
         """Read words until the EOS mark; the loop is kept flat, since it runs once a page.
+
+        Args:
+            cursor: stands on the first word.
+            bare: whether the pages may end with the channel instead, as on the one of postcopy-preempt.
 
         Raises:
             StreamError: as :meth:`consume`.
         """
         log, page_size = self.pages, self.page_size
         flag_mask = page_size - 1
-        while True:
+        last = self._last.get(cursor.channel, -1)
+        while cursor.remaining or not bare:
             place = cursor.place
             word = cursor.be64("a RAM record")
             flags = word & flag_mask
             flag = flags & ~_CONTINUE
             if flag == _EOS:
-                return
+                break
             if flag == _FLUSH:
+                self.flushes += 1
                 continue
             kind = _KINDS.get(flag)
             if kind is None:
                 raise _refusal(flags, place, cursor.section)
             if not flags & _CONTINUE:
-                self._last = self._find_block(cursor)
-            elif self._last < 0:
+                last = self._find_block(cursor)
+            elif last < 0:
                 raise BadPayload(
                     "a page continues a block, but none was named yet", offset=place, section=cursor.section
                 )
             addr = word - flags
-            block = self.blocks[self._last]
+            block = self.blocks[last]
             if addr >= block.used_bytes:
                 raise BadPayload(
                     f"page at {addr:#x} in block {block.name!r} of {block.used_bytes:#x} bytes",
@@ -127,10 +135,12 @@ class RamReader:
             log.offset.append(cursor.base + start)
             log.length.append(length)
             log.addr.append(addr)
-            log.block.append(self._last)
+            log.block.append(last)
             log.kind.append(kind)
             log.section.append(self.sections)
             log.channel.append(cursor.channel)
+            log.epoch.append(self.flushes)
+        self._last[cursor.channel] = last
 
     def _find_block(self, cursor: Cursor) -> int:
         place = cursor.place
@@ -204,10 +214,6 @@ class RamWriter:
     def __init__(self, f: Writer) -> None:
         self._f = f
         self._last: str | None = None
-
-    def begin_section(self) -> None:
-        """Name the block again with the next page, as QEMU does in each section (ram_save_iterate)."""
-        self._last = None
 
     def put_block_list(self, blocks: list[RamBlock]) -> None:
         """Write the total size and the list of blocks (ram_save_setup)."""

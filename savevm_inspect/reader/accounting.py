@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import SavevmError
-from ..stream.records import Padding, Record, Section
+from ..stream.records import Interrupted, Padding, Record, Section
 from ..stream.values import FieldValue
 from .device import opaque_bytes
 
@@ -19,7 +19,7 @@ class Accountable(Protocol):
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """Its records."""
+        """Its records, of all forward channels."""
 
     def decode(self, section: Section) -> Iterator[FieldValue]:
         """Decode one section."""
@@ -33,14 +33,14 @@ class Account:
         decoded_bytes: belong to a decoded record or field.
         opaque_bytes: lie in a framed section, but nothing explains them.
         hole_bytes: zero padding behind the end; alignment and absent pages of mapped-ram.
-        opaque_sections: opaque bytes of each section that has any, by the offset of its type byte.
+        opaque_sections: opaque bytes of each section that has any, by channel and offset of its type byte.
         problems: what contradicted the schema when the sections were decoded.
     """
 
     decoded_bytes: int
     opaque_bytes: int
     hole_bytes: int
-    opaque_sections: dict[int, int]
+    opaque_sections: dict[tuple[int, int], int]
     problems: tuple[SavevmError, ...]
 
     @property
@@ -51,13 +51,15 @@ class Account:
 
 def account(stream: Accountable) -> Account:
     """Decode every section and add up."""
-    opaque: dict[int, int] = {}
+    opaque: dict[tuple[int, int], int] = {}
     problems: list[SavevmError] = []
-    framed, hole = 0, stream.ram_hole_bytes
+    framed, lost, hole = 0, 0, stream.ram_hole_bytes
     for record in stream.records:
         framed += record.span.length
         if isinstance(record, Padding):
             hole += record.span.length
+        elif isinstance(record, Interrupted):
+            lost += record.lost.length
         elif isinstance(record, Section):
             try:
                 unexplained = opaque_bytes(record, tuple(stream.decode(record)))
@@ -65,8 +67,8 @@ def account(stream: Accountable) -> Account:
                 problems.append(error)
                 unexplained = record.payload.length
             if unexplained:
-                opaque[record.span.offset] = unexplained
-    total = sum(opaque.values())
+                opaque[record.span.channel, record.span.offset] = unexplained
+    total = sum(opaque.values()) + lost
     return Account(
         decoded_bytes=framed - hole - total,
         opaque_bytes=total,

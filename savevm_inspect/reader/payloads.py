@@ -6,13 +6,14 @@ from ..errors import BadPayload, FooterMismatch, StreamError, Truncated
 from ..payload import FIELD_PAYLOADS, FieldPayload, ram
 from ..stream.cursor import Cursor
 from ..stream.framer import FOOTER_BYTES, next_record_is_plausible
-from ..stream.records import Configuration, Framing, SectionHead
+from ..stream.records import Command, Configuration, Framing, SectionHead
 from ..vmstate.schema import Description
-from ..wire import VmRecord
+from ..wire import MigCmd, VmRecord
 
 DEFAULT_PAGE_SIZE = 4096
 
 _PAGE_SIZES = (4096, 1024, 8192, 16384, 2048, 512, 256, 65536)
+_ADVISE_BYTES = 16
 _SCAN_STEP_BYTES = 1 << 20
 
 
@@ -20,15 +21,17 @@ class Payloads:
     """The :class:`~savevm_inspect.stream.framer.PayloadReader` of one stream.
 
     Args:
+        buffer: the bytes of the main channel.
         description: its schema, if it has one.
 
     Attributes:
         ram: the reader of RAM; ``None`` as long as no such section came.
         page_size: bytes of a page; 0 as long as it is unknown.
-        page_size_from: who says so: ``description``, ``configuration``, ``probe``, or empty.
+        page_size_from: who says so: ``description``, ``configuration``, ``advise``, ``probe``, or empty.
     """
 
-    def __init__(self, description: Description | None) -> None:
+    def __init__(self, buffer: memoryview, description: Description | None) -> None:
+        self._buffer = buffer
         self._description = description
         self._capabilities: tuple[str, ...] = ()
         self._open: dict[int, FieldPayload] = {}
@@ -36,11 +39,16 @@ class Payloads:
         self.page_size = description.page_size if description else 0
         self.page_size_from = "description" if self.page_size else ""
 
-    def configure(self, configuration: Configuration) -> None:
-        """Take note of the capabilities and the page size."""
-        self._capabilities = configuration.capabilities
-        if not self.page_size and configuration.page_bits is not None:
-            self.page_size, self.page_size_from = 1 << configuration.page_bits, "configuration"
+    def note(self, record: Configuration | Command) -> None:
+        """Take note of the capabilities, and of the page size where a record tells it."""
+        if isinstance(record, Configuration):
+            self._capabilities = record.capabilities
+            if not self.page_size and record.page_bits is not None:
+                self.page_size, self.page_size_from = 1 << record.page_bits, "configuration"
+        elif record.command is MigCmd.MIG_CMD_POSTCOPY_ADVISE and record.argument.length == _ADVISE_BYTES:
+            stated = int.from_bytes(self._buffer[record.argument.end - 8 : record.argument.end])
+            if not self.page_size and stated in _PAGE_SIZES:
+                self.page_size, self.page_size_from = stated, "advise"
 
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
         """Move the cursor behind a payload.

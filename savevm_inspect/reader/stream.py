@@ -1,7 +1,8 @@
 """A whole stream, opened: its records, devices, fields, pages and memory, and whether it is sound."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -11,16 +12,16 @@ from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError
 from ..memory.page_table import PageTable
 from ..memory.rebuild import Memory
 from ..payload import FIELD_PAYLOADS, ram
-from ..payload.page_log import PageLog
 from ..payload.ram_blocks import RamBlock
 from ..stream.cursor import Cursor
-from ..stream.framer import Framer
 from ..stream.records import Command, Configuration, EndOfStream, Framing, Record, Section, SectionKind
 from ..stream.values import FieldValue
 from ..vmstate.decode import decode_state
 from ..vmstate.schema import Description, parse_description
 from .accounting import Account, account
+from .channels import Channels
 from .device import Device
+from .inputs import Inputs
 from .payloads import Payloads
 from .trailer import find_description
 
@@ -29,43 +30,50 @@ class Stream:
     """A migration stream; use it in a ``with`` block. :func:`open_stream` makes one.
 
     Args:
-        source: the bytes; closed with the stream.
-        offset: where in its buffer the stream starts, in bytes.
+        inputs: the bytes of its channels; closed with the stream.
         strict: whether to raise at the first thing that can't be right, or to note it in :attr:`problems`.
 
     Attributes:
-        records: everything up to the end, or up to the first problem, in stream order.
+        records: everything up to the end, or up to the first problem, a channel after the other: the main one,
+            what resumed it, and the further ones.
         problems: what is wrong with it, in the order in which it was found; empty if ``strict``.
         description: its schema; ``None`` if it has none.
     """
 
-    def __init__(self, source: Source, *, offset: int = 0, strict: bool = True) -> None:
-        self._source = source
+    def __init__(self, inputs: Inputs, *, strict: bool = True) -> None:
+        self._inputs = inputs
+        self._source = inputs.main
         self._strict = strict
-        self.offset = offset
-        self.problems: list[SavevmError] = list(source.problems)
-        self.description = self._find_description(source.buffer[offset:])
-        self._payloads = Payloads(source.buffer, self.description)
-        self._framer = Framer(Cursor(source.buffer, offset=offset), self._payloads)
-        self.records: tuple[Record, ...] = tuple(self._read())
+        self._resources = ExitStack()
+        self._resources.callback(inputs.close)
+        self.offset = inputs.offset
+        self.problems: list[SavevmError] = list(inputs.main.problems)
+        buffer = inputs.main.buffer
+        self.description = self._find_description(buffer[inputs.offset :])
+        self._payloads = Payloads(buffer, self.description)
+        self._channels = Channels(
+            Cursor(buffer, offset=inputs.offset),
+            resumed=inputs.resumed_cursors(),
+            further=inputs.further_cursors(),
+            payloads=self._payloads,
+            resources=self._resources,
+            report=self._report,
+        )
+        self.records: tuple[Record, ...] = tuple(self._channels.records)
 
     def _find_description(self, buffer: memoryview) -> Description | None:
         text = find_description(buffer)
         try:
             return None if text is None else parse_description(text)
         except SchemaError as error:
-            if self._strict:
-                raise
-            self.problems.append(error)
+            self._report(error)
             return None
 
-    def _read(self) -> Iterator[Record]:
-        try:
-            yield from self._framer.records()
-        except StreamError as error:
-            if self._strict:
-                raise
-            self.problems.append(error)
+    def _report(self, error: SavevmError) -> None:
+        """Raise what can't be right, or take note of it."""
+        if self._strict:
+            raise error
+        self.problems.append(error)
 
     # What it is -------------------------------------------------------------------------------------------
 
@@ -91,8 +99,8 @@ class Stream:
 
     @property
     def size_bytes(self) -> int:
-        """Its length."""
-        return len(self.buffer) - self.offset
+        """Its length: of all forward channels together."""
+        return self._inputs.size_bytes
 
     @property
     def schema_from(self) -> str:
@@ -175,8 +183,7 @@ class Stream:
         """
         if section.framing is Framing.INFERRED or section.idstr == ram.IDSTR:
             return
-        cursor = Cursor(self.buffer[: section.payload.end], offset=section.payload.offset)
-        cursor.section = f"{section.idstr} (instance {section.instance_id})"
+        cursor = self._cursor_of(section)
         if section.framing is Framing.PAYLOAD:
             yield from self._decode_in_order(section)
             return
@@ -190,27 +197,31 @@ class Stream:
         reader = FIELD_PAYLOADS[section.idstr]()
         for earlier in self.sections:
             if earlier.section_id == section.section_id:
-                cursor = Cursor(self.buffer[: earlier.payload.end], offset=earlier.payload.offset)
-                cursor.section = f"{section.idstr} (instance {section.instance_id})"
-                fields = reader.read(cursor, earlier.head)
+                fields = reader.read(self._cursor_of(earlier), earlier.head)
                 if earlier is section:
                     yield from fields
                     return
                 for _ in fields:
                     pass
 
+    def _cursor_of(self, section: Section) -> Cursor:
+        """A cursor that stands on a section's payload and ends behind it."""
+        place = section.payload
+        cursor = Cursor(
+            self._channels.buffers[place.channel][: place.end], offset=place.offset, channel=place.channel
+        )
+        cursor.section = f"{section.idstr} (instance {section.instance_id})"
+        return cursor
+
     @cached_property
     def pages(self) -> PageTable:
-        """Every page that was sent."""
-        reader = self._payloads.ram
-        if reader is None:
-            return PageTable.from_log(PageLog(), (), self.page_size)
-        return PageTable.from_log(reader.pages, reader.blocks, reader.page_size)
+        """Every page that was sent, on whatever channel; of an address, the last one counts."""
+        return self._channels.pages()
 
     @cached_property
     def memory(self) -> Memory:
         """The RAM blocks by name, as files of their final bytes."""
-        return Memory({0: self.buffer}, self.pages)
+        return Memory(self._channels.buffers, self.pages)
 
     # Whether it is sound ----------------------------------------------------------------------------------
 
@@ -236,7 +247,7 @@ class Stream:
 
     def close(self) -> None:
         """Give back the bytes; nothing that refers to them can be read any more."""
-        self._source.close()
+        self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -247,12 +258,23 @@ class Stream:
         self.close()
 
 
-def open_stream(source: SourceLike, offset: int = 0, *, snapshot: str | None = None, strict: bool = True) -> Stream:
+def open_stream(
+    source: SourceLike,
+    offset: int = 0,
+    channels: Sequence[SourceLike] = (),
+    resumed: Sequence[SourceLike] = (),
+    snapshot: str | None = None,
+    *,
+    strict: bool = True,
+) -> Stream:
     """Open a migration stream and read its records.
 
     Args:
         source: path of a file in any container or of a capture folder, ``-`` for standard input, or bytes.
         offset: where the stream starts, in bytes: in the file, or in what its container holds.
+        channels: the further forward channels, in the order in which the source connected; a capture folder
+            knows its own.
+        resumed: the main channel after each recovery of a postcopy migration, in order.
         snapshot: name or id of the internal snapshot, for a qcow2 image that has several.
         strict: raise at the first thing that can't be right. Otherwise the stream holds what could be read,
             and :attr:`Stream.problems` what is wrong.
@@ -263,14 +285,9 @@ def open_stream(source: SourceLike, offset: int = 0, *, snapshot: str | None = N
     Raises:
         SavevmError: it can't be opened, or ``strict`` and it is not sound.
     """
-    if offset < 0:
-        raise SavevmError(f"offset {offset} is negative")
-    opened = Source(source, snapshot=snapshot, strict=strict)
+    inputs = Inputs(source, offset, channels=channels, resumed=resumed, snapshot=snapshot, strict=strict)
     try:
-        offset += opened.offset
-        if offset > len(opened.buffer):
-            raise SavevmError(f"{opened.name}: offset {offset:#x} lies behind the end, {len(opened.buffer)} bytes")
-        return Stream(opened, offset=offset, strict=strict)
+        return Stream(inputs, strict=strict)
     except BaseException:
-        opened.close()
+        inputs.close()
         raise

@@ -7,7 +7,7 @@ asks a :class:`PayloadReader` to consume one, and checks that a footer of the sa
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ..errors import BadMagic, BadPayload, FooterMismatch, UnknownRecord, Unsupported
+from ..errors import BadMagic, BadPayload, FooterMismatch, Truncated, UnknownRecord, Unsupported
 from ..span import Span
 from ..wire import QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION, QEMU_VM_FILE_VERSION_COMPAT, MigCmd, VmRecord
 from .command import read_command
@@ -15,11 +15,13 @@ from .configuration import read_configuration
 from .cursor import Cursor
 from .records import (
     KIND_OF_RECORD,
+    Command,
     Configuration,
     Description,
     EndOfStream,
     FileHeader,
     Framing,
+    Interrupted,
     Padding,
     Record,
     Section,
@@ -34,8 +36,8 @@ FOOTER_BYTES = 5
 class PayloadReader(Protocol):
     """Knows where payloads end."""
 
-    def configure(self, configuration: Configuration) -> None:
-        """Take note of the configuration, which comes before all sections."""
+    def note(self, record: Configuration | Command) -> None:
+        """Take note of a record that says something about the payloads behind it."""
 
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
         """Move the cursor from a payload's first byte to the one behind its last.
@@ -51,18 +53,26 @@ class Framer:
     Args:
         cursor: stands on the first byte of the stream.
         payloads: consumes the payload of each section.
+        resumes: the framer of the main channel that broke, if this one goes on where that ended; such a channel
+            has no header, and its sections were started there.
+        may_break: whether the channel may be cut anywhere, since another one goes on after it.
     """
 
-    def __init__(self, cursor: Cursor, payloads: PayloadReader) -> None:
+    def __init__(
+        self, cursor: Cursor, payloads: PayloadReader, *, resumes: "Framer | None" = None, may_break: bool = False
+    ) -> None:
         self._cursor = cursor
         self._payloads = payloads
-        self._heads: dict[int, SectionHead] = {}
+        self._heads: dict[int, SectionHead] = resumes._heads if resumes else {}
+        self._headless = resumes is not None
+        self._may_break = may_break
+        self._package_end = 0
         self.ended = False
         """Whether the EOF record was reached."""
         section = self._read_section
         self._readers: dict[int, Callable[[VmRecord, int], Record]] = {
             **dict.fromkeys(KIND_OF_RECORD, section),
-            VmRecord.QEMU_VM_COMMAND: lambda _, start: read_command(cursor, start),
+            VmRecord.QEMU_VM_COMMAND: self._read_command,
             VmRecord.QEMU_VM_EOF: self._read_eof,
         }
 
@@ -76,21 +86,55 @@ class Framer:
             StreamError: where the stream stops making sense; what was yielded before it is sound.
         """
         cursor = self._cursor
-        yield self._read_header()
-        if cursor.peek() == bytes((VmRecord.QEMU_VM_CONFIGURATION,)):
-            configuration = read_configuration(cursor)
-            self._payloads.configure(configuration)
-            yield configuration
+        if not self._headless:
+            yield self._read_header()
+            if cursor.peek() == bytes((VmRecord.QEMU_VM_CONFIGURATION,)):
+                configuration = read_configuration(cursor)
+                self._payloads.note(configuration)
+                yield configuration
         while not self.ended:
-            start, place = cursor.offset, cursor.place
-            number = cursor.u8("the type of a record")
-            reader = self._readers.get(number)
-            if reader is None:
-                raise UnknownRecord(
-                    f"record type {number:#04x}, expected one of {_listed(self._readers)}", offset=place
-                )
-            yield reader(VmRecord(number), start)
+            start = cursor.offset
+            try:
+                yield self._read_record()
+            except Truncated as error:
+                if not self._may_break:
+                    raise
+                yield from self._read_rest(start, error)
+                return
         yield from self._read_trailer()
+
+    def _read_record(self) -> Record:
+        cursor = self._cursor
+        start, place = cursor.offset, cursor.place
+        number = cursor.u8("the type of a record")
+        reader = self._readers.get(number)
+        if reader is None:
+            raise UnknownRecord(f"record type {number:#04x}, expected one of {_listed(self._readers)}", offset=place)
+        record = reader(VmRecord(number), start)
+        if start < self._package_end < cursor.offset:
+            raise BadPayload(f"a record runs past its package, which ends at {self._package_end:#x}", offset=place)
+        return record
+
+    def _read_command(self, _record: VmRecord, start: int) -> Command:
+        """Read a command; what lies packaged behind MIG_CMD_PACKAGED are records like all others."""
+        cursor = self._cursor
+        command = read_command(cursor, start)
+        if command.command is MigCmd.MIG_CMD_PACKAGED:
+            length = int.from_bytes(cursor.buffer[cursor.offset - 4 : cursor.offset])
+            if length > cursor.remaining and not self._may_break:
+                raise Truncated(f"a package of {length} bytes, {cursor.remaining} are left", offset=cursor.place)
+            self._package_end = cursor.offset + length
+        self._payloads.note(command)
+        return command
+
+    def _read_rest(self, start: int, error: Truncated) -> Iterator[Interrupted]:
+        """The record in which the channel broke, if any of it is there."""
+        cursor = self._cursor
+        cursor.section = ""
+        lost = error.offset - cursor.base
+        cursor.offset = cursor.end
+        if start < cursor.end:
+            yield Interrupted(span=cursor.span_from(start), lost=cursor.span_from(min(lost, cursor.end)))
 
     def _read_header(self) -> FileHeader:
         cursor = self._cursor

@@ -160,5 +160,53 @@ class Description(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted(Record):
+    """The record in which a channel broke that another one resumes.
+
+    Attributes:
+        lost: the bytes at its end that are no whole page or number.
+    """
+
+    lost: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultifdInitial(Record):
+    """What opens a multifd channel (migration/multifd.c, MultiFDInit_t).
+
+    Attributes:
+        uuid: 16 bytes, the VM's.
+        channel_id: number of the channel by the source's count.
+    """
+
+    uuid: bytes
+    channel_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultifdPacket(Record):
+    """A packet of a multifd channel with the data behind it (migration/multifd.h, MultiFDPacket_t).
+
+    Attributes:
+        flags: of :class:`~savevm_inspect.wire.MultifdFlag`.
+        packet_num: by the source's count; 7.2 repeats and skips numbers.
+        normal_pages: pages with data.
+        zero_pages: pages of zeros, named in the packet alone.
+        data: the pages' data, bare or compressed, or a device's state.
+    """
+
+    flags: int
+    packet_num: int
+    normal_pages: int
+    zero_pages: int
+    data: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRun(Record):
+    """Pages that lie on a channel of their own without any section around them (postcopy-preempt)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Padding(Record):
     """Zero bytes behind the end of the stream."""

@@ -70,5 +70,5 @@ def section_row(stream: Stream, section: Section) -> dict[str, Any]:
 
 def is_decoded(stream: Stream, section: Section) -> bool:
     """Whether no byte of a section is left unexplained; no payload at all is decoded."""
-    explained = section.span.offset not in stream.account.opaque_sections
+    explained = (section.span.channel, section.span.offset) not in stream.account.opaque_sections
     return explained and (section.framing is not Framing.INFERRED or not section.payload.length)

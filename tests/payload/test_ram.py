@@ -34,7 +34,6 @@ def test_the_last_write_wins(rounds: list[list[tuple[tuple[RamBlock, int], bytes
     expected = {block.name: bytearray(block.used_bytes) for block in BLOCKS}
     sent = {block.name: set[int]() for block in BLOCKS}
     for pages in rounds:
-        ram.begin_section()
         for (block, addr), data in pages:
             if any(data):
                 ram.put_page(block.name, addr, data)
@@ -51,7 +50,7 @@ def test_the_last_write_wins(rounds: list[list[tuple[tuple[RamBlock, int], bytes
     assert cursor.remaining == 0
     assert reader.blocks == BLOCKS
     assert len(reader.pages) == sum(map(len, rounds))
-    memory = Memory({0: memoryview(bytes(out))}, PageTable.from_log(reader.pages, reader.blocks, PAGE))
+    memory = Memory({0: memoryview(bytes(out))}, PageTable.from_logs([reader.pages], reader.blocks, PAGE))
     assert {name: memory[name].read() for name in memory} == {name: bytes(data) for name, data in expected.items()}
     for name, addrs in sent.items():
         assert {page * PAGE for page in memory[name].sent.tolist()} == addrs
@@ -68,7 +67,7 @@ def test_a_block_reads_like_a_file(place: int, length: int) -> None:
     ram.put_eos()
     reader = RamReader(PAGE)
     reader.consume(Cursor(memoryview(bytes(out))), head())
-    image = Memory({0: memoryview(bytes(out))}, PageTable.from_log(reader.pages, reader.blocks, PAGE))["pc.ram"]
+    image = Memory({0: memoryview(bytes(out))}, PageTable.from_logs([reader.pages], reader.blocks, PAGE))["pc.ram"]
     whole = b"".join(bytes([number + 1]) * PAGE for number in range(8))
     if place < 0:
         with pytest.raises(ValueError, match="before the block"):

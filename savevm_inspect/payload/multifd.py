@@ -1,0 +1,265 @@
+"""A multifd channel: what opens it, and packets of pages or of a device's state (migration/multifd.c).
+
+Pages of one epoch, from one SYNC packet to the next, lie on all channels in no order among them; between epochs
+they have one. A packet's pages may be compressed, with one zlib or zstd stream a channel; what comes out of it is
+written to a sink, since it lies nowhere in the channel.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from struct import Struct
+from typing import Protocol
+
+from ..container.compression import zstd_module
+from ..errors import BadMagic, BadPayload, Unsupported
+from ..stream.cursor import Cursor
+from ..stream.records import MultifdInitial, MultifdPacket, Record
+from ..wire import (
+    MULTIFD_FLAG_COMPRESSION_MASK,
+    MULTIFD_MAGIC,
+    MULTIFD_PACKET_SIZE,
+    MULTIFD_VERSION,
+    MultifdFlag,
+)
+from .page_log import PageKind, PageLog
+from .ram_blocks import RamBlock
+
+_NAME_BYTES = 256
+_OFFSET = Struct(">Q")
+_SYNC = int(MultifdFlag.MULTIFD_FLAG_SYNC)
+_DEVICE_STATE = int(MultifdFlag.MULTIFD_FLAG_DEVICE_STATE)
+
+
+class Sink(Protocol):
+    """Takes pages that were compressed."""
+
+    length: int
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+
+
+class MultifdReader:
+    """Reads one channel to its end.
+
+    Args:
+        cursor: stands on its first byte.
+        blocks: the main channel's block list.
+        page_size: bytes of a page.
+        log: takes a row a page, with the number of SYNC packets before it as its epoch.
+        sink: takes what is unpacked.
+        sink_channel: number under which a row refers to the sink.
+
+    Attributes:
+        uuid: the VM's, once the first record was read.
+        epoch: number of SYNC packets so far.
+    """
+
+    def __init__(
+        self, cursor: Cursor, *, blocks: list[RamBlock], page_size: int, log: PageLog, sink: Sink, sink_channel: int
+    ) -> None:
+        self._cursor = cursor
+        self._blocks = {block.name: (number, block) for number, block in enumerate(blocks)}
+        self._page_size = page_size
+        self._slots = MULTIFD_PACKET_SIZE // page_size
+        self._log = log
+        self._sink = sink
+        self._sink_channel = sink_channel
+        self._inflate: Callable[[bytes, int], bytes] | None = None
+        self.uuid = b""
+        self.epoch = 0
+
+    def records(self) -> Iterator[Record]:
+        """Read to the end of the channel, which has no mark.
+
+        Raises:
+            BadMagic: it is no multifd channel.
+            Truncated: it ends within a packet.
+            BadPayload: a packet can't be what it says.
+            Unsupported: a compression that needs the hardware that made it.
+        """
+        yield self._read_initial()
+        while self._cursor.remaining:
+            yield self._read_packet()
+
+    def _read_initial(self) -> MultifdInitial:
+        cursor = self._cursor
+        start = cursor.offset
+        self._read_magic()
+        self.uuid = bytes(cursor.take(16, "a channel's UUID"))
+        channel_id = cursor.u8("a channel's number")
+        cursor.require(7 + 4 * 8, "the rest of what opens a channel")
+        return MultifdInitial(span=cursor.span_from(start), uuid=self.uuid, channel_id=channel_id)
+
+    def _read_magic(self) -> None:
+        place = self._cursor.place
+        magic = self._cursor.be32("a packet's magic")
+        version = self._cursor.be32("a packet's version")
+        if (magic, version) != (MULTIFD_MAGIC, MULTIFD_VERSION):
+            raise BadMagic(
+                f"magic {magic:#x} version {version}, expected {MULTIFD_MAGIC:#x} version {MULTIFD_VERSION}",
+                offset=place,
+                section=self._cursor.section,
+            )
+
+    def _read_packet(self) -> MultifdPacket:
+        start = self._cursor.offset
+        self._read_magic()
+        flags = self._cursor.be32("a packet's flags")
+        if flags & _DEVICE_STATE:
+            return self._read_device_state(start, flags)
+        return self._read_pages(start, flags)
+
+    def _read_device_state(self, start: int, flags: int) -> MultifdPacket:
+        cursor = self._cursor
+        cursor.require(_NAME_BYTES + 4, "the name of a device")
+        length = cursor.be32("the length of a device's state")
+        begin = cursor.offset
+        cursor.require(length, "a device's state")
+        return MultifdPacket(
+            span=cursor.span_from(start),
+            flags=flags,
+            packet_num=0,
+            normal_pages=0,
+            zero_pages=0,
+            data=cursor.span_from(begin),
+        )
+
+    def _read_pages(self, start: int, flags: int) -> MultifdPacket:
+        """Read a packet's header, the places of its pages, and their data (multifd_ram_unfill_packet)."""
+        cursor = self._cursor
+        place = cursor.place
+        cursor.be32("a packet's pages_alloc")
+        normal = cursor.be32("a packet's normal_pages")
+        next_packet_size = cursor.be32("a packet's next_packet_size")
+        packet_num = cursor.be64("a packet's number")
+        zero = cursor.be32("a packet's zero_pages")
+        cursor.require(4 + 3 * 8, "a packet's header")
+        if normal + zero > self._slots:
+            raise BadPayload(
+                f"a packet of {normal} + {zero} pages, expected at most {self._slots}",
+                offset=place,
+                section=cursor.section,
+            )
+        name = bytes(cursor.take(_NAME_BYTES, "a packet's block"))
+        offsets = cursor.require(self._slots * _OFFSET.size, "the places of a packet's pages")
+        begin = cursor.offset
+        if normal or zero:
+            number, block = self._find_block(name, place)
+            first, channel = self._read_data(flags, normal, next_packet_size)
+            for slot in range(normal + zero):
+                at = offsets + slot * _OFFSET.size
+                addr = _OFFSET.unpack_from(cursor.buffer, at)[0]
+                self._check_addr(addr, block, cursor.base + at)
+                if slot < normal:
+                    row = (first + slot * self._page_size, self._page_size, PageKind.NORMAL, channel)
+                else:
+                    row = (cursor.base + at, _OFFSET.size, PageKind.ZERO, cursor.channel)
+                self._append(addr, number, row)
+        if flags & _SYNC:
+            self.epoch += 1
+        return MultifdPacket(
+            span=cursor.span_from(start),
+            flags=flags,
+            packet_num=packet_num,
+            normal_pages=normal,
+            zero_pages=zero,
+            data=cursor.span_from(begin),
+        )
+
+    def _append(self, addr: int, block: int, row: tuple[int, int, PageKind, int]) -> None:
+        offset, length, kind, channel = row
+        log = self._log
+        log.offset.append(offset)
+        log.length.append(length)
+        log.addr.append(addr)
+        log.block.append(block)
+        log.kind.append(kind)
+        log.section.append(0)
+        log.channel.append(channel)
+        log.epoch.append(self.epoch)
+
+    def _read_data(self, flags: int, normal: int, size: int) -> tuple[int, int]:
+        """Step over the pages' data.
+
+        Returns:
+            The place of the first page, and the number of the channel that this place is on.
+        """
+        cursor = self._cursor
+        place = cursor.place
+        expected = normal * self._page_size
+        compression = flags & MULTIFD_FLAG_COMPRESSION_MASK
+        if not compression or not normal:
+            cursor.require(expected, "the pages of a packet")
+            return place, cursor.channel
+        if compression not in _INFLATERS:
+            names = {int(flag): flag.name for flag in MultifdFlag}
+            name = names.get(compression, f"compression {compression:#x}")
+            raise Unsupported(f"pages compressed as {name}", offset=place, section=cursor.section)
+        if self._inflate is None:
+            self._inflate = _INFLATERS[compression]()
+        packed = bytes(cursor.take(size, "the compressed pages of a packet"))
+        try:
+            pages = self._inflate(packed, expected + 1)
+        except ValueError as error:
+            raise BadPayload(f"compressed pages that can't be unpacked ({error})", offset=place) from error
+        if len(pages) != expected:
+            more = "more than " if len(pages) > expected else ""
+            raise BadPayload(
+                f"{size} bytes unpack to {more}{min(len(pages), expected)}, expected {expected}",
+                offset=place,
+                section=cursor.section,
+            )
+        first = self._sink.length
+        self._sink.write(pages)
+        return first, self._sink_channel
+
+    def _find_block(self, name: bytes, place: int) -> tuple[int, RamBlock]:
+        text = name.split(b"\0")[0].decode("utf-8", "backslashreplace")
+        try:
+            return self._blocks[text]
+        except KeyError:
+            raise BadPayload(
+                f"block {text!r} is not in the block list", offset=place, section=self._cursor.section
+            ) from None
+
+    def _check_addr(self, addr: int, block: RamBlock, place: int) -> None:
+        if addr % self._page_size or addr > block.used_bytes - self._page_size:
+            raise BadPayload(
+                f"page at {addr:#x} in block {block.name!r} of {block.used_bytes:#x} bytes",
+                offset=place,
+                section=self._cursor.section,
+            )
+
+
+def _zlib() -> Callable[[bytes, int], bytes]:
+    stream = zlib.decompressobj()
+
+    def inflate(packed: bytes, limit: int) -> bytes:
+        try:
+            return stream.decompress(stream.unconsumed_tail + packed, limit)
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+
+    return inflate
+
+
+def _zstd() -> Callable[[bytes, int], bytes]:
+    zstd = zstd_module()
+    stream = zstd.ZstdDecompressor()
+
+    def inflate(packed: bytes, limit: int) -> bytes:
+        try:
+            pages: bytes = stream.decompress(packed, limit)
+        except (zstd.ZstdError, EOFError) as error:
+            raise ValueError(str(error)) from error
+        return pages
+
+    return inflate
+
+
+_INFLATERS: dict[int, Callable[[], Callable[[bytes, int], bytes]]] = {
+    int(MultifdFlag.MULTIFD_FLAG_ZLIB): _zlib,
+    int(MultifdFlag.MULTIFD_FLAG_ZSTD): _zstd,
+}
+"""By the compression bits of a packet's flags."""

@@ -1,0 +1,131 @@
+"""All channels of one migration, read and brought into one order.
+
+The main channel comes first, then what resumed it after a postcopy failure, then the further channels, whose first
+bytes tell what they are: multifd's packets have a magic, the pages of postcopy-preempt have none.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+from ..container.spool import Spool
+from ..errors import BadPayload, StreamError
+from ..memory.page_table import PageTable
+from ..memory.unpack import Buffers
+from ..payload.multifd import MultifdReader
+from ..payload.page_log import PageLog
+from ..payload.ram import RamReader
+from ..stream.cursor import Cursor
+from ..stream.framer import Framer
+from ..stream.records import PageRun, Record
+from ..wire import MULTIFD_MAGIC
+from .payloads import Payloads
+
+_UNPACKED = 0x80
+"""Added to a channel's number: where the pages are that were compressed on it."""
+
+
+class Channels:
+    """Reads the channels.
+
+    Args:
+        main: stands on the first byte of the main channel.
+        resumed: the main channel after each recovery, in order; numbered behind all others.
+        further: the other forward channels, in the order in which the source connected.
+        payloads: consumes the payloads of the main channel.
+        resources: take what compressed pages are unpacked to.
+        report: is given what can't be right; it raises, or takes note.
+
+    Attributes:
+        records: what was read, a channel after the other, each in the order of its bytes.
+        buffers: the bytes of each channel, and of what was unpacked of it.
+    """
+
+    def __init__(
+        self,
+        main: Cursor,
+        *,
+        resumed: Sequence[Cursor],
+        further: Sequence[Cursor],
+        payloads: Payloads,
+        resources: ExitStack,
+        report: Callable[[StreamError], None],
+    ) -> None:
+        self._payloads = payloads
+        self._resources = resources
+        self._report = report
+        self._logs: list[PageLog] = []
+        self._multifd: list[MultifdReader] = []
+        self._buffers = {cursor.channel: cursor.buffer for cursor in (main, *resumed, *further)}
+        self._spools: dict[int, Spool] = {}
+        self.records: list[Record] = []
+        self._read_main(main, resumed)
+        for cursor in further:
+            cursor.section = f"channel {cursor.channel}"
+            self._keep(self._read_further(cursor))
+        self._check_order()
+        self.buffers: Buffers = self._buffers | {number: spool.view() for number, spool in self._spools.items()}
+
+    def _keep(self, records: Iterator[Record]) -> None:
+        try:
+            self.records.extend(iter(records))
+        except StreamError as error:
+            self._report(error)
+
+    def _read_main(self, main: Cursor, resumed: Sequence[Cursor]) -> None:
+        framer: Framer | None = None
+        for cursor in (main, *resumed):
+            framer = Framer(cursor, self._payloads, resumes=framer, may_break=cursor is not (main, *resumed)[-1])
+            self._keep(framer.records())
+
+    def _read_further(self, cursor: Cursor) -> Iterator[Record]:
+        ram = self._payloads.ram
+        if ram is None:
+            raise BadPayload(
+                "no RAM section on the main channel that its pages belong to", offset=0, section=cursor.section
+            )
+        if bytes(cursor.peek(4)) == MULTIFD_MAGIC.to_bytes(4):
+            yield from self._read_multifd(cursor, ram)
+        else:
+            start = cursor.offset
+            while cursor.remaining:
+                ram.read_pages(cursor, bare=True)
+            yield PageRun(span=cursor.span_from(start))
+
+    def _read_multifd(self, cursor: Cursor, ram: RamReader) -> Iterator[Record]:
+        log = PageLog()
+        unpacked = _UNPACKED | cursor.channel
+        spool = self._spools[unpacked] = Spool(self._resources, packed_bytes=len(cursor.buffer))
+        reader = MultifdReader(
+            cursor, blocks=ram.blocks, page_size=ram.page_size, log=log, sink=spool, sink_channel=unpacked
+        )
+        self._logs.append(log)
+        self._multifd.append(reader)
+        yield from reader.records()
+
+    def _check_order(self) -> None:
+        """Whether the channels are of one migration, and none is missing a part."""
+        ram = self._payloads.ram
+        if ram is None or not self._multifd:
+            return
+        if len({reader.uuid for reader in self._multifd}) > 1:
+            self._report(BadPayload("multifd channels with different UUIDs, of different migrations", offset=0))
+        expected = ram.flushes or ram.sections
+        for number, reader in enumerate(self._multifd, 1):
+            if reader.epoch != expected:
+                self._report(
+                    BadPayload(
+                        f"multifd channel {number} has {reader.epoch} SYNC packets, the main channel waits for "
+                        f"{expected}: it is cut, or of another migration",
+                        offset=0,
+                    )
+                )
+
+    def pages(self) -> PageTable:
+        """Every page of all channels, in an order in which the last one of an address is the one that counts."""
+        ram = self._payloads.ram
+        if ram is None:
+            return PageTable.from_logs([PageLog()], (), self._payloads.page_size)
+        if self._multifd and not ram.flushes:
+            # Before MULTIFD_FLUSH, each RAM section ended with the channels in line.
+            ram.pages.epoch[:] = ram.pages.section
+        return PageTable.from_logs([ram.pages, *self._logs], ram.blocks, ram.page_size)

@@ -1,0 +1,85 @@
+"""The files that one migration is read from: the main channel's, and those of its further channels."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from ..container.source import Source, SourceLike
+from ..errors import SavevmError
+from ..stream.cursor import Cursor
+
+
+class Inputs:
+    """Opens the channels of a migration.
+
+    Args:
+        source: the main channel, in any container, or a capture folder with all of them.
+        offset: where the stream starts, in bytes: in the file, or in what its container holds.
+        channels: the further forward channels, in the order in which the source connected.
+        resumed: the main channel after each recovery, in order.
+        snapshot: name or id of the internal snapshot, for a qcow2 image.
+        strict: raise if only a part of a container can be read.
+
+    Attributes:
+        main: the main channel's container.
+        offset: where in its buffer the stream starts.
+
+    Raises:
+        SavevmError: one of them can't be opened.
+    """
+
+    def __init__(
+        self,
+        source: SourceLike,
+        offset: int = 0,
+        *,
+        channels: Sequence[SourceLike] = (),
+        resumed: Sequence[SourceLike] = (),
+        snapshot: str | None = None,
+        strict: bool = True,
+    ) -> None:
+        if offset < 0:
+            raise SavevmError(f"offset {offset} is negative")
+        self._opened = ExitStack()
+        try:
+            self.main = self._open(source, snapshot, strict=strict)
+            self.offset = self.main.offset + offset
+            if self.offset > len(self.main.buffer):
+                raise SavevmError(
+                    f"{self.main.name}: offset {self.offset:#x} lies behind the end, {len(self.main.buffer)} bytes"
+                )
+            recorded = self.main.capture.forward()[1:] if self.main.capture else ()
+            self._further = [self._open(channel, None, strict=strict) for channel in (*recorded, *channels)]
+            self._resumed = [self._open(channel, None, strict=strict) for channel in resumed]
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, source: SourceLike, snapshot: str | None, *, strict: bool) -> Source:
+        opened = Source(source, snapshot=snapshot, strict=strict)
+        self._opened.callback(opened.close)
+        return opened
+
+    def further_cursors(self) -> list[Cursor]:
+        """A cursor on each further channel, numbered from 1."""
+        return [
+            Cursor(source.buffer, offset=source.offset, channel=number)
+            for number, source in enumerate(self._further, 1)
+        ]
+
+    def resumed_cursors(self) -> list[Cursor]:
+        """A cursor on each channel that resumed the main one, numbered behind the further ones."""
+        first = 1 + len(self._further)
+        return [
+            Cursor(source.buffer, offset=source.offset, channel=number)
+            for number, source in enumerate(self._resumed, first)
+        ]
+
+    @property
+    def size_bytes(self) -> int:
+        """The length of all of them together, each from where its stream starts."""
+        others = sum(len(source.buffer) - source.offset for source in (*self._further, *self._resumed))
+        return len(self.main.buffer) - self.offset + others
+
+    def close(self) -> None:
+        """Give back the files and their mappings."""
+        self._opened.close()
