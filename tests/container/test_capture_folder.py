@@ -191,9 +191,7 @@ def test_a_manifest_of_another_form(tmp_path: Path, changes: dict[str, object]) 
         CaptureFolder.open(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'"text"', b"{}"]
-)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'"text"', b"{}"])
 def test_a_manifest_that_is_no_manifest(tmp_path: Path, content: bytes) -> None:
     (tmp_path / MANIFEST).write_bytes(content)
     with pytest.raises(SavevmError, match=MANIFEST):
