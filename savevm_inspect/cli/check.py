@@ -2,16 +2,16 @@
 
 import click
 
-from ..reader.stream import open_stream
 from ..views.summary import problems
-from .options import cell, show, takes_source
+from .options import cell, show
+from .source import Chosen, takes_source
 
 
 @click.command("check")
 @takes_source
-def command(source: str, offset: int) -> None:
+def command(chosen: Chosen) -> None:
     """Judge SOURCE: exit status 0 if it is whole and consistent, 1 if not, with where and why."""
-    with open_stream(source, offset, strict=False) as stream:
+    with chosen.open(strict=False) as stream:
         found = [str(problem) for problem in problems(stream)]
         missing = stream.size_bytes - stream.account.accounted_bytes
         if not found and not stream.complete:

@@ -4,17 +4,17 @@ from typing import Any
 
 import click
 
-from ..reader.stream import open_stream
 from ..views.summary import summary
-from .options import cell, print_json, show, table, takes_json, takes_source
+from .options import cell, print_json, show, table, takes_json
+from .source import Chosen, takes_source
 
 
 @click.command("info")
 @takes_source
 @takes_json
-def command(source: str, offset: int, as_json: bool) -> None:
+def command(chosen: Chosen, as_json: bool) -> None:
     """Say what SOURCE is, whether it is whole, and whose its bytes are."""
-    with open_stream(source, offset, strict=False) as stream:
+    with chosen.open(strict=False) as stream:
         if not stream.records:
             raise stream.problems[0]
         facts = summary(stream)

@@ -1,4 +1,4 @@
-"""Arguments and output that verbs share."""
+"""The ``--json`` flag, and output that verbs share."""
 
 import json
 import sys
@@ -17,32 +17,9 @@ _WIDTH_OF_FILES = 1000
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def takes_source(function: F) -> F:
-    """Give a verb the SOURCE argument and the options that say how to open it."""
-    option = click.option(
-        "--offset",
-        default="0",
-        callback=_to_offset,
-        metavar="N",
-        help="Where in the file the stream starts, in bytes.",
-    )
-    return click.argument("source", type=click.Path(exists=True))(option(function))
-
-
 def takes_json(function: F) -> F:
     """Give a verb the ``--json`` flag."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")(function)
-
-
-def _to_offset(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
-    """Read a number in decimal, or in hex behind ``0x``."""
-    try:
-        number = int(value, 0)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no number") from None
-    if number < 0:
-        raise click.BadParameter(f"{value!r} is negative")
-    return number
 
 
 def print_json(value: Any) -> None:

@@ -8,9 +8,9 @@ from rich.progress import Progress
 
 from ..errors import SavevmError
 from ..memory.extract import extract
-from ..reader.stream import open_stream
 from ..views.ram import ram_stats
-from .options import cell, console, print_json, show, table, takes_json, takes_source
+from .options import cell, console, print_json, show, table, takes_json
+from .source import Chosen, takes_source
 
 
 @click.group("ram")
@@ -21,9 +21,9 @@ def command() -> None:
 @command.command("stats")
 @takes_source
 @takes_json
-def stats(source: str, offset: int, as_json: bool) -> None:
+def stats(chosen: Chosen, as_json: bool) -> None:
     """Count the pages that SOURCE sent, by block."""
-    with open_stream(source, offset) as stream:
+    with chosen.open() as stream:
         facts = ram_stats(stream)
     if as_json:
         print_json(facts)
@@ -51,11 +51,13 @@ def stats(source: str, offset: int, as_json: bool) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write, sparse.",
 )
-def extract_block(source: str, offset: int, block: str, output: Path) -> None:
+def extract_block(chosen: Chosen, block: str, output: Path) -> None:
     """Write the final bytes of a RAM block of SOURCE to a file."""
-    with open_stream(source, offset) as stream:
+    with chosen.open() as stream:
         if not stream.complete:
-            raise SavevmError(f"{source}: not whole, so the memory in it is not the guest's; nothing was written")
+            raise SavevmError(
+                f"{chosen.name}: not whole, so this is not the guest's memory; nothing was written"
+            )
         image = stream.memory[block]
         with Progress(console=console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
             task = bar.add_task(f"writing {output.name}", total=image.block.used_bytes)

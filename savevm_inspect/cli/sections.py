@@ -2,17 +2,17 @@
 
 import click
 
-from ..reader.stream import open_stream
 from ..views.summary import section_row
-from .options import cell, print_json, show, table, takes_json, takes_source
+from .options import cell, print_json, show, table, takes_json
+from .source import Chosen, takes_source
 
 
 @click.command("sections")
 @takes_source
 @takes_json
-def command(source: str, offset: int, as_json: bool) -> None:
+def command(chosen: Chosen, as_json: bool) -> None:
     """List the sections of SOURCE in stream order."""
-    with open_stream(source, offset) as stream:
+    with chosen.open() as stream:
         rows = [section_row(stream, section) for section in stream.sections]
     if as_json:
         print_json(rows)

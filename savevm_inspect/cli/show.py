@@ -5,10 +5,11 @@ import click
 from ..errors import NotFound, SavevmError
 from ..payload import ram
 from ..reader.device import Device
-from ..reader.stream import Stream, open_stream
+from ..reader.stream import Stream
 from ..stream.records import Framing
 from ..views.text import json_value, value_text
-from .options import cell, print_json, show, table, takes_json, takes_source
+from .options import cell, print_json, show, table, takes_json
+from .source import Chosen, takes_source
 
 
 @click.command("show")
@@ -16,9 +17,9 @@ from .options import cell, print_json, show, table, takes_json, takes_source
 @click.argument("device", metavar="IDSTR[@INSTANCE]")
 @click.option("--whole", is_flag=True, help="Spell out long buffers and arrays.")
 @takes_json
-def command(source: str, offset: int, device: str, whole: bool, as_json: bool) -> None:
+def command(chosen: Chosen, device: str, whole: bool, as_json: bool) -> None:
     """Show the decoded fields of a device of SOURCE, with their offsets."""
-    with open_stream(source, offset) as stream:
+    with chosen.open() as stream:
         found = _find(stream, device)
         if found.idstr == ram.IDSTR:
             raise SavevmError("ram holds pages, not fields; see savevm-inspect ram stats")

@@ -1,0 +1,82 @@
+"""The SOURCE argument and the options that say how to open it, given to every verb that takes one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import click
+
+from ..reader.stream import Stream, open_stream
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A stream that the user chose.
+
+    Attributes:
+        name: SOURCE, as it was given.
+        options: the keyword arguments of :func:`~savevm_inspect.reader.stream.open_stream`.
+    """
+
+    name: str
+    options: dict[str, Any]
+
+    def open(self, *, strict: bool = True) -> Stream:
+        """Open it."""
+        return open_stream(self.name, **self.options, strict=strict)
+
+
+def _to_offset(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    """Read a number in decimal, or in hex behind ``0x``."""
+    try:
+        number = int(value, 0)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no number") from None
+    if number < 0:
+        raise click.BadParameter(f"{value!r} is negative")
+    return number
+
+
+_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
+_OPTIONS = (
+    click.argument("source", type=click.Path(exists=True, allow_dash=True)),
+    click.option(
+        "--offset",
+        default="0",
+        callback=_to_offset,
+        metavar="N",
+        help="Where in the file the stream starts, in bytes.",
+    ),
+    click.option(
+        "--channel",
+        "channels",
+        type=_FILE,
+        multiple=True,
+        metavar="FILE",
+        help="A further forward channel; again for each, in the order of their connections.",
+    ),
+    click.option(
+        "--resumed",
+        type=_FILE,
+        multiple=True,
+        metavar="FILE",
+        help="The main channel after a postcopy recovery; again for each.",
+    ),
+    click.option("--snapshot", metavar="NAME", help="Which internal snapshot of a qcow2 image."),
+)
+_NAMES = ("offset", "channels", "resumed", "snapshot")
+
+
+def takes_source(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the SOURCE argument with its options; its first argument is what they chose."""
+
+    @wraps(function)
+    def with_source(source: str, **options: Any) -> None:
+        chosen = Chosen(source, {name: options.pop(name) for name in _NAMES})
+        function(chosen, **options)
+
+    decorated: Callable[..., None] = with_source
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated
