@@ -13,6 +13,7 @@ CAPTURES = Path(__file__).parent / "captures"
 NEEDS = {
     "qemu": ("qemu-system-x86_64", "Debian's package qemu-system-x86 brings it"),
     "browser": ("chromium", "Debian's package chromium brings it"),
+    "libvirt": ("libvirtd", "Debian's packages libvirt-daemon-driver-qemu and libvirt-clients bring it"),
 }
 """By marker: the program that a test needs, and where it comes from."""
 
@@ -29,14 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def capture_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Unpacks a capture of the repository by its name, once a session."""
+def capture_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Unpacks a capture of the repository by its name and the kind of file, once a session."""
     folder = tmp_path_factory.mktemp("captures")
 
-    def unpack(name: str) -> Path:
-        plain = folder / f"{name}.mig"
+    def unpack(name: str, kind: str = "mig") -> Path:
+        plain = folder / f"{name}.{kind}"
         if not plain.exists():
-            with lzma.open(CAPTURES / f"{name}.mig.xz") as packed, plain.open("wb") as file:
+            with lzma.open(CAPTURES / f"{name}.{kind}.xz") as packed, plain.open("wb") as file:
                 shutil.copyfileobj(packed, file)
         return plain
 
