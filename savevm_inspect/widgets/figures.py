@@ -30,7 +30,7 @@ _LAYOUT: Final[dict[str, Any]] = {
     "margin": {"l": 90, "r": 20, "t": 48, "b": 44},
     "title": {"font": {"size": 15}, "x": 0, "xref": "container", "pad": {"l": 12}},
     "hoverlabel": {"align": "left"},
-    "legend": {"orientation": "h", "x": 0, "y": -0.22, "title": {"text": ""}},
+    "legend": {"orientation": "h", "x": 0, "y": -0.22, "title": {"text": ""}, "itemsizing": "constant"},
 }
 
 

@@ -10,7 +10,7 @@ from ..views.hexdump import UNNAMED, HexRow
 from ..views.named import NamedBytes
 from .style import PHASE_COLOURS, RUN_TINTS, STYLE
 
-_LEGEND_RUNS = 40
+_LEGEND_RUNS = 100
 _MEANING_CHARS = 160
 
 
@@ -65,7 +65,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         f"<tr>{''.join(f'<td{cls}>{esc(_text(value))}</td>' for cls, value in zip(classes, row, strict=True))}</tr>"
         for row in listed
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,108 @@
+"""Every byte of a stream has a name, once."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import savevm_inspect as si
+from savevm_inspect.engine.record import record_scenario
+from savevm_inspect.reader.stream import Stream
+from savevm_inspect.span import Span
+from savevm_inspect.stream.records import Framing
+from savevm_inspect.views.bytes import ByteNames, name_bytes
+from savevm_inspect.views.named import NamedBytes
+
+CAPTURES = sorted(
+    path.name.removesuffix(".mig.xz") for path in (Path(__file__).parents[1] / "captures").glob("*.mig.xz")
+)
+
+Unpack = Callable[[str], Path]
+
+
+def check_cover(stream: Stream, names: list[NamedBytes]) -> None:
+    assert names[0].span.offset == stream.offset
+    assert names[-1].span.end == stream.offset + stream.size_bytes
+    assert all(one.span.end == two.span.offset for one, two in pairwise(names))
+    assert all(each.span.length > 0 and each.name for each in names)
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_the_names_cover_a_real_stream_without_gap_or_overlap(capture_path: Unpack, name: str) -> None:
+    with si.open_stream(capture_path(name)) as stream:
+        names = name_bytes(stream)
+        check_cover(stream, names)
+        assert not any(each.name == "not read" for each in names)
+        opaque = sum(each.span.length for each in names if each.name.endswith("/opaque"))
+        inferred = sum(each.payload.length for each in stream.sections if each.framing is Framing.INFERRED)
+        assert opaque == inferred
+
+
+@pytest.mark.parametrize("scenario", ["none", "quickstart"])
+def test_the_names_cover_what_the_engine_wrote(tmp_path: Path, scenario: str) -> None:
+    with si.open_stream(record_scenario(scenario, tmp_path / scenario)) as stream:
+        check_cover(stream, name_bytes(stream))
+
+
+@pytest.mark.parametrize("name", ["none-7.2", "none-10.0", "none-11.1"])
+def test_fields_keep_their_own_bytes(capture_path: Unpack, name: str) -> None:
+    with si.open_stream(capture_path(name)) as stream:
+        spans = {each.name: each.span for each in name_bytes(stream)}
+        for device in stream.devices:
+            for field in device.fields:
+                assert spans[f"{device.idstr}/{field.path}"] == field.span
+
+
+def test_every_page_lies_within_a_run_of_pages(capture_path: Unpack) -> None:
+    with si.open_stream(capture_path("x86-7.2-paused")) as stream:
+        runs = [each for each in name_bytes(stream) if each.name in ("ram/page", "ram/pages")]
+        covered = sum(each.span.length for each in runs)
+        contents = int(stream.pages.rows["length"].sum())
+        assert covered >= contents
+        starts = sorted(each.span.offset for each in runs)
+        ends = {each.span.offset: each.span.end for each in runs}
+        for row in stream.pages.rows[::97]:
+            start = max(each for each in starts if each <= row["offset"])
+            assert row["offset"] + row["length"] <= ends[start]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_stream_that_was_cut_is_covered_too(capture_path: Unpack, data: st.DataObject) -> None:
+    whole = capture_path("none-11.1").read_bytes()
+    cut = data.draw(st.integers(1, len(whole)))
+    with si.open_stream(whole[:cut], strict=False) as stream:
+        names = name_bytes(stream)
+        check_cover(stream, names)
+        unread = names[-1].span.length if names[-1].name == "not read" else 0
+        assert stream.size_bytes - unread == sum(record.span.length for record in stream.records)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_a_stream_that_was_changed_is_covered_or_refused(capture_path: Unpack, data: st.DataObject) -> None:
+    raw = bytearray(capture_path("none-11.1").read_bytes())
+    raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    with si.open_stream(raw, strict=False) as stream:
+        check_cover(stream, name_bytes(stream))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_what_a_span_touches_is_what_lies_there(capture_path: Unpack, data: st.DataObject) -> None:
+    with si.open_stream(capture_path("none-7.2")) as stream:
+        everything = name_bytes(stream)
+        start = data.draw(st.integers(0, stream.size_bytes - 1))
+        span = Span(offset=start, length=data.draw(st.integers(1, stream.size_bytes - start)))
+        touched = [each for each in everything if each.span.offset < span.end and each.span.end > span.offset]
+        assert ByteNames(stream).within(span) == touched
+
+
+def test_an_offset_is_kept(tmp_path: Path, capture_path: Unpack) -> None:
+    moved = tmp_path / "moved"
+    moved.write_bytes(bytes(100) + capture_path("none-11.1").read_bytes())
+    with si.open_stream(moved, offset=100) as stream:
+        check_cover(stream, name_bytes(stream))

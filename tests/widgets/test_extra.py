@@ -1,0 +1,59 @@
+"""Importing the package costs next to nothing, and a missing extra says what to do."""
+
+import subprocess
+import sys
+
+import pytest
+
+from savevm_inspect.widgets.extra import NEEDED, PIP_COMMAND
+
+HEAVY = ("ipywidgets", "plotly", "anywidget", "IPython", "numpy", "savevm_inspect.widgets", "savevm_inspect.reader")
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_importing_the_package_loads_no_widgets_and_is_quick() -> None:
+    code = f"""
+import sys, time
+start = time.perf_counter()
+import savevm_inspect
+spent = time.perf_counter() - start
+loaded = [name for name in {HEAVY!r} if name in sys.modules]
+assert not loaded, loaded
+assert {{"replay", "explore", "open_stream"}} <= set(dir(savevm_inspect))
+print(spent)
+"""
+    times = []
+    for _ in range(3):  # the machine may be busy: the best of three is the package's own cost
+        done = python(code)
+        assert done.returncode == 0, done.stderr
+        times.append(float(done.stdout))
+    assert min(times) < 0.3
+
+
+def test_opening_a_stream_loads_no_widgets() -> None:
+    done = python(
+        "import sys, savevm_inspect as si\nsi.open_stream(b'QEVM\\0\\0\\0\\3\\0')\n"
+        "assert not {'ipywidgets', 'plotly', 'IPython'} & set(sys.modules)"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("missing", NEEDED)
+@pytest.mark.parametrize("name", ["replay", "explore"])
+def test_a_missing_package_is_named_with_the_command_that_brings_it(missing: str, name: str) -> None:
+    done = python(
+        f"""
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == {missing!r} else find(name, *rest)
+import savevm_inspect as si
+try:
+    si.{name}
+except ImportError as error:
+    print(error)
+"""
+    )
+    assert done.stdout == f"widgets need {missing}, which the extra 'lab' brings: {PIP_COMMAND}\n", done.stderr

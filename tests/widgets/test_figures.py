@@ -1,0 +1,92 @@
+"""Figures hold what the streams and events say; plain plotly, no widgets."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import plotly.graph_objects as go
+import pytest
+
+import savevm_inspect as si
+from savevm_inspect.container.capture_folder import CaptureFolder
+from savevm_inspect.engine.record import record_scenario
+from savevm_inspect.reader.stream import Stream
+from savevm_inspect.stream.events import Event, EventKind, Phase, Side
+from savevm_inspect.timeline.timeline import Timeline
+from savevm_inspect.widgets import figures
+from savevm_inspect.widgets.html import hex_pane, table
+from savevm_inspect.widgets.style import PHASE_COLOURS
+
+Unpack = Callable[[str], Path]
+
+
+@pytest.fixture
+def stream(capture_path: Unpack) -> Iterator[Stream]:
+    with si.open_stream(capture_path("x86-10.0-live")) as stream:
+        yield stream
+
+
+@pytest.fixture(scope="module")
+def timeline(tmp_path_factory: pytest.TempPathFactory) -> Timeline:
+    folder = record_scenario("quickstart", tmp_path_factory.mktemp("run") / "quickstart")
+    return Timeline(CaptureFolder.open(folder).events())
+
+
+def test_figures_are_plain(stream: Stream, timeline: Timeline) -> None:
+    drawn = [
+        figures.sections_figure(stream),
+        figures.pages_figure(stream),
+        figures.resent_figure(stream, "pc.ram"),
+        figures.pending_figure(timeline),
+        figures.phases_figure(timeline),
+        figures.run_figure(timeline, 0),
+    ]
+    assert {type(each) for each in drawn} == {go.Figure}
+
+
+def test_sections_add_up(stream: Stream) -> None:
+    whole = sum(each.span.length for each in stream.sections)
+    assert sum(figures.sections_figure(stream).data[0].x) == whole
+    few = figures.sections_figure(stream, most=3).data[0]
+    assert len(few.x) == 4
+    assert sum(few.x) == whole
+
+
+def test_every_page_is_a_point(stream: Stream) -> None:
+    assert sum(len(trace.x) for trace in figures.pages_figure(stream).data) == len(stream.pages)
+    assert sum(figures.resent_figure(stream, "pc.ram").data[0].y) == len(stream.pages.of_block(0))
+
+
+def test_the_ribbon_has_one_bar_a_run_and_one_trace_a_phase(timeline: Timeline) -> None:
+    bars = [trace for trace in figures.run_figure(timeline, 5).data if isinstance(trace, go.Bar)]
+    drawn = sorted((side, bar.name, first) for bar in bars for side, first in zip(bar.y, bar.base, strict=True))
+    assert drawn == sorted((run.side.value, run.phase.value, run.first) for run in timeline.phases())
+    assert len(bars) == len({run.phase for run in timeline.phases()})
+
+
+def test_every_phase_has_a_colour_of_its_own() -> None:
+    assert set(PHASE_COLOURS) == set(Phase)
+    assert len(set(PHASE_COLOURS.values())) == len(Phase)
+
+
+def test_labels_of_a_stream_are_not_read_as_html() -> None:
+    evil = "<b>x"
+    raw = b"QEVM\0\0\0\3" + b"\4\0\0\0\1" + bytes([len(evil)]) + evil.encode() + bytes(8) + b"\x7e\0\0\0\1\0"
+    with si.open_stream(raw, strict=False) as stream:
+        assert figures.sections_figure(stream).data[0].y[0] == "&lt;b&gt;x (0)"
+
+
+def test_a_run_that_has_no_figures_is_drawn_too() -> None:
+    timeline = Timeline([Event(seq=0, time_us=0, side=Side.SOURCE, event=EventKind.LOG)])
+    assert len(figures.run_figure(timeline, 0).layout.shapes) == 1
+
+
+def test_tables_escape_and_put_numbers_to_the_right() -> None:
+    drawn = table(["a", "<i>"], [("<b>", 12345), ("&", 2)])
+    assert "<b>" not in drawn
+    assert "<i>" not in drawn
+    assert "&lt;b&gt;" in drawn
+    assert '<td class="number">12 345</td>' in drawn
+
+
+def test_no_bytes_are_an_empty_pane() -> None:
+    assert hex_pane([], []) == '<div class="bytes"><pre class="hex"></pre></div>'
