@@ -119,7 +119,7 @@ class StattribFlag(IntFlag):
 
 
 class DirtyBitmapFlag(IntFlag):
-    """What a record of the ``dirty-bitmap`` section holds (migration/block-dirty-bitmap.c, DIRTY_BITMAP_MIG_FLAG_*)."""
+    """What a dirty bitmap record holds (migration/block-dirty-bitmap.c, DIRTY_BITMAP_MIG_FLAG_*)."""
 
     EOS = 0x01
     ZEROES = 0x02
@@ -140,3 +140,38 @@ class DirtyBitmapStartFlag(IntFlag):
     ENABLED = 0x01
     PERSISTENT = 0x02
     AUTOLOAD = 0x04  # from older versions; means nothing now
+
+
+class MigRpMessage(IntEnum):
+    """The messages of the return path, from destination to source (migration/migration.c, mig_rp_message_type)."""
+
+    MIG_RP_MSG_INVALID = 0
+    MIG_RP_MSG_SHUT = 1
+    MIG_RP_MSG_PONG = 2
+    MIG_RP_MSG_REQ_PAGES_ID = 3
+    MIG_RP_MSG_REQ_PAGES = 4
+    MIG_RP_MSG_RECV_BITMAP = 5
+    MIG_RP_MSG_RESUME_ACK = 6
+    MIG_RP_MSG_SWITCHOVER_ACK = 7
+
+
+MIG_RP_MSG_LENGTH: Final[dict[MigRpMessage, int]] = {
+    MigRpMessage.MIG_RP_MSG_SHUT: 4,
+    MigRpMessage.MIG_RP_MSG_PONG: 4,
+    MigRpMessage.MIG_RP_MSG_REQ_PAGES: 12,
+    MigRpMessage.MIG_RP_MSG_RESUME_ACK: 4,
+    MigRpMessage.MIG_RP_MSG_SWITCHOVER_ACK: 0,
+}
+"""The length in bytes of each message that has a fixed one (migration/migration.c, rp_cmd_args)."""
+
+MIG_RP_MSG_LIMIT_BYTES: Final = 512
+"""What a message holds at most, without the bitmap behind it (migration/migration.c, source_return_path_thread)."""
+
+RAMBLOCK_RECV_BITMAP_ENDING: Final = 0x0123456789ABCDEF
+"""The 64-bit number behind a received bitmap (migration/ram.c)."""
+
+MIGRATION_RESUME_ACK_VALUE: Final = 1
+"""The only value that a resume is acknowledged with (migration/migration.h)."""
+
+QEMU_VM_PING_PACKAGED_LOADED: Final = 0x42
+"""The number of the ping whose answer says that the package of device state is loaded (migration/savevm.h)."""

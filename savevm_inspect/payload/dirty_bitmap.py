@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from ..errors import BadPayload, UnknownRecord, Unsupported
 from ..stream.cursor import Cursor
+from ..stream.field_reader import FieldReader
 from ..stream.records import SectionHead
 from ..stream.values import FieldValue
 from ..wire import DIRTY_BITMAP_MIG_EXTRA_FLAGS, DirtyBitmapFlag, DirtyBitmapStartFlag
-from .fixed import FieldReader
 
 IDSTR = "dirty-bitmap"
 

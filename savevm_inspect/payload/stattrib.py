@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from ..errors import BadPayload, UnknownRecord
 from ..stream.cursor import Cursor
+from ..stream.field_reader import FieldReader
 from ..stream.records import SectionHead
 from ..stream.values import FieldValue
 from ..wire import StattribFlag
-from .fixed import FieldReader
 
 IDSTR = "s390-storage_attributes"
 

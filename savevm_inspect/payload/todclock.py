@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from ..errors import BadPayload
 from ..stream.cursor import Cursor
+from ..stream.field_reader import FieldReader
 from ..stream.records import SectionHead
 from ..stream.values import FieldValue
-from .fixed import FieldReader
 
 IDSTR = "todclock"
 

@@ -1,10 +1,25 @@
 """Commands: which there are, how long their arguments are and what they mean."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
 from ..errors import BadPayload, UnknownRecord
 from ..span import Span
-from ..wire import MIG_CMD_LENGTH, MigCmd
+from ..wire import MIG_CMD_LENGTH, QEMU_VM_PING_PACKAGED_LOADED, MigCmd
 from .cursor import Cursor
+from .field_reader import FieldReader, read_argument
 from .records import Command
+from .values import FieldValue
+
+_DISCARD_VERSION = 0
+_RANGE_BYTES = 16
+_PINGS = {
+    1: "the return path is open",
+    2: "postcopy begins",
+    3: "within the package, before postcopy runs",
+    4: "behind the package",
+    QEMU_VM_PING_PACKAGED_LOADED: "the package is loaded",
+}
 
 
 def read_command(cursor: Cursor, start: int) -> Command:
@@ -38,3 +53,104 @@ def read_command(cursor: Cursor, start: int) -> Command:
         command=command,
         argument=Span(channel=cursor.channel, offset=begin, length=length),
     )
+
+
+def command_fields(cursor: Cursor, command: Command) -> Iterator[FieldValue]:
+    """Read what a command's argument says (migration/savevm.c, loadvm_process_command).
+
+    Args:
+        cursor: any on the channel of the command; it is not moved.
+        command: one that was read before.
+
+    Yields:
+        The fields of the argument in stream order; they own all of its bytes. None for a command without one.
+
+    Raises:
+        Truncated: the channel ends within the argument.
+        BadPayload: the argument can't be what the command prescribes.
+    """
+    inside = Cursor(
+        cursor.buffer, offset=command.argument.offset - cursor.base, channel=cursor.channel, base=cursor.base
+    )
+    read = _ARGUMENTS.get(command.command, _read_nothing)
+    yield from read_argument(inside, command.argument.length, f"the argument of {command.command.name}", read)
+
+
+def describe_ping(value: int) -> str:
+    """What the number of a ping stands for in QEMU's own use; a pong repeats it (migration/migration.c)."""
+    return _PINGS.get(value, "")
+
+
+def _read_nothing(_reader: FieldReader) -> Iterator[FieldValue]:
+    return iter(())
+
+
+def _read_ping(reader: FieldReader) -> Iterator[FieldValue]:
+    field, value = reader.be32("value")
+    yield replace(field, meaning=describe_ping(value))
+
+
+def _read_advise(reader: FieldReader) -> Iterator[FieldValue]:
+    """Read two page sizes, or nothing if only dirty bitmaps may follow late (loadvm_postcopy_handle_advise)."""
+    if not reader.cursor.remaining:
+        return
+    place = reader.cursor.place
+    field, sizes = reader.be64("pagesize_summary")
+    yield field
+    if not sizes:
+        raise BadPayload("advice of no host page size", offset=place)
+    place = reader.cursor.place
+    field, size = reader.be64("target_page_size")
+    yield field
+    if not size or size & (size - 1):
+        raise BadPayload(f"advice of pages of {size} bytes", offset=place)
+
+
+def _read_discard(reader: FieldReader) -> Iterator[FieldValue]:
+    """Read which ranges of a block the destination must forget (loadvm_postcopy_ram_handle_discard)."""
+    place = reader.cursor.place
+    field, version = reader.u8("version")
+    yield field
+    if version != _DISCARD_VERSION:
+        raise BadPayload(f"discard of version {version}, expected {_DISCARD_VERSION}", offset=place)
+    yield from _read_block(reader)
+    place = reader.cursor.place
+    field, terminator = reader.u8("terminator")
+    yield field
+    if terminator:
+        raise BadPayload(f"byte {terminator:#04x} behind the block's name, expected 0", offset=place)
+    if not reader.cursor.remaining or reader.cursor.remaining % _RANGE_BYTES:
+        raise BadPayload(
+            f"ranges in {reader.cursor.remaining} bytes, each is {_RANGE_BYTES}", offset=reader.cursor.place
+        )
+    for number in range(reader.cursor.remaining // _RANGE_BYTES):
+        place = reader.cursor.place
+        field, start = reader.be64(f"range[{number}]", "start")
+        yield field
+        field, length = reader.be64(f"range[{number}]", "length")
+        yield field
+        if start + length >= 1 << 64:
+            raise BadPayload(f"range of {length} bytes at {start:#x}", offset=place)
+
+
+def _read_block(reader: FieldReader) -> Iterator[FieldValue]:
+    place = reader.cursor.place
+    field, name = reader.counted_text("block")
+    yield field
+    if not name:
+        raise BadPayload("a RAM block without a name", offset=place)
+
+
+def _read_package(reader: FieldReader) -> Iterator[FieldValue]:
+    field, _ = reader.be32("length")
+    yield field
+
+
+_ARGUMENTS: dict[MigCmd, Callable[[FieldReader], Iterator[FieldValue]]] = {
+    MigCmd.MIG_CMD_PING: _read_ping,
+    MigCmd.MIG_CMD_POSTCOPY_ADVISE: _read_advise,
+    MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD: _read_discard,
+    MigCmd.MIG_CMD_PACKAGED: _read_package,
+    MigCmd.MIG_CMD_RECV_BITMAP: _read_block,
+}
+"""What reads the argument of each command that has one."""

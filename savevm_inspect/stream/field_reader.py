@@ -1,7 +1,10 @@
-"""Reading named numbers of a fixed layout as field values, for the sections that no description covers."""
+"""Reading named numbers of a fixed layout as field values, for all that no description covers."""
 
-from ..stream.cursor import Cursor
-from ..stream.values import FieldValue, Value
+from collections.abc import Callable, Iterator
+
+from ..errors import BadPayload, Truncated
+from .cursor import Cursor
+from .values import FieldValue, Value
 
 
 class FieldReader:
@@ -51,3 +54,30 @@ class FieldReader:
 
     def _field(self, parts: tuple[str, ...], kind: str, value: Value, start: int, meaning: str = "") -> FieldValue:
         return FieldValue(parts=parts, type=kind, value=value, span=self.cursor.span_from(start), meaning=meaning)
+
+
+def read_argument(
+    cursor: Cursor, length: int, what: str, read: Callable[[FieldReader], Iterator[FieldValue]]
+) -> Iterator[FieldValue]:
+    """Read fields that must fill a length stated before them, and leave the cursor behind it.
+
+    Args:
+        cursor: stands on the first one.
+        length: how many bytes they are.
+        what: what they are, for messages.
+        read: yields them.
+
+    Raises:
+        Truncated: the stream ends within the length.
+        BadPayload: the fields need more bytes, or fewer.
+    """
+    begin = cursor.require(length, what)
+    inner = Cursor(cursor.buffer[: begin + length], offset=begin, channel=cursor.channel, base=cursor.base)
+    try:
+        yield from read(FieldReader(inner))
+    except Truncated as error:
+        raise BadPayload(
+            f"{what} is {length} bytes, too few for what it says ({error.message})", offset=error.offset
+        ) from error
+    if inner.remaining:
+        raise BadPayload(f"{what} is {length} bytes, {inner.remaining} more than what it says", offset=inner.place)
