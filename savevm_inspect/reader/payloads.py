@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from ..errors import BadPayload, FooterMismatch, StreamError, Truncated
+from ..errors import BadPayload, StreamError, Truncated
 from ..payload import FIELD_PAYLOADS, FieldPayload, ram
 from ..stream.cursor import Cursor
 from ..stream.framer import FOOTER_BYTES, next_record_is_plausible
@@ -72,15 +72,6 @@ class Payloads:
                 section=cursor.section,
             )
         cursor.require(schema.length, "a device's state")
-        footer = bytes((VmRecord.QEMU_VM_SECTION_FOOTER, *head.section_id.to_bytes(4, "big")))
-        found = bytes(cursor.peek(FOOTER_BYTES))
-        if len(found) == FOOTER_BYTES and found != footer:
-            raise FooterMismatch(
-                f"no footer of section {head} behind the {schema.length} bytes that its description claims, "
-                f"found {found.hex(' ')}",
-                offset=cursor.place,
-                section=cursor.section,
-            )
         return Framing.SCHEMA
 
     def _ram_reader(self, cursor: Cursor, head: SectionHead) -> ram.RamReader:
@@ -126,12 +117,12 @@ def _probe_page_size(cursor: Cursor, head: SectionHead, capabilities: tuple[str,
         reader = ram.RamReader(page_size, capabilities)
         try:
             reader.consume(ahead, head)
-            ahead.require(FOOTER_BYTES, "a footer")
+            _skip_footer(ahead)
             while ahead.u8("a record") != VmRecord.QEMU_VM_SECTION_PART:
                 _skip_command(ahead)
             ahead.require(4, "a section_id")
             reader.read_pages(ahead)
-            ahead.require(FOOTER_BYTES, "a footer")
+            _skip_footer(ahead)
         except Truncated:
             pass  # what a cut stream still has fits this size
         except StreamError:
@@ -139,6 +130,12 @@ def _probe_page_size(cursor: Cursor, head: SectionHead, capabilities: tuple[str,
         if len(reader.pages):
             return page_size
     return 0
+
+
+def _skip_footer(cursor: Cursor) -> None:
+    """Step over a footer; machine types that send none are read in this way, too."""
+    if bytes(cursor.peek()) == bytes((VmRecord.QEMU_VM_SECTION_FOOTER,)):
+        cursor.require(FOOTER_BYTES, "a footer")
 
 
 def _skip_command(cursor: Cursor) -> None:

@@ -29,6 +29,22 @@ from .records import (
     SectionKind,
 )
 
+_NOT_A_STREAM = {
+    b"\x16\x03": "a TLS handshake: what follows is encrypted",
+    b"\x7fELF": "an ELF file, perhaps a core dump",
+    b"QFI\xfb": "a qcow2 image",
+    b"QCPR": "a CPR state file, which holds file descriptors and no stream",
+    b"\x11\x22\x33\x44": "a multifd channel, which goes beside its main channel",
+    b"Libv": "a libvirt save image",
+}
+"""What is handed in by mistake, by its first bytes."""
+
+_CLAIMED_BY = {
+    Framing.SCHEMA: "that its description claims",
+    Framing.PAYLOAD: "that its own marks delimit",
+    Framing.INFERRED: "without a description",
+}
+
 FOOTER_BYTES = 5
 """Length of a section's footer: its type byte and the section_id."""
 
@@ -67,6 +83,8 @@ class Framer:
         self._headless = resumes is not None
         self._may_break = may_break
         self._package_end = 0
+        self._sends_footers = True
+        self._configured = False
         self.ended = False
         """Whether the EOF record was reached."""
         section = self._read_section
@@ -89,6 +107,7 @@ class Framer:
         if not self._headless:
             yield self._read_header()
             if cursor.peek() == bytes((VmRecord.QEMU_VM_CONFIGURATION,)):
+                self._configured = True
                 configuration = read_configuration(cursor)
                 self._payloads.note(configuration)
                 yield configuration
@@ -124,6 +143,8 @@ class Framer:
             if length > cursor.remaining and not self._may_break:
                 raise Truncated(f"a package of {length} bytes, {cursor.remaining} are left", offset=cursor.place)
             self._package_end = cursor.offset + length
+        if command.command is MigCmd.MIG_CMD_ENABLE_COLO:
+            raise Unsupported("COLO, whose checkpoints follow without end", offset=cursor.base + start)
         self._payloads.note(command)
         return command
 
@@ -142,7 +163,8 @@ class Framer:
         magic = cursor.be32("the stream's magic")
         if magic != QEMU_VM_FILE_MAGIC:
             found = bytes(cursor.buffer[start : start + 4])
-            raise BadMagic(f"not a migration stream: starts with {found!r}, expected b'QEVM'", offset=place)
+            known = next((f", {name}" for opening, name in _NOT_A_STREAM.items() if found.startswith(opening)), "")
+            raise BadMagic(f"not a migration stream: starts with {found!r}{known}, expected b'QEVM'", offset=place)
         version = cursor.be32("the stream's version")
         if version == QEMU_VM_FILE_VERSION_COMPAT:
             raise Unsupported("stream version 2, which QEMU itself no longer reads", offset=place + 4)
@@ -158,7 +180,9 @@ class Framer:
         begin = cursor.offset
         framing = self._payloads.consume(cursor, head)
         payload = cursor.span_from(begin)
-        footer = self._read_footer(head)
+        if len(self._heads) == 1 and head.kind is not SectionKind.PART:
+            self._sends_footers = not self._footer_is_left_out(framing)
+        footer = self._read_footer(head, payload, framing) if self._sends_footers else None
         cursor.section = ""
         return Section(span=cursor.span_from(start), head=head, payload=payload, footer=footer, framing=framing)
 
@@ -190,13 +214,19 @@ class Framer:
             self._heads[section_id] = head
         return head
 
-    def _read_footer(self, head: SectionHead) -> Span:
+    def _footer_is_left_out(self, framing: Framing) -> bool:
+        """Whether the first section shows that this machine type sends no footers (send-section-footer=off)."""
+        mark = bytes(self._cursor.peek())
+        return framing is not Framing.INFERRED and bool(mark) and mark[0] in self._readers
+
+    def _read_footer(self, head: SectionHead, payload: Span, framing: Framing) -> Span:
         cursor = self._cursor
         start, place = cursor.offset, cursor.place
         mark = cursor.u8("a section's footer")
         if mark != VmRecord.QEMU_VM_SECTION_FOOTER:
             raise FooterMismatch(
-                f"byte {mark:#04x} where the footer of section {head} must be",
+                f"byte {mark:#04x} where the footer of section {head} must be, behind {payload.length} bytes "
+                f"{_CLAIMED_BY[framing]}",
                 offset=place,
                 section=cursor.section,
             )
@@ -210,6 +240,12 @@ class Framer:
         return cursor.span_from(start)
 
     def _read_eof(self, _record: VmRecord, start: int) -> EndOfStream:
+        kinds = {head.kind for head in self._heads.values()}
+        if kinds == {SectionKind.FULL} and not self._configured:
+            raise Unsupported(
+                "device state alone, as xen-save-devices-state writes it: no configuration and no RAM",
+                offset=self._cursor.place - 1,
+            )
         self.ended = True
         return EndOfStream(span=self._cursor.span_from(start))
 

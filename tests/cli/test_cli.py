@@ -127,7 +127,7 @@ def test_check_judges(paused: Path, tmp_path: Path) -> None:
     cut.write_bytes(broken)
     result = run("check", cut)
     assert result.returncode == 1
-    assert "no footer of section" in result.stdout
+    assert "footer names section 255, the open section is 0 (timer, instance 0)" in result.stdout
 
 
 def test_a_description_that_contradicts_the_bytes_fails_the_check(paused: Path, tmp_path: Path) -> None:

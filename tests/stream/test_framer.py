@@ -40,6 +40,7 @@ def sections_of(*heads_and_payloads: tuple[SectionHead, bytes]) -> bytes:
     out = bytearray()
     f = Writer(out.extend)
     writer.put_file_header(f)
+    writer.put_configuration(f, "test")
     for head, payload in heads_and_payloads:
         writer.put_section_header(f, head)
         f.put_buffer(payload)
@@ -131,7 +132,13 @@ def test_a_command_is_read_as_it_was_written(command: MigCmd, argument: bytes) -
     writer.put_file_header(f)
     written = writer.put_command(f, command, argument)
     writer.put_eof(f)
-    if MIG_CMD_LENGTH.get(command, len(argument)) == len(argument):
+    if command is MigCmd.MIG_CMD_ENABLE_COLO:
+        with pytest.raises(Unsupported, match="COLO"):
+            si.open_stream(bytes(out))
+    elif command is MigCmd.MIG_CMD_PACKAGED and len(argument) == 4 and any(argument):
+        with pytest.raises(Truncated, match="a package of"):
+            si.open_stream(bytes(out))
+    elif MIG_CMD_LENGTH.get(command, len(argument)) == len(argument):
         with si.open_stream(bytes(out)) as stream:
             assert stream.commands == (written,)
     else:
@@ -156,6 +163,14 @@ def test_without_a_description_sections_end_at_their_footers(payloads: list[byte
 HOSTILE = {
     "empty": (b"", Truncated, "0x0: the stream's magic needs 4 bytes, 0 are left"),
     "not a stream": (b"\x7fELF" + bytes(60), BadMagic, "0x0: not a migration stream"),
+    "a TLS handshake": (b"\x16\x03\1\2\0" + bytes(60), BadMagic, "a TLS handshake"),
+    "a CPR state file": (b"QCPR\0\0\0\1" + bytes(60), BadMagic, "a CPR state file"),
+    "a channel of multifd": (b"\x11\x22\x33\x44" + bytes(60), BadMagic, "a multifd channel"),
+    "device state alone": (
+        b"QEVM\0\0\0\3\4\0\0\0\1\1a\0\0\0\0\0\0\0\1\x7e\0\0\0\1\0",
+        Unsupported,
+        "0x1c: device state alone",
+    ),
     "the old version": (b"QEVM\0\0\0\2" + bytes(60), Unsupported, "0x4: stream version 2"),
     "a wrong version": (b"QEVM\0\0\0\4" + bytes(60), BadMagic, "0x4: stream version 4, expected 3"),
     "an unknown record": (b"QEVM\0\0\0\3\x09", UnknownRecord, "0x8: record type 0x09"),
@@ -205,3 +220,17 @@ def test_not_strict_keeps_what_could_be_read(capture_path: Callable[[str], Path]
         assert [section.idstr for section in stream.sections] == ["ram", "ram", "timer", "slirp"]
         assert [type(problem) for problem in stream.problems] == [Truncated]
         assert not stream.complete
+
+
+def test_a_machine_type_that_sends_no_footers(capture_path: Callable[[str], Path]) -> None:
+    data = capture_path("none-11.1").read_bytes()
+    without = bytearray()
+    with si.open_stream(data) as stream:
+        for record in stream.records:
+            end = record.footer.offset if isinstance(record, Section) and record.footer else record.span.end
+            without += data[record.span.offset : end]
+        fields = [field.value for device in stream.devices for field in device.fields]
+    with si.open_stream(bytes(without)) as stream:
+        assert stream.complete
+        assert all(section.footer is None for section in stream.sections)
+        assert [field.value for device in stream.devices for field in device.fields] == fields
