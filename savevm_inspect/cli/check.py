@@ -1,7 +1,11 @@
 """``savevm-inspect check``."""
 
+from collections.abc import Iterator
+
 import click
 
+from ..reader.readings import find_breakage
+from ..reader.stream import Stream
 from ..views.summary import problems
 from .options import cell, show
 from .source import Chosen, takes_source
@@ -18,16 +22,28 @@ def command(chosen: Chosen) -> None:
             found.append(f"{stream.offset + stream.size_bytes:#x}: a section is still open at the end of the stream")
         if not found and missing:
             found.append(f"{missing} bytes belong to no record")
-        for problem in found:
-            show(cell(problem))
+        for line in found or [_praise(stream)]:
+            show(cell(line))
         if found:
-            if stream.records:
-                last = stream.records[-1]
-                show(
-                    cell(
-                        f"last good record: {type(last).__name__} at {last.span.offset:#x}; "
-                        f"{len(stream.sections)} sections are framed up to there"
-                    )
-                )
+            for line in _explain(stream):
+                show(cell(line))
             raise click.exceptions.Exit(1)
-        show(cell(f"whole: {stream.size_bytes} bytes, {len(stream.sections)} sections, {len(stream.pages)} pages"))
+
+
+def _praise(stream: Stream) -> str:
+    return f"whole: {stream.size_bytes} bytes, {len(stream.sections)} sections, {len(stream.pages)} pages"
+
+
+def _explain(stream: Stream) -> Iterator[str]:
+    """The last good record, what is there instead of the next, how it could be read, and what is whole."""
+    breakage = find_breakage(stream)
+    if breakage is None:
+        return
+    last = [record for record in stream.records if not record.span.channel][-1]
+    yield f"last good record: {type(last).__name__} at {last.span.offset:#x}, up to {last.span.end:#x}"
+    where = f" of section {breakage.head}" if breakage.head else ""
+    yield f"next record{where} at {breakage.start:#x} can't be read"
+    yield f"at {breakage.offset:#x} is: {breakage.found.hex(' ') or 'the end of the file'}"
+    yield from map(str, breakage.readings)
+    whole = dict.fromkeys(f"{section.idstr} ({section.kind})" for section in stream.sections)
+    yield f"whole before it: {', '.join(whole) or 'no section'}"

@@ -39,7 +39,7 @@ def command(notebook: str, directory: Path) -> None:
 
 
 _QUIET = (
-    "--LabApp.news_url=",
+    "--LabApp.news_url=None",
     "--LabApp.extension_manager=readonly",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
 )

@@ -55,9 +55,7 @@ def extract_block(chosen: Chosen, block: str, output: Path) -> None:
     """Write the final bytes of a RAM block of SOURCE to a file."""
     with chosen.open() as stream:
         if not stream.complete:
-            raise SavevmError(
-                f"{chosen.name}: not whole, so this is not the guest's memory; nothing was written"
-            )
+            raise SavevmError(f"{chosen.name}: not whole, so this is not the guest's memory; nothing was written")
         image = stream.memory[block]
         with Progress(console=console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
             task = bar.add_task(f"writing {output.name}", total=image.block.used_bytes)

@@ -64,7 +64,7 @@ class Payloads:
             return Framing.PAYLOAD
         schema = self._description.devices.get((head.idstr, head.instance_id)) if self._description else None
         if schema is None:
-            return _find_footer(cursor, head)
+            return find_footer(cursor, head)
         if schema.length > cursor.remaining:
             raise BadPayload(
                 f"{schema.length} bytes by its description, {cursor.remaining} are left",
@@ -83,8 +83,12 @@ class Payloads:
         return self.ram
 
 
-def _find_footer(cursor: Cursor, head: SectionHead) -> Framing:
-    """Step to the first footer of this section that another record follows."""
+def find_footer(cursor: Cursor, head: SectionHead) -> Framing:
+    """Step to the first footer of this section that another record follows.
+
+    Raises:
+        Truncated: there is none up to the end.
+    """
     mark = bytes((VmRecord.QEMU_VM_SECTION_FOOTER, *head.section_id.to_bytes(4, "big")))
     start = cursor.offset
     place = start

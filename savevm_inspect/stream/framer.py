@@ -211,6 +211,8 @@ class Framer:
                 version_id=cursor.be32("a version_id"),
                 kind=kind,
             )
+            if not head.idstr or not head.idstr.isprintable():
+                raise BadPayload(f"section {section_id} named {head.idstr[:32]!r}, which no device is", offset=place)
             self._heads[section_id] = head
         return head
 
