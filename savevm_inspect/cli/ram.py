@@ -28,7 +28,7 @@ def stats(chosen: Chosen, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    columns = ("block", "bytes", "sent", "normal", "zero", "sent again", "never sent")
+    columns = ("block", "bytes", "sent", "zero", "normal", "xbzrle", "compressed", "sent again", "never sent")
     grid = table(*columns, numbers=columns[1:])
     for block in facts["blocks"]:
         numbers = (value for name, value in block.items() if name != "name")

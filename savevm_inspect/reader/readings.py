@@ -86,9 +86,12 @@ def _read_head(cursor: Cursor, stream: Stream) -> SectionHead | None:
         section_id = cursor.be32()
         if kind in (SectionKind.PART, SectionKind.END):
             return known[section_id]
+        idstr = cursor.counted_text("a section's idstr")
+        if not idstr.isprintable():
+            return None
         return SectionHead(
             section_id=section_id,
-            idstr=cursor.counted_text("a section's idstr"),
+            idstr=idstr,
             instance_id=cursor.be32(),
             version_id=cursor.be32(),
             kind=kind,

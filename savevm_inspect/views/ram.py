@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ..payload.ram import PageKind
+from ..payload.page_log import PageKind
 from ..reader.stream import Stream
 
 
@@ -12,32 +13,35 @@ def ram_stats(stream: Stream) -> dict[str, Any]:
     """The pages of a stream, by block and altogether.
 
     Returns:
-        JSON-ready: ``page_size`` in bytes, counts in pages. ``sent_again_pages`` were sent at least once before;
-        ``missing_pages`` were never sent.
+        JSON-ready: ``page_size`` and ``content_bytes`` in bytes, counts in pages. ``sent_again_pages`` were sent
+        at least once before; ``missing_pages`` were never sent.
     """
     pages = stream.pages
     blocks = []
     for index, block in enumerate(pages.blocks):
         rows = pages.of_block(index)
-        image = stream.memory[block.name]
-        normal = int(np.count_nonzero(rows["kind"] == PageKind.NORMAL))
+        missing = stream.memory[block.name].missing_pages
+        distinct = -(-block.used_bytes // pages.page_size) - missing
         blocks.append(
             {
                 "name": block.name,
                 "used_bytes": block.used_bytes,
                 "sent_pages": len(rows),
-                "normal_pages": normal,
-                "zero_pages": len(rows) - normal,
-                "sent_again_pages": len(rows) - len(image.sent),
-                "missing_pages": image.missing_pages,
+                **_by_kind(rows),
+                "sent_again_pages": len(rows) - distinct,
+                "missing_pages": missing,
             }
         )
     return {
         "page_size": pages.page_size or None,
         "sections": sum(section.idstr == "ram" for section in stream.sections),
         "sent_pages": len(pages),
-        "normal_pages": pages.count(PageKind.NORMAL),
-        "zero_pages": pages.count(PageKind.ZERO),
-        "content_bytes": pages.count(PageKind.NORMAL) * pages.page_size,
+        **_by_kind(pages.rows),
+        "content_bytes": int(pages.rows["length"].sum()),
         "blocks": blocks,
     }
+
+
+def _by_kind(rows: npt.NDArray[np.void]) -> dict[str, int]:
+    counts = np.bincount(rows["kind"], minlength=len(PageKind))
+    return {f"{kind.name.lower()}_pages": int(counts[kind]) for kind in PageKind}

@@ -145,7 +145,7 @@ def test_ram_statistics_add_up(capture_path: Callable[[str], Path]) -> None:
     facts = json.loads(run("ram", "stats", capture_path("t-10.0-live"), "--json").stdout)
     assert facts["sent_pages"] == sum(block["sent_pages"] for block in facts["blocks"])
     ram = facts["blocks"][0]
-    assert ram["sent_pages"] == ram["normal_pages"] + ram["zero_pages"]
+    assert ram["sent_pages"] == sum(ram[f"{kind}_pages"] for kind in ("normal", "zero", "xbzrle", "compressed"))
     assert (
         ram["sent_pages"] - ram["sent_again_pages"] + ram["missing_pages"] == ram["used_bytes"] // facts["page_size"]
     )
