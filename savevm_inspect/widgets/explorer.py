@@ -63,17 +63,16 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.devices.observe(self._on_device, names="value")
         self.field_search.observe(self._on_field_search, names="value")
         self.fields.observe(self._on_field, names="value")
-        columns = ipywidgets.HBox(
+        lists = ipywidgets.HBox(
             [
                 _column("devices", self.device_search, self.devices, flex="1 1 240px"),
                 _column("fields", self.field_search, self.fields, flex="2 1 380px"),
-                ipywidgets.VBox([self.detail, self.bytes], layout={"flex": "2 1 520px", "min_width": "0"}),
             ],
             layout={"flex_flow": "row wrap", "align_items": "flex-start", "width": "100%"},
         )
         super().__init__(
-            [_html(STYLE + pane(self._heading())), columns],
-            layout={"width": "100%", "max_width": "1280px", "overflow": "hidden"},
+            [_html(STYLE + pane(self._heading())), lists, self.detail, self.bytes],
+            layout={"width": "100%", "max_width": "1280px"},
         )
         self._list_devices()
 
@@ -237,7 +236,7 @@ def _search(placeholder: str) -> ipywidgets.Text:
 
 
 def _list() -> ipywidgets.Select:
-    return ipywidgets.Select(options=[], rows=22, layout={"width": "auto", "height": "460px"})
+    return ipywidgets.Select(options=[], layout={"width": "auto", "height": "300px"})
 
 
 def _column(heading: str, *widgets: ipywidgets.Widget, flex: str) -> ipywidgets.VBox:

@@ -30,7 +30,7 @@ _LAYOUT: Final[dict[str, Any]] = {
     "margin": {"l": 90, "r": 20, "t": 48, "b": 44},
     "title": {"font": {"size": 15}, "x": 0, "xref": "container", "pad": {"l": 12}},
     "hoverlabel": {"align": "left"},
-    "legend": {"orientation": "h", "x": 0, "y": -0.22, "title": {"text": ""}, "itemsizing": "constant"},
+    "legend": {"orientation": "h", "x": 0, "y": -0.22, "title": {"text": ""}},
 }
 
 
@@ -92,6 +92,7 @@ def pages_figure(stream: Stream) -> go.Figure:
             )
         )
     figure.update_layout(**_LAYOUT, height=420, title_text="Pages in the order in which they were sent")
+    figure.update_layout(legend_itemsizing="constant")
     figure.update_xaxes(title_text="number of the page in the stream")
     figure.update_yaxes(title_text="address in its block (MiB)")
     return figure
@@ -148,6 +149,7 @@ def run_figure(timeline: Timeline, index: int) -> go.Figure:
     figure.update_layout(
         **{**_LAYOUT, "margin": {"l": 90, "r": 20, "t": 12, "b": 40}},
         **_RIBBON,
+        autosize=True,
         height=320,
         shapes=[position_line(index)],
     )

@@ -11,6 +11,7 @@ from ..container.capture_folder import CaptureFolder
 from ..stream.events import Side
 from ..views.moment import Moment, Run
 from .figures import position_line, run_figure
+from .fit import Fit
 from .html import chip, esc, facts, hex_pane, page, pane, panel
 from .style import STYLE
 from .svg import run_svg
@@ -61,6 +62,7 @@ class Player(ipywidgets.VBox):  # type: ignore[misc]
         }
         self.place = _html()
         self.figure = go.FigureWidget(run_figure(run.timeline, 0))
+        self.figure._config = {"responsive": True, "displaylogo": False}  # plotly has no public name for it
         self.card, self.states, self.neighbours, self.bytes = _html(), _html(), _html(), _html()
         ipywidgets.jslink((self.play, "value"), (self.slider, "value"))
         self.slider.observe(self._on_slider, names="value")
@@ -73,8 +75,8 @@ class Player(ipywidgets.VBox):  # type: ignore[misc]
             layout={"flex_flow": "row wrap", "align_items": "stretch", "width": "100%"},
         )
         super().__init__(
-            [_html(STYLE + pane(self._heading())), controls, self.figure, panes, self.bytes],
-            layout={"width": "100%", "max_width": "1280px", "overflow": "hidden"},
+            [_html(STYLE + pane(self._heading())), controls, Fit(), self.figure, panes, self.bytes],
+            layout={"width": "100%", "max_width": "1280px"},
         )
         self._draw()
 
@@ -165,6 +167,7 @@ def _html(value: str = "") -> ipywidgets.HTML:
 
 
 def _sized(pane_widget: ipywidgets.HTML, flex: str) -> ipywidgets.HTML:
+    pane_widget.add_class("svi-pane")  # lets it shrink below the width of its longest line
     pane_widget.layout.flex, pane_widget.layout.min_width, pane_widget.layout.width = flex, "0", "auto"
     return pane_widget
 
@@ -174,7 +177,7 @@ def _card(moment: Moment) -> str:
     promise = f'<div class="promise">{esc(card.promise)}</div>' if card.promise else ""
     subject = f'<div class="mono">{esc(card.subject)}</div>' if card.subject else ""
     heading = f"<h3>{esc(card.heading)} {chip(card.phase)}</h3>"
-    return panel(card.verb, heading, subject, promise, facts(card.rows), failed=card.failed)
+    return panel(f"event {card.index}: {card.verb}", heading, subject, promise, facts(card.rows), failed=card.failed)
 
 
 def _states(moment: Moment) -> str:

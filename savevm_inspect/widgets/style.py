@@ -34,6 +34,7 @@ STYLE: Final = """<style>
 .svi { font: 13px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: #1f2937;
   box-sizing: border-box; max-width: 100%; overflow-wrap: anywhere; }
 .svi *, .svi *::before { box-sizing: border-box; }
+.svi-pane > .widget-html-content { flex: 1 1 0; min-width: 0; }
 .svi.svi h3 { font-size: 17px; font-weight: 650; margin: 0 0 2px; line-height: 1.3; }
 .svi.svi h4 { font-size: 12px; font-weight: 650; color: #64748b; margin: 0 0 6px; }
 .svi .muted { color: #64748b; }
@@ -48,7 +49,8 @@ STYLE: Final = """<style>
 .svi.svi table.rows { width: auto; min-width: 50%; }
 .svi.svi tr, .svi.svi tbody tr:nth-child(odd), .svi.svi tbody tr:hover { background: transparent; }
 .svi.svi th, .svi.svi td { text-align: left; vertical-align: top; padding: 3px 12px 3px 0; border: 0;
-  line-height: 1.45; border-bottom: 1px solid #edf1f5; max-width: none; white-space: normal; overflow-wrap: anywhere; }
+  line-height: 1.45; border-bottom: 1px solid #edf1f5; max-width: none; white-space: normal;
+  overflow-wrap: anywhere; }
 .svi.svi table.rows td { overflow-wrap: break-word; padding-right: 22px; }
 .svi.svi th { color: #64748b; font-weight: 500; white-space: nowrap; }
 .svi.svi thead th { border-bottom: 1px solid #b8c4d0; color: #334155; font-weight: 600; }
@@ -65,6 +67,7 @@ STYLE: Final = """<style>
 .svi .legend { flex: 1 1 340px; min-width: 0; max-height: 480px; overflow-y: auto; }
 .svi.svi .legend td { padding: 2px 12px 2px 0; }
 .svi.svi .legend td:first-child { width: 18px; padding-right: 6px; }
+.svi.svi .legend td:nth-child(2) { min-width: 150px; }
 .svi.svi .legend td:last-child { white-space: nowrap; }
 .svi .swatch { display: inline-block; width: 12px; height: 12px; border-radius: 2px; vertical-align: -1px; }
 .svi.svi ol.events { list-style: none; margin: 0; padding: 0; }

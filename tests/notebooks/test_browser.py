@@ -1,0 +1,177 @@
+"""The quickstart in a real browser: JupyterLab, all cells run, a step taken, nothing asked of other hosts."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from savevm_inspect.cli.lab import _QUIET
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "only-for-this-test"
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+KINDS_OF_OUTPUT = """() => {
+    const cells = window.jupyterapp.shell.currentWidget.content.widgets.filter(each => each.model.type === 'code');
+    const outputs = cells.flatMap(each => each.model.outputs.toJSON());
+    return [...new Set(outputs.map(each => each.output_type))].sort();
+}"""
+
+FIGURE_IS_AS_WIDE_AS_ITS_CELL = """() => {
+    const output = document.querySelector('.svi ol.events')?.closest('.jp-OutputArea-output');
+    const drawn = output?.querySelector('.js-plotly-plot .main-svg');
+    return drawn && drawn.clientWidth > 0.9 * Math.min(output.clientWidth, 1280);
+}"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def jupyterlab(folder: Path, scratch: Path) -> Iterator[str]:
+    """A JupyterLab on a folder, with settings of its own; yields its address."""
+    notification = scratch / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    notification.parent.mkdir(parents=True)
+    notification.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(scratch),
+        "JUPYTER_CONFIG_DIR": str(scratch / "config"),
+        "JUPYTER_DATA_DIR": str(scratch / "data"),
+        "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(scratch / "workspaces"),
+        "JUPYTERLAB_SETTINGS_DIR": str(scratch / "settings"),
+    }
+    arguments = (
+        f"--notebook-dir={folder}",
+        f"--ServerApp.port={port}",
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={TOKEN}",
+        "--no-browser",
+        "--allow-root",
+        "--LabApp.expose_app_in_browser=True",
+        *_QUIET,
+    )
+    with (scratch / "lab.log").open("w") as log:
+        lab = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *arguments], env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            for _ in range(300):
+                try:
+                    urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=1).close()
+                    break
+                except OSError:
+                    assert lab.poll() is None, (scratch / "lab.log").read_text()[-2000:]
+                    time.sleep(0.2)
+            else:
+                pytest.fail("JupyterLab did not answer within a minute")
+            yield address
+        finally:
+            lab.terminate()
+            try:
+                lab.wait(20)
+            except subprocess.TimeoutExpired:
+                lab.kill()
+                lab.wait()
+
+
+def run_all(page: Page) -> None:
+    """Run all cells, and wait until each has run."""
+    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(
+        """() => {
+            const notebook = window.jupyterapp.shell.currentWidget.content;
+            const cells = notebook.widgets.filter(each => each.model.type === 'code');
+            return cells.length > 0 && cells.every(each => each.model.executionCount !== null)
+                && cells.every(each => each.model.executionState !== 'running');
+        }""",
+        timeout=150_000,
+    )
+
+
+def show_cell(page: Page, source: str) -> None:
+    """Scroll to a cell; JupyterLab draws only those that are in sight."""
+    page.evaluate(
+        """async source => {
+            const notebook = window.jupyterapp.shell.currentWidget.content;
+            const index = notebook.widgets.findIndex(each => each.model.sharedModel.getSource().includes(source));
+            notebook.activeCellIndex = index;
+            await notebook.scrollToItem(index, 'start');
+        }""",
+        source,
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_the_quickstart_runs_in_jupyterlab_and_its_player_steps(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    shutil.copytree(ROOT / "notebooks", folder)
+    asked: list[str] = []
+    with jupyterlab(folder, tmp_path) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))
+        page = browser.new_page(viewport={"width": 1500, "height": 1300})
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda websocket: asked.append(websocket.url))
+        page.goto(f"{address}/lab/tree/00_quickstart.ipynb?token={TOKEN}")
+        page.wait_for_selector(".jp-Notebook", timeout=60_000)
+        page.wait_for_function(
+            """() => {
+                const session = window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session;
+                return session?.kernel?.status === 'idle';
+            }""",
+            timeout=60_000,
+        )
+        run_all(page)
+        assert page.evaluate(KINDS_OF_OUTPUT) == ["display_data", "execute_result", "stream"]
+
+        show_cell(page, "si.replay(")
+        step = page.locator("button.jupyter-button", has_text="Step")
+        step.scroll_into_view_if_needed()
+        now = page.locator(".svi ol.events li.now")
+        now.wait_for(timeout=30_000)
+        page.locator(".jp-Notebook .js-plotly-plot").first.wait_for(timeout=30_000)
+        page.wait_for_function(FIGURE_IS_AS_WIDE_AS_ITS_CELL, timeout=30_000)
+        before, following = now.inner_text(), page.locator(".svi ol.events li.now + li").inner_text()
+        line_before = page.locator(".js-plotly-plot .shapelayer path").first.get_attribute("d")
+        step.click()
+        page.wait_for_function(
+            "text => document.querySelector('.svi ol.events li.now').innerText === text", arg=following
+        )
+        assert now.inner_text() == following != before
+        page.wait_for_function(
+            "d => document.querySelector('.js-plotly-plot .shapelayer path').getAttribute('d') !== d", arg=line_before
+        )
+        page.locator("button.jupyter-button", has_text="Back").click()
+        page.wait_for_function(
+            "text => document.querySelector('.svi ol.events li.now').innerText === text", arg=before
+        )
+        browser.close()
+    hosts = {urlsplit(url).hostname for url in asked if urlsplit(url).scheme not in ("data", "blob")}
+    assert hosts == {"127.0.0.1"}
