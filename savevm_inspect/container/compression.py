@@ -18,7 +18,7 @@ from .lzop import LZOP_MAGIC, unpack_lzop
 from .opened import Opened, Request
 from .spool import STEP_BYTES, Spool
 
-XZ_MEMORY_BYTES: Final = 256 << 20
+XZ_MEMORY_BYTES: Final = 128 << 20
 """The most memory that an xz file may ask for; ``xz -9`` asks for 65 MiB."""
 
 _FIRST_READ_BYTES: Final = 4 << 10

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import lzallright
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,8 @@ from savevm_inspect.container.compression import COMPRESSIONS, zstd_module
 from savevm_inspect.container.source import Source
 from savevm_inspect.errors import BadPayload, SavevmError, StreamError, Truncated, Unsupported
 
-lzallright = pytest.importorskip("lzallright")
+FACTOR = int(os.environ.get("SAVEVM_FUZZ_FACTOR", "1"))
+"""How many times the usual number of mutations; the long run sets it."""
 
 
 def lzop_file(data: bytes, *, flags: int = 0x1, block_bytes: int = 256 << 10, name: bytes = b"vm") -> bytes:
@@ -110,13 +112,14 @@ def test_cut_at_every_prefix(name: str) -> None:
         assert caught.value.offset == len(got)
 
 
+@pytest.mark.timeout(3600 if FACTOR > 1 else 240)
 @pytest.mark.parametrize("name", PACK)
 def test_mutations_end_in_bytes_or_one_line(name: str) -> None:
     plain = sample(3000)
     packed = PACK[name](plain)
     chance = random.Random(name)
     wrong = 0
-    for _ in range(400):
+    for _ in range(400 * FACTOR):
         mutated = bytearray(packed)
         for _ in range(chance.choice((1, 1, 4))):
             mutated[chance.randrange(len(COMPRESSIONS[name].magic), len(packed))] = chance.randrange(256)

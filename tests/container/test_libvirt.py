@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import os
 import random
 import struct
 import time
@@ -19,6 +20,9 @@ from savevm_inspect.errors import BadPayload, SavevmError, StreamError, Truncate
 XML = "<domain type='qemu'>\n  <name>tiny</name>\n</domain>\n"
 COOKIE = "<qemusave><cpu/></qemusave>\n"
 STREAM = b"QEVM\0\0\0\3" + random.Random(1).randbytes(5000)
+
+FACTOR = int(os.environ.get("SAVEVM_FUZZ_FACTOR", "1"))
+"""How many times the usual number of mutations; the long run sets it."""
 
 PACK = {
     "raw": bytes,
@@ -164,7 +168,8 @@ def test_a_partial_image_is_read_as_far_as_it_goes(name: str) -> None:
         assert source.notes == ("libvirt did not finish this image: it is marked as partial",)
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.timeout(3600 if FACTOR > 1 else 240)
+@settings(max_examples=300 * FACTOR, deadline=None)
 @given(
     header=st.binary(min_size=76, max_size=76)
     | st.tuples(*(st.sampled_from([0, 1, 2, 3, 40, 92, 0x7FFFFFFF, 0xFFFFFFFF]) for _ in range(5))).map(

@@ -1,5 +1,6 @@
 """qcow2 snapshots: every kind of cluster in either kind of table, and images that nobody may trust."""
 
+import os
 import random
 import struct
 import time
@@ -16,6 +17,8 @@ from savevm_inspect.container.compression import zstd_module
 from savevm_inspect.container.source import Source
 from savevm_inspect.errors import BadPayload, NotFound, SavevmError, StreamError, Truncated, Unsupported
 
+FACTOR = int(os.environ.get("SAVEVM_FUZZ_FACTOR", "1"))
+"""How many times the usual number of mutations; the long run sets it."""
 COPIED = 1 << 63
 COMPRESSED = 1 << 62
 KINDS = ("data", "zero", "zero allocated", "unallocated", "compressed", "no table")
@@ -485,7 +488,8 @@ for _image in MUTATED:
 WHOLE = [(image.whole(), len(image.clusters) - 3 * image.cluster) for image in MUTATED]
 
 
-@settings(max_examples=1000, deadline=2000)
+@pytest.mark.timeout(3600 if FACTOR > 1 else 240)
+@settings(max_examples=1000 * FACTOR, deadline=2000)
 @given(
     which=st.integers(0, len(MUTATED) - 1),
     changes=st.lists(
