@@ -93,6 +93,11 @@ class CaptureFolder:
         forward = [channel for channel in self.channels if channel.direction is Direction.FORWARD]
         return tuple(channel.path for channel in sorted(forward, key=lambda channel: channel.number))
 
+    def return_path(self) -> Path | None:
+        """The file of what came back on the main channel, if it was recorded."""
+        back = [each.path for each in self.channels if each.direction is Direction.RETURN and not each.number]
+        return back[0] if back else None
+
     def events(self) -> Iterator[Event]:
         """The events in the order they were written; none if the capture has no event file.
 

@@ -16,6 +16,7 @@ class Inputs:
         offset: where the stream starts, in bytes: in the file, or in what its container holds.
         channels: the further forward channels, in the order in which the source connected.
         resumed: the main channel after each recovery, in order.
+        return_path: what the destination sent back.
         snapshot: name or id of the internal snapshot, for a qcow2 image.
         strict: raise if only a part of a container can be read.
 
@@ -34,6 +35,7 @@ class Inputs:
         *,
         channels: Sequence[SourceLike] = (),
         resumed: Sequence[SourceLike] = (),
+        return_path: SourceLike | None = None,
         snapshot: str | None = None,
         strict: bool = True,
     ) -> None:
@@ -50,6 +52,9 @@ class Inputs:
             recorded = self.main.capture.forward()[1:] if self.main.capture else ()
             self._further = [self._open(channel, None, strict=strict) for channel in (*recorded, *channels)]
             self._resumed = [self._open(channel, None, strict=strict) for channel in resumed]
+            if return_path is None and self.main.capture:
+                return_path = self.main.capture.return_path()
+            self._return_path = None if return_path is None else self._open(return_path, None, strict=strict)
         except BaseException:
             self.close()
             raise
@@ -61,25 +66,26 @@ class Inputs:
 
     def further_cursors(self) -> list[Cursor]:
         """A cursor on each further channel, numbered from 1."""
-        return [
-            Cursor(source.buffer, offset=source.offset, channel=number)
-            for number, source in enumerate(self._further, 1)
-        ]
+        return [_cursor(source, number) for number, source in enumerate(self._further, 1)]
 
     def resumed_cursors(self) -> list[Cursor]:
         """A cursor on each channel that resumed the main one, numbered behind the further ones."""
-        first = 1 + len(self._further)
-        return [
-            Cursor(source.buffer, offset=source.offset, channel=number)
-            for number, source in enumerate(self._resumed, first)
-        ]
+        return [_cursor(source, number) for number, source in enumerate(self._resumed, 1 + len(self._further))]
+
+    def return_path_cursor(self) -> Cursor | None:
+        """A cursor on the return path of the main channel; ``None`` if it was not given."""
+        return None if self._return_path is None else _cursor(self._return_path, 0)
 
     @property
     def size_bytes(self) -> int:
-        """The length of all of them together, each from where its stream starts."""
+        """The length of all forward channels together, each from where its stream starts."""
         others = sum(len(source.buffer) - source.offset for source in (*self._further, *self._resumed))
         return len(self.main.buffer) - self.offset + others
 
     def close(self) -> None:
         """Give back the files and their mappings."""
         self._opened.close()
+
+
+def _cursor(source: Source, number: int) -> Cursor:
+    return Cursor(source.buffer, offset=source.offset, channel=number)
