@@ -5,6 +5,7 @@ import io
 import runpy
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -57,12 +58,10 @@ async def run_on(session: QmpSession) -> None:
     pytest.fail("the guest never ran its loop")
 
 
-async def take_snapshots(disk: Path, names: tuple[str, ...]) -> None:
+async def take_snapshots(qemu_command: tuple[str, ...], disk: Path, names: tuple[str, ...]) -> None:
     """Run the dirtying guest, and stop it for each snapshot; its memory goes beside the disk."""
-    command = QemuCommand.parse(
-        f"qemu-system-x86_64 -machine pc -m {MEMORY_BYTES // MIB} -nodefaults -display none "
-        f"-drive file={disk},format=qcow2,if=ide"
-    )
+    machine = ["-machine", "pc", "-m", str(MEMORY_BYTES // MIB), "-nodefaults", "-display", "none"]
+    command = QemuCommand.parse([*qemu_command, *machine, "-drive", f"file={disk},format=qcow2,if=ide"])
     async with QmpSession(io.StringIO(), lambda *_: None) as session:
         argv = command.recorded(qmp_fd=session.peer_fd, log=disk.with_suffix(".log"))
         with QemuProcess(argv, words=disk.with_suffix(".words"), pass_fds=[session.peer_fd]):
@@ -95,23 +94,27 @@ def assert_memory(disk: Path, name: str) -> bytes:
     return memory[MIB : 6 * MIB : 4096]
 
 
+@pytest.fixture
+def disk(work_folder: Path) -> Path:
+    """Where the disk goes: a folder of its own that every QEMU sees."""
+    return Path(tempfile.mkdtemp(prefix="", dir=work_folder)) / "disk.qcow2"
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_memory_in_every_form_of_image(form: str, tmp_path: Path) -> None:
-    disk = tmp_path / "disk.qcow2"
+def test_memory_in_every_form_of_image(form: str, qemu_command: tuple[str, ...], disk: Path) -> None:
     make_disk(disk, FORMS[form])
-    run_to_end(take_snapshots(disk, ("only",)))
+    run_to_end(take_snapshots(qemu_command, disk, ("only",)))
     with si.open_stream(disk) as stream:
         assert stream.source.facts["snapshot"] == "only"
     assert_memory(disk, "only")
 
 
-def test_several_snapshots_of_a_disk_that_changes(tmp_path: Path) -> None:
-    disk = tmp_path / "disk.qcow2"
+def test_several_snapshots_of_a_disk_that_changes(qemu_command: tuple[str, ...], disk: Path) -> None:
     make_disk(disk, FORMS["version 3"])
-    run_to_end(take_snapshots(disk, ("first", "second")))
+    run_to_end(take_snapshots(qemu_command, disk, ("first", "second")))
     subprocess.run(["qemu-img", "snapshot", "-c", "disk", disk], check=True)
     subprocess.run(["qemu-img", "resize", "-q", disk, "2G"], check=True)
-    run_to_end(take_snapshots(disk, ("third",)))
+    run_to_end(take_snapshots(qemu_command, disk, ("third",)))
     dirtied = [assert_memory(disk, name) for name in ("first", "second", "third")]
     assert len(set(dirtied)) == 3, "the guest ran on between them"
     with pytest.raises(si.SavevmError, match=r"several snapshots with VM state.*'first'.*'second'.*'disk'.*'third'"):
