@@ -62,7 +62,8 @@ def hex_rows(data: bytes, offset: int, runs: Sequence[NamedBytes] = (), *, mark:
     for number, run in enumerate(runs):
         first = max(run.span.offset - offset, 0)
         behind = min(run.span.end - offset, len(data))
-        run_of[first:behind] = [number] * max(behind - first, 0)
+        for place in range(first, behind):
+            run_of[place] = number
     marked = range(mark.offset, mark.end) if mark is not None else range(0)
     return [
         HexRow(

@@ -82,7 +82,7 @@ def execute(notebook: Path, *, timeout_s: int = 300) -> "NotebookNode":
         node: NotebookNode = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     except OSError as error:
         raise SavevmError(f"{notebook}: {error.strerror or error}") from error
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise SavevmError(f"{notebook}: not a notebook ({error})") from error
     client = NotebookClient(
         node,

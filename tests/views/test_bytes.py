@@ -16,9 +16,8 @@ from savevm_inspect.stream.records import Framing
 from savevm_inspect.views.bytes import ByteNames, name_bytes
 from savevm_inspect.views.named import NamedBytes
 
-CAPTURES = sorted(
-    path.name.removesuffix(".mig.xz") for path in (Path(__file__).parents[1] / "captures").glob("*.mig.xz")
-)
+CAPTURES = Path(__file__).parents[1] / "captures"
+STREAMS = sorted(path.name for kind in ("*.mig.xz", "*.ch0.fwd.xz") for path in CAPTURES.glob(kind))
 
 Unpack = Callable[[str], Path]
 
@@ -30,12 +29,12 @@ def check_cover(stream: Stream, names: list[NamedBytes]) -> None:
     assert all(each.span.length > 0 and each.name for each in names)
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_the_names_cover_a_real_stream_without_gap_or_overlap(capture_path: Unpack, name: str) -> None:
-    with si.open_stream(capture_path(name)) as stream:
+@pytest.mark.parametrize("name", STREAMS)
+def test_the_names_cover_a_real_stream_without_gap_or_overlap(name: str) -> None:
+    with si.open_stream(CAPTURES / name, strict=False) as stream:
         names = name_bytes(stream)
         check_cover(stream, names)
-        assert not any(each.name == "not read" for each in names)
+        assert any(each.name == "not read" for each in names) == bool(stream.problems)
         opaque = sum(each.span.length for each in names if each.name.endswith("/opaque"))
         inferred = sum(each.payload.length for each in stream.sections if each.framing is Framing.INFERRED)
         assert opaque == inferred
