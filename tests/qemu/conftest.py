@@ -1,0 +1,88 @@
+"""Real QEMUs for the tests, each test once with every one of them, and migrations that are made once.
+
+Environment:
+    SAVEVM_QEMU: the commands of the QEMUs, with ``;`` between them; ``qemu-system-x86_64`` if unset. A command may
+        have several words, such as ``chroot DIR qemu-system-x86_64``; bring_qemus.sh brings such ones.
+    SAVEVM_QEMU_WORK: the folder for the runs' files, which every QEMU must see at the same path (mounted into each
+        chroot); the system's folder for temporary files if unset. Its path must be short: sockets lie in it.
+    SAVEVM_REQUIRE: with ``userfaultfd`` among its words, a kernel without it is a failure and no reason to skip.
+"""
+
+import importlib.util
+import os
+import runpy
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from savevm_inspect.recorder.running import run_to_end
+
+HERE = Path(__file__).parent
+COMMANDS = [each.strip() for each in os.environ.get("SAVEVM_QEMU", "qemu-system-x86_64").split(";") if each.strip()]
+
+
+def _load(name: str, file: str) -> Any:
+    """Import a helper beside this file under a name of its own; the tests have no packages."""
+    specification = importlib.util.spec_from_file_location(name, HERE / file)
+    assert specification is not None
+    assert specification.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+_load("savevm_relay", "relay.py")
+pair = _load("savevm_pair", "pair.py")
+"""Here, so that test modules can import them: this file is imported before them."""
+
+
+def _name(command: str) -> str:
+    """A command's name in the tests' ids: QEMU's version, if it can be started."""
+    try:
+        return ".".join(str(part) for part in pair.version_of(shlex.split(command)))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return command
+
+
+@pytest.fixture(scope="session", params=COMMANDS, ids=_name)
+def qemu_command(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The words of one QEMU's command."""
+    return tuple(shlex.split(request.param))
+
+
+@pytest.fixture(scope="session")
+def work_folder() -> Iterator[Path]:
+    """A private folder that all QEMUs see."""
+    with tempfile.TemporaryDirectory(prefix="sv-", dir=os.environ.get("SAVEVM_QEMU_WORK")) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def migrated(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[..., Any]:
+    """Makes a migration of a kind, once a session and QEMU; a name tells runs of equal kinds apart."""
+    version = pair.version_of(qemu_command)
+    disk = runpy.run_path(str(HERE.parent / "captures" / "boot_sector.py"))["boot_disk"]()
+    runs: dict[Any, Any] = {}
+
+    def run(name: str, kind: Any) -> Any:
+        if not kind.since <= version < kind.until:
+            pytest.skip(f"QEMU {version[0]}.{version[1]} has no {name}")
+        if name not in runs:
+            folder = Path(tempfile.mkdtemp(prefix="", dir=work_folder))
+            try:
+                runs[name] = run_to_end(pair.migrate(qemu_command, version, kind, folder, disk))
+            except pair.UnavailableError as error:
+                runs[name] = error
+        if isinstance(runs[name], pair.UnavailableError):
+            if "userfaultfd" in os.environ.get("SAVEVM_REQUIRE", "").split(","):
+                raise runs[name]
+            pytest.skip(f"this machine lacks userfaultfd: {runs[name]}")
+        return runs[name]
+
+    return run
