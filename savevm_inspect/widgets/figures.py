@@ -224,6 +224,7 @@ def _pending_traces(timeline: Timeline, *, by_time: bool) -> list[go.Scatter]:
             mode="lines+markers" if name != "threshold" else "lines",
             line={**line, "shape": "hv"},
             marker={"size": 5},
+            zorder=1 if name == "must_precopy" else 0,
             hovertemplate=f"{name}: %{{y}} bytes<extra></extra>",
         )
         for name, values, line in curves

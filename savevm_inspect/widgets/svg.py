@@ -67,7 +67,7 @@ def _curves(series: PendingSeries, scale: float) -> Iterator[str]:
         yield f'<line x1="{_LEFT}" x2="{_RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e5eaf0"/>'
         yield _text(_LEFT - 8, y + 4, bytes_text(tick), anchor="end")
     step = max(len(series.index) // _CURVE_POINTS, 1)
-    for position, (name, values, colour, dash) in enumerate(curves):
+    for position, (name, values, colour, dash) in reversed(tuple(enumerate(curves))):  # the first one on top
         points: list[str] = []
         last: float | None = None
         for event, value in zip(series.index[::step], values[::step], strict=True):

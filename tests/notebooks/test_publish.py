@@ -83,6 +83,13 @@ def test_the_quickstart_is_committed_clean() -> None:
             assert cell.execution_count is None
 
 
+def test_the_captures_beside_the_notebooks_are_those_of_the_tests() -> None:
+    copies = sorted((NOTEBOOKS / "captures").glob("*.xz"))
+    assert copies
+    for copy in copies:
+        assert copy.read_bytes() == (Path(__file__).parents[1] / "captures" / copy.name).read_bytes()
+
+
 def test_the_published_page_asks_nobody(published: str) -> None:
     parser = sources(published)
     assert [each for each in parser.fetched if not each.startswith("data:")] == []

@@ -13,6 +13,7 @@ import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureWriter
 from savevm_inspect.engine.record import record_scenario
 from savevm_inspect.errors import SavevmError
+from savevm_inspect.recorder.qemu import record_qemu
 from savevm_inspect.stream.events import Event, EventKind, Side
 from savevm_inspect.views.cards import event_card
 from savevm_inspect.widgets.player import Player
@@ -124,6 +125,21 @@ def test_the_still_picture_stands_beside_the_widget(player: Player) -> None:
     assert event_card(player.run.timeline, 15).heading in still
     assert "http" not in still
     assert "<script" not in still
+
+
+@pytest.mark.qemu
+def test_what_a_real_qemu_did_can_be_gone_through(tmp_path: Path) -> None:
+    command = "qemu-system-x86_64 -machine none -nodefaults -accel tcg"
+    player = si.replay(record_qemu(command, tmp_path / "real", run_seconds=0.1))
+    assert player.run.problem == ""
+    stream_bytes = player.run.timeline.at(len(player.run.timeline)).source.total_bytes
+    assert stream_bytes == (tmp_path / "real" / "channel0.fwd").stat().st_size
+    headings = set()
+    while player.position < player.slider.max:
+        headings.add(event_card(player.run.timeline, player.position).heading)
+        player.step()
+    assert {"migrate", "setup", "arrived"} <= headings
+    player.close()
 
 
 def test_hostile_events_stay_text(tmp_path: Path) -> None:
