@@ -57,6 +57,8 @@ def extract_block(chosen: Chosen, block: str, output: Path) -> None:
         if not stream.complete:
             raise SavevmError(f"{chosen.name}: not whole, so this is not the guest's memory; nothing was written")
         image = stream.memory[block]
+        if image.ignored:
+            raise SavevmError(f"block {block!r} is shared memory that x-ignore-shared left out of the stream")
         with Progress(console=console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
             task = bar.add_task(f"writing {output.name}", total=image.block.used_bytes)
             extract(image, output, lambda done: bar.update(task, completed=done))

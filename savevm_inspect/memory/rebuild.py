@@ -51,8 +51,15 @@ class BlockImage(io.RawIOBase):
         return rows
 
     @property
+    def ignored(self) -> bool:
+        """Whether x-ignore-shared left the block out, so that its content is not in the stream."""
+        return self.block.gpa is not None and self.block.mapped is None and not len(self._last)
+
+    @property
     def missing_pages(self) -> int:
-        """Pages that were never sent."""
+        """Pages that were never sent; in mapped-ram a page that is absent is zero."""
+        if self.block.mapped is not None:
+            return 0
         return -(-self.block.used_bytes // self.page_size) - len(self._last)
 
     def readable(self) -> bool:

@@ -22,10 +22,18 @@ from savevm_inspect.stream.records import (
     Section,
 )
 
-CAPTURES = sorted(
-    path.name.removesuffix(".mig.xz") for path in (Path(__file__).parents[1] / "captures").glob("*.mig.xz")
-)
+MANIFEST = json.loads((Path(__file__).parents[1] / "captures" / "manifest.json").read_text())["captures"]
+NO_PAGE_SIZE = {"no description", "cancelled"}
+"""Kinds of stream that do not tell their page size, which this reader does not guess."""
+
+CAPTURES = [
+    each["name"]
+    for each in MANIFEST
+    if "mig" in each["files"] and each.get("kind") not in NO_PAGE_SIZE | {"file offset"}
+]
 SMALL = "none-11.1"
+CONTENTS = ("content", "delta", "compressed")
+"""What the kinds of page call their bytes; a zero page has none but its fill byte."""
 
 CapturePath = Callable[[str], Path]
 
@@ -73,7 +81,7 @@ def test_both_readings_agree_on_every_record(capture_path: CapturePath, name: st
     assert read(path) == framed
 
 
-@pytest.mark.parametrize("name", CAPTURES)
+@pytest.mark.parametrize("name", [each for each in CAPTURES if each != "x86-10.0-mapped"])  # no records of pages
 def test_both_readings_agree_on_ram(capture_path: CapturePath, name: str) -> None:
     path = capture_path(name)
     with si.open_stream(path) as stream, parse(path) as tree:
@@ -88,7 +96,7 @@ def test_both_readings_agree_on_ram(capture_path: CapturePath, name: str) -> Non
         block_name = ""
         for page, row in zip(pages, table.rows, strict=True):
             block_name = getattr(page, "block_name", block_name)
-            content = getattr(page.body, "content", b"\0")
+            content = next((getattr(page.body, name) for name in CONTENTS if hasattr(page.body, name)), b"\0")
             place = int(row["offset"])
             assert block_name == stream.blocks[row["block"]].name
             assert stream.buffer[place : place + len(content)] == content
