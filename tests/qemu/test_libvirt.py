@@ -29,7 +29,15 @@ MEMORY_BYTES = 16 * MIB
 GUEST = runpy.run_path(str(Path(__file__).parents[1] / "captures" / "boot_sector.py"))
 USER = "nobody" if os.geteuid() == 0 else getpass.getuser()
 
-PROGRAMS = {"raw": None, "gzip": "gzip", "bzip2": "bzip2", "xz": "xz", "lzop": "lzop", "zstd": "zstd"}
+PROGRAMS = {
+    "raw": None,
+    "gzip": "gzip",
+    "bzip2": "bzip2",
+    "xz": "xz",
+    "lzop": "lzop",
+    "zstd": "zstd",  # not libvirt 9
+    "sparse": None,  # libvirt 11 with QEMU 9
+}
 """save_image_format -> the program that libvirt packs it with."""
 
 DOMAIN = """
