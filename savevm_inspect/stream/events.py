@@ -152,9 +152,11 @@ class Event:
         try:
             raw = json.loads(line)
             known: dict[str, Any] = {key: value for key, value in raw.items() if key in _FIELDS}
-            for key, enum in _ENUMS.items():
-                if key in known:
-                    known[key] = enum(known[key])
+            for key, value in known.items():
+                if key in _ENUMS:
+                    known[key] = _ENUMS[key](value)
+                else:
+                    _check(key, value)
             return cls(**known)
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise SavevmError(f"not an event: {line[:80]!r} ({error})") from error
@@ -168,6 +170,25 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "phase": Phase,
     "thread": Thread,
 }
+
+
+_FLAGS = ("observed", "bql")
+_TEXTS = ("handler", "idstr", "error", "upstream", "name")
+_LARGEST = (1 << 63) - 1
+
+
+def _check(key: str, value: object) -> None:
+    """Make sure that a value is of its key's type; the file may be anybody's."""
+    if key in _FLAGS:
+        sound = isinstance(value, bool)
+    elif key in _TEXTS:
+        sound = isinstance(value, str)
+    elif key == "returned":
+        sound = isinstance(value, int)
+    else:
+        sound = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
+    if not sound:
+        raise ValueError(f"{key} can't be {str(value)[:40]!r}")
 
 
 def read_events(lines: Iterable[str]) -> Iterator[Event]:
