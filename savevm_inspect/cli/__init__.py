@@ -14,6 +14,7 @@ _VERBS = {
     "show": ("show", "The decoded fields of a device, with their offsets."),
     "check": ("check", "Judge a stream: exit 0 whole and consistent, 1 not."),
     "ram": ("ram", "Guest memory: statistics, and a block's final bytes."),
+    "schema": ("schema", "Descriptions, for streams that have none."),
     "record": ("record", "Record a migration into a capture folder."),
     "scenarios": ("scenarios", "What the engine can play."),
     "lab": ("lab", "Open JupyterLab on the notebooks."),

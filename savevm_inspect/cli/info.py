@@ -28,6 +28,14 @@ def command(chosen: Chosen, as_json: bool) -> None:
     show(grid)
 
 
+_DESCRIPTIONS = {
+    "stream": "in the stream",
+    "given": "not in the stream, given",
+    "none": "none: device state is opaque",
+}
+"""Where the schema of the devices comes from, in words; all others are names of the library."""
+
+
 def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
     page = f"{facts['page_size']} bytes, from the {facts['page_size_from']}" if facts["page_size"] else "unknown"
     memory = sum(block["used_bytes"] for block in facts["ramblocks"])
@@ -49,7 +57,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
         ("devices", f"{len(devices)} in {len(facts['sections'])} sections"),
         ("commands", ", ".join(each["name"] for each in facts["commands"]) or "none"),
         ("capabilities", ", ".join(facts["capabilities"]) or "none in the stream"),
-        ("description", {"stream": "in the stream", "none": "none: device state is opaque"}[facts["schema"]]),
+        ("description", _DESCRIPTIONS.get(facts["schema"], f"not in the stream, from the {facts['schema']}")),
         ("size", f"{facts['size_bytes']} bytes"),
         ("  of these", ", ".join(f"{count} {kind}" for kind, count in shares.items())),
         *(("not decoded", name) for name in undecoded),

@@ -57,6 +57,9 @@ _OPTIONS = (
         help="A further forward channel; again for each, in the order of their connections.",
     ),
     click.option(
+        "--return-path", type=_FILE, metavar="FILE", help="What the destination sent back; checked, not counted."
+    ),
+    click.option(
         "--resumed",
         type=_FILE,
         multiple=True,
@@ -64,8 +67,14 @@ _OPTIONS = (
         help="The main channel after a postcopy recovery; again for each.",
     ),
     click.option("--snapshot", metavar="NAME", help="Which internal snapshot of a qcow2 image."),
+    click.option(
+        "--schema",
+        metavar="FILE",
+        help="For a stream without a description: one, or another stream that has one; `library` for what the "
+        "library has, `library:NAME` for one of it.",
+    ),
 )
-_NAMES = ("offset", "channels", "resumed", "snapshot")
+_NAMES = ("offset", "channels", "return_path", "resumed", "snapshot", "schema")
 
 
 def takes_source(function: Callable[..., None]) -> Callable[..., None]:

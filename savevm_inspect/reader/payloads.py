@@ -9,6 +9,7 @@ from ..stream.framer import FOOTER_BYTES, next_record_is_plausible
 from ..stream.records import Command, Configuration, Framing, SectionHead
 from ..vmstate.schema import Description
 from ..wire import MigCmd, VmRecord
+from .claim import Claim
 
 DEFAULT_PAGE_SIZE = 4096
 
@@ -26,6 +27,7 @@ class Payloads:
 
     Attributes:
         ram: the reader of RAM; ``None`` as long as no such section came.
+        claim: what a schema says about the section that it framed last; ``None`` as long as it framed none.
         page_size: bytes of a page; 0 as long as it is unknown.
         page_size_from: who says so: ``description``, ``configuration``, ``advise``, ``probe``, or empty.
     """
@@ -36,6 +38,7 @@ class Payloads:
         self._capabilities: tuple[str, ...] = ()
         self._open: dict[int, FieldPayload] = {}
         self.ram: ram.RamReader | None = None
+        self.claim: Claim | None = None
         self.page_size = description.page_size if description else 0
         self.page_size_from = "description" if self.page_size else ""
 
@@ -65,6 +68,7 @@ class Payloads:
         schema = self._description.devices.get((head.idstr, head.instance_id)) if self._description else None
         if schema is None:
             return find_footer(cursor, head)
+        self.claim = Claim.at(cursor, head, schema)
         if schema.length > cursor.remaining:
             raise BadPayload(
                 f"{schema.length} bytes by its description, {cursor.remaining} are left",

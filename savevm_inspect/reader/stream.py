@@ -15,14 +15,15 @@ from ..payload import FIELD_PAYLOADS, ram
 from ..payload.ram_blocks import RamBlock
 from ..stream.cursor import Cursor
 from ..stream.records import Command, Configuration, EndOfStream, Framing, Record, Section, SectionKind
+from ..stream.return_path import ReturnMessage, read_return_path
 from ..stream.values import FieldValue
 from ..vmstate.decode import decode_state
 from ..vmstate.schema import Description, parse_description
 from .accounting import Account, account
-from .channels import Channels
+from .attempt import Attempt, attempt, described_sections, doubt_schema
 from .device import Device
 from .inputs import Inputs
-from .payloads import Payloads
+from .schemas import choose_schema, configuration_of
 from .trailer import find_description
 
 
@@ -31,16 +32,19 @@ class Stream:
 
     Args:
         inputs: the bytes of its channels; closed with the stream.
+        schema: where the schema of its devices is, if it has none itself.
         strict: whether to raise at the first thing that can't be right, or to note it in :attr:`problems`.
 
     Attributes:
         records: everything up to the end, or up to the first problem, a channel after the other: the main one,
             what resumed it, and the further ones.
+        return_path: the messages that came back; none if the return path was not given.
         problems: what is wrong with it, in the order in which it was found; empty if ``strict``.
-        description: its schema; ``None`` if it has none.
+        description: the schema it was read with; ``None`` if there is none that fits.
+        schema_from: where that comes from: ``stream``, ``given``, ``library:NAME`` or ``none``.
     """
 
-    def __init__(self, inputs: Inputs, *, strict: bool = True) -> None:
+    def __init__(self, inputs: Inputs, *, schema: SourceLike | None = None, strict: bool = True) -> None:
         self._inputs = inputs
         self._source = inputs.main
         self._strict = strict
@@ -48,18 +52,15 @@ class Stream:
         self._resources.callback(inputs.close)
         self.offset = inputs.offset
         self.problems: list[SavevmError] = list(inputs.main.problems)
-        buffer = inputs.main.buffer
-        self.description = self._find_description(buffer[inputs.offset :])
-        self._payloads = Payloads(buffer, self.description)
-        self._channels = Channels(
-            Cursor(buffer, offset=inputs.offset),
-            resumed=inputs.resumed_cursors(),
-            further=inputs.further_cursors(),
-            payloads=self._payloads,
-            resources=self._resources,
-            report=self._report,
-        )
+        self.description = self._find_description(inputs.main.buffer[inputs.offset :])
+        self.schema_from = "stream" if self.description else "none"
+        adopted = self._adopt(schema) if schema is not None and self.description is None else None
+        found = adopted or attempt(inputs, self.description, self._resources)
+        self._payloads, self._channels = found.payloads, found.channels
+        for error in found.errors:
+            self._report(error)
         self.records: tuple[Record, ...] = tuple(self._channels.records)
+        self.return_path: tuple[ReturnMessage, ...] = tuple(self._read_return_path(inputs.return_path_cursor()))
 
     def _find_description(self, buffer: memoryview) -> Description | None:
         text = find_description(buffer)
@@ -68,6 +69,39 @@ class Stream:
         except SchemaError as error:
             self._report(error)
             return None
+
+    def _adopt(self, wanted: SourceLike) -> Attempt | None:
+        """Read the stream with a schema from elsewhere; one that does not fit is refused and not used."""
+        try:
+            configuration = configuration_of(self._source.buffer[self.offset :])
+            schema = choose_schema(wanted, configuration, self._count_described)
+            found = attempt(self._inputs, schema.description, self._resources)
+            doubt = doubt_schema(found, schema.description)
+        except SavevmError as error:
+            self._report(error)
+            return None
+        if doubt is not None:
+            self._report(SchemaError(f"refused, it is not of this stream's devices: {doubt}"))
+            return None
+        self.description, self.schema_from = schema.description, schema.origin
+        return found
+
+    def _count_described(self, description: Description) -> int:
+        """How many sections a schema describes; raises if it does not fit."""
+        with ExitStack() as resources:
+            found = attempt(self._inputs, description, resources)
+            doubt = doubt_schema(found, description)
+            if doubt is not None:
+                raise doubt
+            return len(described_sections(found.channels))
+
+    def _read_return_path(self, cursor: Cursor | None) -> Iterator[ReturnMessage]:
+        if cursor is not None:
+            cursor.section = "the return path"
+            try:
+                yield from read_return_path(cursor)
+            except StreamError as error:
+                self._report(error)
 
     def _report(self, error: SavevmError) -> None:
         """Raise what can't be right, or take note of it."""
@@ -101,11 +135,6 @@ class Stream:
     def size_bytes(self) -> int:
         """Its length: of all forward channels together."""
         return self._inputs.size_bytes
-
-    @property
-    def schema_from(self) -> str:
-        """Where the schema of its devices comes from: ``stream`` or ``none``."""
-        return "stream" if self.description else "none"
 
     @cached_property
     def configuration(self) -> Configuration | None:
@@ -262,8 +291,10 @@ def open_stream(
     source: SourceLike,
     offset: int = 0,
     channels: Sequence[SourceLike] = (),
+    return_path: SourceLike | None = None,
     resumed: Sequence[SourceLike] = (),
     snapshot: str | None = None,
+    schema: SourceLike | None = None,
     *,
     strict: bool = True,
 ) -> Stream:
@@ -274,8 +305,12 @@ def open_stream(
         offset: where the stream starts, in bytes: in the file, or in what its container holds.
         channels: the further forward channels, in the order in which the source connected; a capture folder
             knows its own.
+        return_path: what the destination sent back, to be checked, too.
         resumed: the main channel after each recovery of a postcopy migration, in order.
         snapshot: name or id of the internal snapshot, for a qcow2 image that has several.
+        schema: for a stream that brings no description: one (JSON), or another stream that has one; ``library``
+            for what the library has for its machine type, ``library:NAME`` for one of it. What does not fit is
+            refused: the sections stay opaque.
         strict: raise at the first thing that can't be right. Otherwise the stream holds what could be read,
             and :attr:`Stream.problems` what is wrong.
 
@@ -285,9 +320,17 @@ def open_stream(
     Raises:
         SavevmError: it can't be opened, or ``strict`` and it is not sound.
     """
-    inputs = Inputs(source, offset, channels=channels, resumed=resumed, snapshot=snapshot, strict=strict)
+    inputs = Inputs(
+        source,
+        offset,
+        channels=channels,
+        return_path=return_path,
+        resumed=resumed,
+        snapshot=snapshot,
+        strict=strict,
+    )
     try:
-        return Stream(inputs, strict=strict)
+        return Stream(inputs, schema=schema, strict=strict)
     except BaseException:
         inputs.close()
         raise

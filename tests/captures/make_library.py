@@ -3,8 +3,8 @@
     python tests/captures/make_library.py [NAME ...]
 
 Each NAME is a capture of ``manifest.json`` in this folder; without any, those of ``FED``. The description of each
-is packed as it is into ``savevm_inspect/schemas``, and the index is written anew. What is fed twice is replaced;
-what the stream does not say itself (the QEMU, the state of the machine) comes from the manifest.
+is packed as it is into ``savevm_inspect/schemas``, and its row in the index is written anew. What the stream does
+not say itself (the QEMU, the state of the machine) comes from the manifest.
 """
 
 import json
@@ -53,10 +53,13 @@ def version_of(row: dict[str, str]) -> tuple[int, ...]:
 def main() -> None:
     """Feed the library."""
     manifest = {each["name"]: each for each in json.loads((CAPTURES / "manifest.json").read_text())["captures"]}
-    rows = [feed(name, manifest[name]) for name in sys.argv[1:] or FED]
+    fed = [feed(name, manifest[name]) for name in sys.argv[1:] or FED]
+    index = LIBRARY / "index.json"
+    known = json.loads(index.read_text()) if sys.argv[1:] and index.exists() else []
+    rows = [*fed, *(row for row in known if row["name"] not in sys.argv[1:])]
     rows.sort(key=lambda row: (row["machine"], row["name"]))
     rows.sort(key=version_of, reverse=True)
-    (LIBRARY / "index.json").write_text(json.dumps(rows, indent=1) + "\n")
+    index.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":
