@@ -76,7 +76,7 @@ class Stream:
             configuration = configuration_of(self._source.buffer[self.offset :])
             schema = choose_schema(wanted, configuration, self._count_described)
             found = attempt(self._inputs, schema.description, self._resources)
-            doubt = doubt_schema(found, schema.description)
+            doubt = doubt_schema(found, schema.description) or self._doubt_by_comparison(found)
         except SavevmError as error:
             self._report(error)
             return None
@@ -86,11 +86,18 @@ class Stream:
         self.description, self.schema_from = schema.description, schema.origin
         return found
 
+    def _doubt_by_comparison(self, found: Attempt) -> StreamError | None:
+        """What broke a reading with a schema, if the stream is sound without it."""
+        if not found.errors:
+            return None
+        with ExitStack() as resources:
+            return None if attempt(self._inputs, None, resources).errors else found.errors[0]
+
     def _count_described(self, description: Description) -> int:
         """How many sections a schema describes; raises if it does not fit."""
         with ExitStack() as resources:
             found = attempt(self._inputs, description, resources)
-            doubt = doubt_schema(found, description)
+            doubt = doubt_schema(found, description) or self._doubt_by_comparison(found)
             if doubt is not None:
                 raise doubt
             return len(described_sections(found.channels))

@@ -12,7 +12,9 @@ from savevm_inspect.errors import FooterMismatch, NotFound, SchemaError
 from savevm_inspect.reader import schemas
 from savevm_inspect.reader.schemas import configuration_of, description_of, library, load_schema
 from savevm_inspect.reader.stream import Stream
-from savevm_inspect.stream.records import EndOfStream, Framing
+from savevm_inspect.stream import writer
+from savevm_inspect.stream.records import EndOfStream, Framing, SectionHead, SectionKind
+from savevm_inspect.stream.writer import Writer
 from savevm_inspect.views.summary import problems, summary
 
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -241,6 +243,29 @@ def test_hostile_schemas_are_one_clear_error(name: str, capture_path: Captures) 
         si.open_stream(bare(capture_path("none-11.1")), schema=data)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_schema_that_makes_a_footer_look_left_out_is_refused() -> None:
+    out = bytearray()
+    f = Writer(out.extend)
+    writer.put_file_header(f)
+    writer.put_configuration(f, "none")
+    for section_id, idstr in ((9, "first"), (10, "second")):
+        writer.put_section_header(
+            f, SectionHead(section_id=section_id, idstr=idstr, instance_id=0, version_id=1, kind=SectionKind.FULL)
+        )
+        f.put_buffer(b"sixteen bytes...")
+        writer.put_section_footer(f, section_id)
+    writer.put_eof(f)
+    # With footer and type byte eaten, the first byte of the next section_id looks like the end mark.
+    longer = b'{"devices": [{"name": "first", "instance_id": 0, "fields": [%s]}]}'
+    schema = longer % b'{"name": "data", "type": "buffer", "size": 22}'
+    with pytest.raises(SchemaError, match="refused, it is not of this stream's devices"):
+        si.open_stream(bytes(out), schema=schema)
+    with si.open_stream(bytes(out), schema=schema, strict=False) as stream:
+        assert stream.complete
+        assert stream.schema_from == "none"
+        assert [section.idstr for section in stream.sections] == ["first", "second"]
 
 
 def test_a_claim_longer_than_the_stream_is_refused(capture_path: Captures) -> None:
