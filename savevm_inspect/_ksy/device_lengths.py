@@ -174,6 +174,4 @@ def _count(field: dict[str, Any]) -> int:
 
 def _continues(before: dict[str, Any], field: dict[str, Any]) -> bool:
     """Whether a field is a further piece of the array before it: one of the two is a run of null pointers."""
-    return bool(
-        before["name"] == field["name"] and (before["type"] in _NULL_TYPES) != (field["type"] in _NULL_TYPES)
-    )
+    return bool(before["name"] == field["name"] and (before["type"] in _NULL_TYPES) != (field["type"] in _NULL_TYPES))

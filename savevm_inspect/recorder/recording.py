@@ -122,9 +122,7 @@ class Recording:
 
     async def _prepare(self, session: QmpSession) -> Mapping[str, Any]:
         """Set capabilities and parameters of the migration, and return the latter as QEMU has them."""
-        switched_on = [
-            {"capability": name, "state": True} for name in ("events", *self._options.capabilities)
-        ]
+        switched_on = [{"capability": name, "state": True} for name in ("events", *self._options.capabilities)]
         await session.execute("migrate-set-capabilities", {"capabilities": switched_on})
         wanted = {
             "max-bandwidth": self._options.bandwidth_bytes_per_s,
@@ -154,16 +152,12 @@ class Recording:
             if status == "completed":
                 return migration
             if status in _ENDED_BADLY:
-                raise RecordError(
-                    f"the migration {status}: {migration.get('error-desc', 'QEMU gave no reason')}"
-                )
+                raise RecordError(f"the migration {status}: {migration.get('error-desc', 'QEMU gave no reason')}")
             self._tell(_progress_line(status, migration.get("ram", {})))
             if logging and log.exists() and log.stat().st_size > self._options.log_limit_bytes:
                 await _switch_logging_off(session)
                 logging = False
-            await asyncio.sleep(
-                min(_LAST_POLL_S, max(_FIRST_POLL_S, (time.monotonic() - start) / _POLLS_PER_AGE))
-            )
+            await asyncio.sleep(min(_LAST_POLL_S, max(_FIRST_POLL_S, (time.monotonic() - start) / _POLLS_PER_AGE)))
 
     async def _quit(self, session: QmpSession, process: QemuProcess) -> None:
         await session.execute("quit")

@@ -53,9 +53,7 @@ def _run_in_main(work: Coroutine[Any, Any, _T]) -> _T:
 
     # One that is ignored (nohup) stays ignored; one that is not Python's own (None) could not be put back.
     before = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
-    handlers = {
-        number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)
-    }
+    handlers = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
     try:
         return asyncio.run(guarded())
     except asyncio.CancelledError as error:
