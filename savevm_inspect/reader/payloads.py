@@ -6,7 +6,7 @@ from ..errors import BadPayload, StreamError, Truncated
 from ..payload import FIELD_PAYLOADS, FieldPayload, ram
 from ..stream.cursor import Cursor
 from ..stream.framer import FOOTER_BYTES, next_record_is_plausible
-from ..stream.records import Command, Configuration, Framing, SectionHead
+from ..stream.records import Command, Configuration, Framing, SectionHead, SectionKind
 from ..vmstate.schema import Description
 from ..wire import MigCmd, VmRecord
 from .claim import Claim
@@ -66,7 +66,7 @@ class Payloads:
             deque(reader.read(cursor, head), maxlen=0)
             return Framing.PAYLOAD
         schema = self._description.devices.get((head.idstr, head.instance_id)) if self._description else None
-        if schema is None:
+        if schema is None or head.kind is not SectionKind.FULL:  # what iterates is never described
             return find_footer(cursor, head)
         self.claim = Claim.at(cursor, head, schema)
         if schema.length > cursor.remaining:

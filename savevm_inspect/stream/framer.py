@@ -202,8 +202,6 @@ class Framer:
                 kind=kind,
             )
         else:
-            if known is not None:
-                raise BadPayload(f"section {known} is started again", offset=place)
             head = SectionHead(
                 section_id=section_id,
                 idstr=cursor.counted_text("a section's idstr"),
@@ -213,6 +211,8 @@ class Framer:
             )
             if not head.idstr or not head.idstr.isprintable():
                 raise BadPayload(f"section {section_id} named {head.idstr[:32]!r}, which no device is", offset=place)
+            if known is not None and not _goes_on_whole(known, head):
+                raise BadPayload(f"section {known} is started again", offset=place)
             self._heads[section_id] = head
         return head
 
@@ -303,6 +303,12 @@ _PLAUSIBLE: dict[int, Callable[[bytes], bool]] = {
     VmRecord.QEMU_VM_SECTION_END: lambda _rest: True,
     VmRecord.QEMU_VM_COMMAND: lambda rest: len(rest) < 2 or int.from_bytes(rest[:2]) <= max(MigCmd),
 }
+
+
+def _goes_on_whole(known: SectionHead, head: SectionHead) -> bool:
+    """Whether a FULL section is the last one of a device that iterated before, as VFIO's is."""
+    same = (known.idstr, known.instance_id) == (head.idstr, head.instance_id)
+    return same and known.kind is SectionKind.START and head.kind is SectionKind.FULL
 
 
 def _listed(readers: dict[int, Callable[[VmRecord, int], Record]]) -> str:
