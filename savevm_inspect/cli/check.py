@@ -17,6 +17,7 @@ def command(chosen: Chosen) -> None:
     """Judge SOURCE: exit status 0 if it is whole and consistent, 1 if not, with where and why."""
     with chosen.open(strict=False) as stream:
         found = [str(problem) for problem in problems(stream)]
+        found += [str(problem) for image in stream.memory.values() for problem in image.problems()]
         missing = stream.size_bytes - stream.account.accounted_bytes
         if not found and not stream.complete:
             found.append(f"{stream.offset + stream.size_bytes:#x}: a section is still open at the end of the stream")

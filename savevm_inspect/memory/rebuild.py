@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import NotFound
+from ..errors import BadPayload, NotFound
 from ..payload.page_log import PageKind
 from ..payload.ram_blocks import RamBlock
 from .page_table import PageTable
@@ -114,6 +114,20 @@ class BlockImage(io.RawIOBase):
             view[at + skip : at + skip + len(piece)] = piece
         self._position += length
         return length
+
+    def problems(self) -> Iterator[BadPayload]:
+        """Unpack every page that does not lie bare in the stream.
+
+        Yields:
+            What is wrong with each that can't be unpacked.
+        """
+        packed = np.isin(self._rows["kind"][self._last], (PageKind.XBZRLE, PageKind.COMPRESSED))
+        for page in self.sent[packed].tolist():
+            try:
+                for _ in self._contents(page * self.page_size, 1):
+                    pass
+            except BadPayload as error:
+                yield error
 
     def _contents(self, start: int, length: int) -> Iterator[tuple[int, memoryview | bytes]]:
         """The pages of a range that are not zero, with their content."""
