@@ -21,10 +21,13 @@ from typing import Any
 
 import pytest
 
+from savevm_inspect.errors import RecordError
 from savevm_inspect.recorder.running import run_to_end
 
 HERE = Path(__file__).parent
 COMMANDS = [each.strip() for each in os.environ.get("SAVEVM_QEMU", "qemu-system-x86_64").split(";") if each.strip()]
+
+REQUIRED = os.environ.get("SAVEVM_REQUIRE", "").split(",")
 
 
 def _load(name: str, file: str) -> Any:
@@ -77,12 +80,13 @@ def migrated(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[..., 
             folder = Path(tempfile.mkdtemp(prefix="", dir=work_folder))
             try:
                 runs[name] = run_to_end(pair.migrate(qemu_command, version, kind, folder, disk))
-            except pair.UnavailableError as error:
+            except (pair.UnavailableError, RecordError, TimeoutError) as error:
                 runs[name] = error
-        if isinstance(runs[name], pair.UnavailableError):
-            if "userfaultfd" in os.environ.get("SAVEVM_REQUIRE", "").split(","):
-                raise runs[name]
-            pytest.skip(f"this machine lacks userfaultfd: {runs[name]}")
-        return runs[name]
+        made = runs[name]
+        if isinstance(made, pair.UnavailableError) and "userfaultfd" not in REQUIRED:
+            pytest.skip(f"this machine lacks userfaultfd: {made}")
+        if isinstance(made, Exception):
+            raise made
+        return made
 
     return run

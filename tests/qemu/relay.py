@@ -108,4 +108,3 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, file
                 is_open = False
         if not chunk:
             return
-

@@ -20,7 +20,10 @@ from savevm_inspect.wire import MigCmd, MigRpMessage
 pytestmark = pytest.mark.qemu
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
-SHARED = "-object memory-backend-file,id=pc.ram,mem-path={folder}/ram,size=16M,share=on -machine memory-backend=pc.ram"
+SHARED = (
+    "-object memory-backend-file,id=pc.ram,mem-path={folder}/ram,size=16M,share=on -machine memory-backend=pc.ram"
+)
+SLOW = {"max-bandwidth": 8 * MIB}
 THREE_CHANNELS = {"multifd-channels": 3}
 SLOW_POSTCOPY = {"max-postcopy-bandwidth": 2 * MIB}
 NO_FOOTERS = "-global migration.send-section-footer=off"
@@ -32,10 +35,10 @@ KINDS = {
     "return-path": Kind(capabilities=("return-path",)),
     "switchover-ack": Kind(capabilities=("return-path", "switchover-ack"), since=(8, 1)),
     "validate-uuid": Kind(capabilities=("validate-uuid",), options=f"-uuid {UUID}"),
-    "x-ignore-shared": Kind(capabilities=("x-ignore-shared",), options=SHARED),
-    "xbzrle": Kind(capabilities=("xbzrle",)),
+    "x-ignore-shared": Kind(capabilities=("x-ignore-shared",), options=SHARED, passes=0),
+    "xbzrle": Kind(capabilities=("xbzrle",), parameters=SLOW, passes=3),
     "compress": Kind(capabilities=("compress",), until=(9, 1)),
-    "compress+xbzrle": Kind(capabilities=("compress", "xbzrle"), until=(9, 1)),
+    "compress+xbzrle": Kind(capabilities=("compress", "xbzrle"), parameters=SLOW, passes=3, until=(9, 1)),
     "multifd": Kind(capabilities=("multifd",), parameters=THREE_CHANNELS),
     "multifd-1-channel": Kind(capabilities=("multifd",), parameters={"multifd-channels": 1}),
     "multifd-zlib": Kind(capabilities=("multifd",), parameters={"multifd-compression": "zlib"}),
@@ -44,7 +47,7 @@ KINDS = {
         capabilities=("multifd",), parameters={"zero-page-detection": "legacy"}, since=(9, 0)
     ),
     "multifd-no-zeros": Kind(capabilities=("multifd",), parameters={"zero-page-detection": "none"}, since=(9, 0)),
-    "multifd+ignore-shared": Kind(capabilities=("multifd", "x-ignore-shared"), options=SHARED),
+    "multifd+ignore-shared": Kind(capabilities=("multifd", "x-ignore-shared"), options=SHARED, passes=0),
     "postcopy": Kind(how="postcopy", capabilities=("postcopy-ram",)),
     "postcopy+xbzrle": Kind(how="postcopy", capabilities=("postcopy-ram", "xbzrle")),
     "postcopy-preempt": Kind(
@@ -64,8 +67,8 @@ KINDS = {
     "background-snapshot": Kind(how="snapshot", capabilities=("background-snapshot",)),
     "pipe": Kind(how="pipe"),
     "no-footers": Kind(how="pipe", options=NO_FOOTERS),
-    "no-configuration": Kind(how="pipe", options=NO_CONFIGURATION),
-    "no-footers-no-configuration": Kind(how="pipe", options=f"{NO_FOOTERS} {NO_CONFIGURATION}"),
+    "no-configuration": Kind(how="pipe", options=NO_CONFIGURATION, until=(8, 0)),
+    "no-footers-no-configuration": Kind(how="pipe", options=f"{NO_FOOTERS} {NO_CONFIGURATION}", until=(8, 0)),
     "no-description": Kind(how="pipe", options=NO_DESCRIPTION),
     "no-configuration-no-description": Kind(how="pipe", options=f"{NO_CONFIGURATION} {NO_DESCRIPTION}"),
     "file": Kind(how="file", since=(8, 2)),
@@ -76,10 +79,15 @@ KINDS = {
         how="file", capabilities=("mapped-ram", "multifd"), parameters=THREE_CHANNELS, since=(9, 0)
     ),
     "mapped-ram-ignore-shared": Kind(
-        how="file", capabilities=("mapped-ram", "x-ignore-shared"), options=SHARED, since=(9, 0)
+        how="file", capabilities=("mapped-ram", "x-ignore-shared"), options=SHARED, passes=0, since=(11, 0)
     ),
 }
-"""Upstream's versions (docs/about/removed-features.rst, qapi/migration.json): the first with it, the first without."""
+"""Versions are upstream's (docs/about/removed-features.rst, qapi/migration.json): first with it, first without.
+
+Two are those of what works: without the configuration, 10.0 and 11.1 end with a failed assertion (leave_container in
+qobject/json-writer.c) as they close the description's object for it, which they never opened; mapped-ram with
+x-ignore-shared fails on 10.0 (EFAULT, the bitmap of a block that is left out is written) and works on 11.1.
+"""
 
 EVERY = pytest.mark.parametrize("name", KINDS)
 
@@ -128,7 +136,8 @@ def test_memory_is_the_stopped_guests(name: str, migrated: Callable[..., Run]) -
             return
         content = memory.read()
         dirtied = np.frombuffer(content, np.uint8)[MIB : 6 * MIB : 4096]
-        assert not memory.missing_pages
+        if "mapped-ram" not in KINDS[name].capabilities:  # a page that is zero is absent from the file
+            assert not memory.missing_pages
     assert len(content) == len(run.truth.memory)
     assert content[: 640 << 10] == run.truth.memory[: 640 << 10]
     assert content[MIB:] == run.truth.memory[MIB:]
@@ -140,7 +149,7 @@ def test_registers_are_the_stopped_guests(name: str, migrated: Callable[..., Run
     run = migrated(name, KINDS[name])
     with open_run(run, name) as stream:
         if stream.description is None:
-            with pytest.raises(si.SavevmError, match="no field 'env.regs'"):
+            with pytest.raises(si.SavevmError, match=r"no field 'env\.regs'"):
                 stream["cpu"].field("env.regs")
             return
         said = {name: int(value, 16) for name, value in re.findall(r"\b(E..) ?=([0-9a-f]{8})\b", run.truth.registers)}
@@ -193,7 +202,8 @@ def expect_addresses(stream: Any, _run: Run) -> None:
 
 
 def expect_xbzrle(stream: Any, run: Run) -> None:
-    assert stream.pages.count(PageKind.XBZRLE) == run.figures["xbzrle-cache"]["pages"] > 0
+    # QEMU also counts the pages that turn out not to have changed, of which nothing is sent.
+    assert 0 < stream.pages.count(PageKind.XBZRLE) <= run.figures["xbzrle-cache"]["pages"]
 
 
 def expect_compressed(stream: Any, _run: Run) -> None:
@@ -314,7 +324,7 @@ def expect_mapped_and_shared(stream: Any, _run: Run) -> None:
 
 def expect_figures(stream: Any, run: Run) -> None:
     ram = run.figures["ram"]
-    assert ram["dirty-sync-count"] > 2
+    assert ram["dirty-sync-count"] >= KINDS["precopy"].passes
     assert stream.pages.count(PageKind.NORMAL) == ram["normal"]
     assert stream.pages.count(PageKind.ZERO) == ram["duplicate"]
 
