@@ -18,12 +18,16 @@ def command(chosen: Chosen, as_json: bool) -> None:
         if not stream.records:
             raise stream.problems[0]
         facts = summary(stream)
+        about = [
+            (f"{stream.container} {name.replace('_', ' ')}", value) for name, value in stream.source.facts.items()
+        ]
+        about += [("note", note) for note in stream.source.notes]
     if as_json:
         print_json(facts)
         return
     grid = table("", "")
     grid.show_header = False
-    for name, value in _lines(facts):
+    for name, value in (*_lines(facts), *about):
         grid.add_row(cell(name), cell(value))
     show(grid)
 
