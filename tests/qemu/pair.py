@@ -80,9 +80,9 @@ class Truth:
         registers: the answer to ``info registers``.
     """
 
-    memory: bytes
-    bios: bytes
-    registers: str
+    memory: bytes = field(repr=False)
+    bios: bytes = field(repr=False)
+    registers: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,7 @@ KINDS = {
     ),
     "dirty-bitmaps": Kind(capabilities=("dirty-bitmaps",), bitmap=True),
     "postcopy+dirty-bitmaps": Kind(how="postcopy", capabilities=("postcopy-ram", "dirty-bitmaps"), bitmap=True),
+    "block": Kind(capabilities=("block",), until=(9, 1)),
     "background-snapshot": Kind(how="snapshot", capabilities=("background-snapshot",)),
     "pipe": Kind(how="pipe"),
     "no-footers": Kind(how="pipe", options=NO_FOOTERS),
