@@ -42,6 +42,7 @@ def _load(name: str, file: str) -> Any:
 
 _load("savevm_relay", "relay.py")
 pair = _load("savevm_pair", "pair.py")
+ways = _load("savevm_ways", "ways.py")
 """Here, so that test modules can import them: this file is imported before them."""
 
 
@@ -79,7 +80,7 @@ def migrated(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[..., 
         if name not in runs:
             folder = Path(tempfile.mkdtemp(prefix="", dir=work_folder))
             try:
-                runs[name] = run_to_end(pair.migrate(qemu_command, version, kind, folder, disk))
+                runs[name] = run_to_end(ways.migrate(qemu_command, version, kind, folder, disk))
             except (pair.UnavailableError, RecordError, TimeoutError) as error:
                 runs[name] = error
         made = runs[name]

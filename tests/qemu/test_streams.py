@@ -24,6 +24,8 @@ SHARED = (
     "-object memory-backend-file,id=pc.ram,mem-path={folder}/ram,size=16M,share=on -machine memory-backend=pc.ram"
 )
 SLOW = {"max-bandwidth": 8 * MIB}
+VERY_SLOW = {"max-bandwidth": MIB // 2}
+"""The first pass, of compressed pages, must last as long as the guest needs to dirty them all again."""
 THREE_CHANNELS = {"multifd-channels": 3}
 SLOW_POSTCOPY = {"max-postcopy-bandwidth": 2 * MIB}
 NO_FOOTERS = "-global migration.send-section-footer=off"
@@ -38,7 +40,7 @@ KINDS = {
     "x-ignore-shared": Kind(capabilities=("x-ignore-shared",), options=SHARED, passes=0),
     "xbzrle": Kind(capabilities=("xbzrle",), parameters=SLOW, passes=3),
     "compress": Kind(capabilities=("compress",), until=(9, 1)),
-    "compress+xbzrle": Kind(capabilities=("compress", "xbzrle"), parameters=SLOW, passes=3, until=(9, 1)),
+    "compress+xbzrle": Kind(capabilities=("compress", "xbzrle"), parameters=VERY_SLOW, passes=3, until=(9, 1)),
     "multifd": Kind(capabilities=("multifd",), parameters=THREE_CHANNELS),
     "multifd-1-channel": Kind(capabilities=("multifd",), parameters={"multifd-channels": 1}),
     "multifd-zlib": Kind(capabilities=("multifd",), parameters={"multifd-compression": "zlib"}),
