@@ -6,7 +6,7 @@ from typing import Protocol
 from ..stream.cursor import Cursor
 from ..stream.records import SectionHead
 from ..stream.values import FieldValue
-from . import dirty_bitmap, htab, skeys, stattrib, todclock
+from . import block, dirty_bitmap, htab, skeys, stattrib, todclock
 
 
 class FieldPayload(Protocol):
@@ -17,6 +17,7 @@ class FieldPayload(Protocol):
 
 
 FIELD_PAYLOADS: dict[str, Callable[[], FieldPayload]] = {
+    block.IDSTR: block.BlockReader,
     htab.IDSTR: htab.HtabReader,
     stattrib.IDSTR: stattrib.StattribReader,
     dirty_bitmap.IDSTR: dirty_bitmap.DirtyBitmapReader,

@@ -16,8 +16,9 @@ from ..payload.page_log import PageLog
 from ..payload.ram import RamReader
 from ..stream.cursor import Cursor
 from ..stream.framer import Framer
-from ..stream.records import PageRun, Record
+from ..stream.records import EndOfStream, PageRun, Record
 from ..wire import MULTIFD_MAGIC
+from .consistency import check_channels
 from .payloads import Payloads
 
 _UNPACKED = 0x80
@@ -57,18 +58,24 @@ class Channels:
         self._multifd: list[MultifdReader] = []
         self._buffers = {cursor.channel: cursor.buffer for cursor in (main, *resumed, *further)}
         self._spools: dict[int, Spool] = {}
+        self._sound = True
         self.records: list[Record] = []
         self._read_main(main, resumed)
         for cursor in further:
             cursor.section = f"channel {cursor.channel}"
             self._keep(self._read_further(cursor))
-        self._check_order()
+        if self._sound and any(isinstance(record, EndOfStream) for record in self.records):
+            self._check_order()
+            logs = [payloads.ram.pages, *self._logs] if payloads.ram else self._logs
+            for error in check_channels(self.records, payloads, logs):
+                report(error)
         self.buffers: Buffers = self._buffers | {number: spool.view() for number, spool in self._spools.items()}
 
     def _keep(self, records: Iterator[Record]) -> None:
         try:
             self.records.extend(iter(records))
         except StreamError as error:
+            self._sound = False
             self._report(error)
 
     def _read_main(self, main: Cursor, resumed: Sequence[Cursor]) -> None:
@@ -103,12 +110,10 @@ class Channels:
         yield from reader.records()
 
     def _check_order(self) -> None:
-        """Whether the channels are of one migration, and none is missing a part."""
+        """Whether each multifd channel was brought into line as often as the main channel waited for it."""
         ram = self._payloads.ram
-        if ram is None or not self._multifd:
+        if ram is None:
             return
-        if len({reader.uuid for reader in self._multifd}) > 1:
-            self._report(BadPayload("multifd channels with different UUIDs, of different migrations", offset=0))
         expected = ram.flushes or ram.sections
         for number, reader in enumerate(self._multifd, 1):
             if reader.epoch != expected:

@@ -1,9 +1,12 @@
 """Where a payload ends: asks the reader of its own format, its schema, or the footer that follows it."""
 
 from collections import deque
+from itertools import count
+from typing import NamedTuple, cast
 
 from ..errors import BadPayload, StreamError, Truncated
 from ..payload import FIELD_PAYLOADS, FieldPayload, ram
+from ..stream.command import command_fields
 from ..stream.cursor import Cursor
 from ..stream.framer import FOOTER_BYTES, next_record_is_plausible
 from ..stream.records import Command, Configuration, Framing, SectionHead, SectionKind
@@ -18,6 +21,22 @@ _ADVISE_BYTES = 16
 _SCAN_STEP_BYTES = 1 << 20
 
 
+class Discard(NamedTuple):
+    """A range of a RAM block that the destination must forget, since it will be sent again.
+
+    Attributes:
+        block: the block's name.
+        start: first byte, in bytes in the block.
+        length: number of bytes.
+        pages_before: number of pages that were sent before.
+    """
+
+    block: str
+    start: int
+    length: int
+    pages_before: int
+
+
 class Payloads:
     """The :class:`~savevm_inspect.stream.framer.PayloadReader` of one stream.
 
@@ -27,6 +46,7 @@ class Payloads:
 
     Attributes:
         ram: the reader of RAM; ``None`` as long as no such section came.
+        discards: what the destination of a postcopy migration was told to forget.
         claim: what a schema says about the section that it framed last; ``None`` as long as it framed none.
         page_size: bytes of a page; 0 as long as it is unknown.
         page_size_from: who says so: ``description``, ``configuration``, ``advise``, ``probe``, or empty.
@@ -38,6 +58,7 @@ class Payloads:
         self._capabilities: tuple[str, ...] = ()
         self._open: dict[int, FieldPayload] = {}
         self.ram: ram.RamReader | None = None
+        self.discards: list[Discard] = []
         self.claim: Claim | None = None
         self.page_size = description.page_size if description else 0
         self.page_size_from = "description" if self.page_size else ""
@@ -48,10 +69,25 @@ class Payloads:
             self._capabilities = record.capabilities
             if not self.page_size and record.page_bits is not None:
                 self.page_size, self.page_size_from = 1 << record.page_bits, "configuration"
+        elif record.command is MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD:
+            self._note_discards(record)
         elif record.command is MigCmd.MIG_CMD_POSTCOPY_ADVISE and record.argument.length == _ADVISE_BYTES:
             stated = int.from_bytes(self._buffer[record.argument.end - 8 : record.argument.end])
             if not self.page_size and stated in _PAGE_SIZES:
                 self.page_size, self.page_size_from = stated, "advise"
+
+    def _note_discards(self, command: Command) -> None:
+        cursor = Cursor(self._buffer[: command.argument.end], offset=command.argument.offset)
+        try:
+            said = {field.path: field.value for field in command_fields(cursor, command)}
+        except Truncated as error:  # the command ends early, not the stream
+            raise BadPayload(error.message, offset=error.offset) from error
+        before = len(self.ram.pages) if self.ram else 0
+        for number in count():
+            start, length = said.get(f"range[{number}]/start"), said.get(f"range[{number}]/length")
+            if start is None or length is None:
+                return
+            self.discards.append(Discard(str(said["block"]), cast("int", start), cast("int", length), before))
 
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
         """Move the cursor behind a payload.

@@ -75,3 +75,16 @@ def test_attributes_that_are_wrong() -> None:
         read("s390-storage_attributes", (4).to_bytes(8, "big"))
     with pytest.raises(Truncated, match="18446744073709551615 bytes"):
         read("s390-storage_attributes", (2).to_bytes(8, "big") + b"\xff" * 8)
+
+
+def test_block_migration() -> None:
+    chunk = (7 << 9 | 1).to_bytes(8, "big") + b"\x03ide" + bytes(1 << 20)
+    zeros = (9 << 9 | 9).to_bytes(8, "big") + b"\x03ide"
+    fields = dict(read("block", chunk + zeros + (50 << 9 | 4).to_bytes(8, "big") + (2).to_bytes(8, "big")))
+    assert len(fields["record[0]/content"]) == 1 << 20  # type: ignore[arg-type]
+    assert fields["record[1]/device"] == "ide"
+    assert "record[1]/content" not in fields
+    with pytest.raises(UnknownRecord, match="block migration flags 0x3"):
+        read("block", (3).to_bytes(8, "big"))
+    with pytest.raises(Truncated, match="needs 1048576 bytes"):
+        read("block", chunk[:-1])

@@ -63,8 +63,8 @@ def recorded_pc(tmp_path_factory: pytest.TempPathFactory, pc_command: str) -> Re
             pc_command,
             path,
             run_seconds=run_seconds,
-            bandwidth_bytes_per_s=16 * MIB,
-            downtime_limit_ms=500,
+            bandwidth_bytes_per_s=8 * MIB,
+            downtime_limit_ms=1000,
             truth=True,
         )
         recorded = Recorded(path=path, capture=CaptureFolder.open(path), memory=(path / "memory.bin").read_bytes())

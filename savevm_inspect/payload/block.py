@@ -1,0 +1,65 @@
+"""``block``: disk contents sent with the machine, by QEMU 9.0 and before (migration/block.c, block_load)."""
+
+from collections.abc import Iterator
+from enum import IntFlag
+
+from ..errors import UnknownRecord
+from ..stream.cursor import Cursor
+from ..stream.field_reader import FieldReader
+from ..stream.records import SectionHead
+from ..stream.values import FieldValue
+
+IDSTR = "block"
+
+_SECTOR_BITS = 9
+_CHUNK_BYTES = 1 << 20
+
+
+class BlkMigFlag(IntFlag):
+    """The low bits of the word that opens each record."""
+
+    BLK_MIG_FLAG_DEVICE_BLOCK = 0x01
+    BLK_MIG_FLAG_EOS = 0x02
+    BLK_MIG_FLAG_PROGRESS = 0x04
+    BLK_MIG_FLAG_ZERO_BLOCK = 0x08
+
+
+_CHUNKS = {
+    BlkMigFlag.BLK_MIG_FLAG_DEVICE_BLOCK: _CHUNK_BYTES,
+    BlkMigFlag.BLK_MIG_FLAG_DEVICE_BLOCK | BlkMigFlag.BLK_MIG_FLAG_ZERO_BLOCK: 0,
+}
+"""Bytes of content behind a chunk's name, by its flags."""
+
+
+class BlockReader:
+    """Reads the sections of block migration; each stands alone."""
+
+    def read(self, cursor: Cursor, _head: SectionHead) -> Iterator[FieldValue]:
+        """Read one section's payload up to its end mark.
+
+        Raises:
+            Truncated: it ends early.
+            UnknownRecord: flags that the format does not have.
+        """
+        reader = FieldReader(cursor)
+        flags, number = BlkMigFlag(0), 0
+        while flags != BlkMigFlag.BLK_MIG_FLAG_EOS:
+            record = f"record[{number}]"
+            place = cursor.place
+            ahead = int.from_bytes(bytes(cursor.peek(8)))
+            flags = BlkMigFlag(ahead & ((1 << _SECTOR_BITS) - 1))
+            meaning = flags.name or hex(flags)
+            if flags & BlkMigFlag.BLK_MIG_FLAG_DEVICE_BLOCK:
+                meaning = f"{meaning} at sector {ahead >> _SECTOR_BITS}"
+            elif flags == BlkMigFlag.BLK_MIG_FLAG_PROGRESS:
+                meaning = f"{meaning} {ahead >> _SECTOR_BITS} %"
+            field, _ = reader.be64(record, "addr_and_flags", meaning=meaning)
+            yield field
+            if flags in _CHUNKS:
+                name, _ = reader.counted_text(record, "device")
+                yield name
+                if _CHUNKS[flags]:
+                    yield reader.buffer(_CHUNKS[flags], record, "content")
+            elif flags not in (BlkMigFlag.BLK_MIG_FLAG_EOS, BlkMigFlag.BLK_MIG_FLAG_PROGRESS):
+                raise UnknownRecord(f"block migration flags {flags:#x}", offset=place, section=cursor.section)
+            number += 1
