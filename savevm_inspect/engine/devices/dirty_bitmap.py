@@ -5,10 +5,10 @@ precopy carries all of it in the END section. Without bitmaps, or without the ca
 """
 
 from dataclasses import dataclass, field
-from enum import IntFlag
 from typing import Final
 
 from ...errors import BadPayload
+from ...wire import DirtyBitmapFlag, DirtyBitmapStartFlag
 from ..handlers import Pending, Refused, SaveVMHandlers
 from ..machine import Machine, RunState
 from ..qemu_file import QEMUFile, QEMUFileInput
@@ -20,21 +20,7 @@ CHUNK_SIZE: Final = 1024
 """Bytes of bitmap that go into one chunk."""
 
 _ALIGN_BYTES: Final = 32
-_ENABLED: Final = 0x01
-_PERSISTENT: Final = 0x02
-_START_FLAGS: Final = _ENABLED | _PERSISTENT | 0x04  # the last one is from older versions and means nothing now
-
-
-class MigFlag(IntFlag):
-    """What a record holds; the names are upstream's without DIRTY_BITMAP_MIG_FLAG."""
-
-    EOS = 0x01
-    ZEROES = 0x02
-    BITMAP_NAME = 0x04
-    DEVICE_NAME = 0x08
-    START = 0x10
-    COMPLETE = 0x20
-    BITS = 0x40
+_START_FLAGS: Final = sum(DirtyBitmapStartFlag)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,10 +96,10 @@ class DirtyBitmaps:
         """Announce each bitmap (dirty_bitmap_save_setup)."""
         self._previous = None
         for bitmap in self.bitmaps:
-            self._put_header(f, bitmap, MigFlag.START)
+            self._put_header(f, bitmap, DirtyBitmapFlag.START)
             f.put_be32(bitmap.granularity_bytes)
-            f.put_byte(_ENABLED if bitmap.enabled else 0)
-        f.put_byte(MigFlag.EOS)
+            f.put_byte(DirtyBitmapStartFlag.ENABLED if bitmap.enabled else 0)
+        f.put_byte(DirtyBitmapFlag.EOS)
         return 0
 
     def save_complete(self, f: QEMUFile) -> int:
@@ -122,8 +108,8 @@ class DirtyBitmaps:
             for sector in range(0, bitmap.total_sectors, bitmap.sectors_per_chunk):
                 self._put_bits(f, bitmap, sector)
         for bitmap in self.bitmaps:
-            self._put_header(f, bitmap, MigFlag.COMPLETE)
-        f.put_byte(MigFlag.EOS)
+            self._put_header(f, bitmap, DirtyBitmapFlag.COMPLETE)
+        f.put_byte(DirtyBitmapFlag.EOS)
         return 0
 
     def state_pending_estimate(self) -> Pending:
@@ -143,19 +129,19 @@ class DirtyBitmaps:
             raise Refused(f"version {version_id}, expected {DIRTY_BITMAP_VERSION}")
         while True:
             place = f.place
-            flags = MigFlag(f.get_byte())
-            if flags & MigFlag.DEVICE_NAME:
+            flags = DirtyBitmapFlag(f.get_byte())
+            if flags & DirtyBitmapFlag.DEVICE_NAME:
                 self._node = f.get_counted_string()
-            if flags & MigFlag.BITMAP_NAME:
+            if flags & DirtyBitmapFlag.BITMAP_NAME:
                 name = f.get_counted_string()
                 self._current = self._find(name)
-                if flags & MigFlag.START:
+                if flags & DirtyBitmapFlag.START:
                     self._load_start(f, name)
-            if flags & MigFlag.BITS:
+            if flags & DirtyBitmapFlag.BITS:
                 if self._current is None:
                     raise BadPayload("bits of no known bitmap", offset=place, section=f.section)
-                self._load_bits(f, self._current, zeroes=bool(flags & MigFlag.ZEROES))
-            if flags & MigFlag.EOS:
+                self._load_bits(f, self._current, zeroes=bool(flags & DirtyBitmapFlag.ZEROES))
+            if flags & DirtyBitmapFlag.EOS:
                 return 0
 
     def _load_start(self, f: QEMUFileInput, name: str) -> None:
@@ -178,7 +164,7 @@ class DirtyBitmaps:
             name=name,
             disk_bytes=disk_bytes,
             granularity_bytes=granularity,
-            enabled=bool(flags & _ENABLED),
+            enabled=bool(flags & DirtyBitmapStartFlag.ENABLED),
         )
         self.bitmaps.append(self._current)
 
@@ -202,17 +188,17 @@ class DirtyBitmaps:
     def _find(self, name: str) -> DirtyBitmap | None:
         return next((bitmap for bitmap in self.bitmaps if (bitmap.node, bitmap.name) == (self._node, name)), None)
 
-    def _put_header(self, f: QEMUFile, bitmap: DirtyBitmap, flags: MigFlag) -> None:
+    def _put_header(self, f: QEMUFile, bitmap: DirtyBitmap, flags: DirtyBitmapFlag) -> None:
         """Write a record's flags, and the names unless the last record had them (send_bitmap_header)."""
         previous, self._previous = self._previous, bitmap
         if previous is None or previous.node != bitmap.node:
-            flags |= MigFlag.DEVICE_NAME
+            flags |= DirtyBitmapFlag.DEVICE_NAME
         if previous is not bitmap:
-            flags |= MigFlag.BITMAP_NAME
+            flags |= DirtyBitmapFlag.BITMAP_NAME
         f.put_byte(flags)
-        if flags & MigFlag.DEVICE_NAME:
+        if flags & DirtyBitmapFlag.DEVICE_NAME:
             f.put_counted_string(bitmap.node)
-        if flags & MigFlag.BITMAP_NAME:
+        if flags & DirtyBitmapFlag.BITMAP_NAME:
             f.put_counted_string(bitmap.name)
 
     def _put_bits(self, f: QEMUFile, bitmap: DirtyBitmap, sector: int) -> None:
@@ -220,7 +206,9 @@ class DirtyBitmaps:
         sectors = min(bitmap.total_sectors - sector, bitmap.sectors_per_chunk)
         start, length = bitmap.chunk(sector, sectors)
         bits = bytes(bitmap.bits[start : start + length])
-        self._put_header(f, bitmap, MigFlag.BITS if any(bits) else MigFlag.BITS | MigFlag.ZEROES)
+        self._put_header(
+            f, bitmap, DirtyBitmapFlag.BITS if any(bits) else DirtyBitmapFlag.BITS | DirtyBitmapFlag.ZEROES
+        )
         f.put_be64(sector)
         f.put_be32(sectors)
         if any(bits):
