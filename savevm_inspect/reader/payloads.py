@@ -8,7 +8,7 @@ from ..errors import BadPayload, StreamError, Truncated
 from ..payload import FIELD_PAYLOADS, FieldPayload, ram
 from ..stream.command import command_fields
 from ..stream.cursor import Cursor
-from ..stream.framer import FOOTER_BYTES, next_record_is_plausible
+from ..stream.plausible import FOOTER_BYTES, next_record_is_plausible
 from ..stream.records import Command, Configuration, Framing, SectionHead, SectionKind
 from ..vmstate.schema import Description
 from ..wire import MigCmd, VmRecord

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..errors import StreamError
 from ..payload import FIELD_PAYLOADS, ram
 from ..stream.cursor import Cursor
-from ..stream.framer import next_record_is_plausible
+from ..stream.plausible import next_record_is_plausible
 from ..stream.records import KIND_OF_RECORD, SectionHead, SectionKind
 from .payloads import find_footer
 from .stream import Stream

@@ -1,6 +1,6 @@
 """Finding the description before the stream is read, on an input that can be read at any place."""
 
-from ..stream.cursor import Cursor
+from ..stream.cursor import Cursor, end_of_content
 from ..wire import VmRecord
 
 _STEP_BYTES = 1 << 16
@@ -19,7 +19,7 @@ def find_description(buffer: memoryview) -> bytes | None:
     Returns:
         Its text; ``None`` if the stream does not end in one.
     """
-    end = _without_padding(buffer)
+    end = end_of_content(buffer)
     brace = _last_control_byte(buffer, end)
     for start in range(max(brace - _HEADER_BYTES, 1), brace + 1):
         cursor = Cursor(buffer, offset=start)
@@ -31,18 +31,6 @@ def find_description(buffer: memoryview) -> bytes | None:
         ):
             return bytes(buffer[start + _HEADER_BYTES : end])
     return None
-
-
-def _without_padding(buffer: memoryview) -> int:
-    """The end of the bytes before the zeros that a stream ends in."""
-    end = len(buffer)
-    while end:
-        piece = bytes(buffer[max(end - _STEP_BYTES, 0) : end])
-        kept = len(piece.rstrip(b"\0"))
-        end -= len(piece) - kept
-        if kept:
-            break
-    return end
 
 
 def _last_control_byte(buffer: memoryview, end: int) -> int:

@@ -14,6 +14,21 @@ _BE32 = Struct(">I")
 _BE64 = Struct(">Q")
 
 
+_STEP_BYTES = 1 << 16
+
+
+def end_of_content(buffer: memoryview) -> int:
+    """Offset behind the last byte of a buffer that is not zero; 0 if there is none."""
+    end = len(buffer)
+    while end:
+        piece = bytes(buffer[max(end - _STEP_BYTES, 0) : end])
+        kept = len(piece.rstrip(b"\0"))
+        end -= len(piece) - kept
+        if kept:
+            break
+    return end
+
+
 class Cursor:
     """A position in one channel's bytes.
 
@@ -24,7 +39,7 @@ class Cursor:
         base: added to offsets in spans and errors: the place of ``buffer[0]`` in its channel.
     """
 
-    __slots__ = ("base", "buffer", "channel", "end", "offset", "section")
+    __slots__ = ("_content_end", "base", "buffer", "channel", "end", "offset", "section")
 
     def __init__(self, buffer: memoryview, *, offset: int = 0, channel: int = 0, base: int = 0) -> None:
         self.buffer = buffer
@@ -33,6 +48,7 @@ class Cursor:
         self.channel = channel
         self.base = base
         self.section = ""
+        self._content_end = -1
 
     @property
     def remaining(self) -> int:
@@ -43,6 +59,13 @@ class Cursor:
     def place(self) -> int:
         """The current position as spans and errors tell it, in bytes."""
         return self.base + self.offset
+
+    @property
+    def content_end(self) -> int:
+        """Offset in ``buffer`` behind its last byte that is not zero; looked for once."""
+        if self._content_end < 0:
+            self._content_end = end_of_content(self.buffer)
+        return self._content_end
 
     def require(self, length: int, what: str) -> int:
         """Make sure that bytes are there, and step over them.

@@ -45,9 +45,6 @@ _CLAIMED_BY = {
     Framing.INFERRED: "without a description",
 }
 
-FOOTER_BYTES = 5
-"""Length of a section's footer: its type byte and the section_id."""
-
 
 class PayloadReader(Protocol):
     """Knows where payloads end."""
@@ -275,34 +272,6 @@ class Framer:
                 first = next(index for index, value in enumerate(piece) if value)
                 raise UnknownRecord(f"byte {piece[first]:#04x} behind the end of the stream", offset=place + first)
         return cursor.span_from(start)
-
-
-def next_record_is_plausible(cursor: Cursor) -> bool:
-    """Whether another record lies behind the footer at the cursor; moves nothing.
-
-    Used to find the end of a payload that nothing explains. A stream that is cut within that record passes.
-    """
-    ahead = bytes(cursor.peek(FOOTER_BYTES + 1 + 4 + 1 + 255))[FOOTER_BYTES:]
-    if not ahead:
-        return True
-    check = _PLAUSIBLE.get(ahead[0])
-    return check is not None and check(ahead[1:])
-
-
-def _names_a_section(head: bytes) -> bool:
-    length = head[4] if len(head) > 4 else 1
-    name = head[5 : 5 + length]
-    return length > 0 and name.isascii() and name.decode().isprintable()
-
-
-_PLAUSIBLE: dict[int, Callable[[bytes], bool]] = {
-    VmRecord.QEMU_VM_EOF: lambda rest: not rest or rest[0] in (0, VmRecord.QEMU_VM_VMDESCRIPTION),
-    VmRecord.QEMU_VM_SECTION_START: _names_a_section,
-    VmRecord.QEMU_VM_SECTION_FULL: _names_a_section,
-    VmRecord.QEMU_VM_SECTION_PART: lambda _rest: True,
-    VmRecord.QEMU_VM_SECTION_END: lambda _rest: True,
-    VmRecord.QEMU_VM_COMMAND: lambda rest: len(rest) < 2 or int.from_bytes(rest[:2]) <= max(MigCmd),
-}
 
 
 def _goes_on_whole(known: SectionHead, head: SectionHead) -> bool:
