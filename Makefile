@@ -28,7 +28,7 @@ lab: $(STAMP)  ## JupyterLab on the quickstart
 	$(BIN)/savevm-inspect lab
 
 fuzz: $(STAMP)  ## a million mutated streams, an hour or so
-	SAVEVM_FUZZ_FACTOR=50 $(BIN)/python -m pytest tests/test_hostile.py tests/container
+	SAVEVM_FUZZ_FACTOR=50 $(BIN)/python -m pytest tests/test_hostile.py tests/container tests/reader/test_kinds.py
 
 formats: $(STAMP)  ## compile formats/*.ksy anew; needs node and npm
 	formats/compile.sh

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import lzma
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -122,6 +123,11 @@ HOSTILE = {
 }
 
 
+FACTOR = int(os.environ.get("SAVEVM_FUZZ_FACTOR", "1"))
+"""How many times the usual number of mutations; the long run sets it."""
+
+
+@pytest.mark.timeout(3600 if FACTOR > 1 else 240)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_mutations_end_in_a_stream_or_an_error(name: str, capture_path: Unpack) -> None:
     options = how_to_open(name, capture_path)
@@ -132,7 +138,7 @@ def test_mutations_end_in_a_stream_or_an_error(name: str, capture_path: Unpack) 
     if back is not None:
         inputs["return path"] = back.read_bytes()
     chance = random.Random(name)
-    for _ in range(HOSTILE[name]):
+    for _ in range(HOSTILE[name] * FACTOR):
         mutated = {key: bytearray(data) for key, data in inputs.items()}
         for _ in range(chance.choice((1, 1, 4))):
             data = mutated[chance.choice(list(mutated))]
