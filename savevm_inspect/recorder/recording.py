@@ -124,13 +124,9 @@ class Recording:
         """Set capabilities and parameters of the migration, and return the latter as QEMU has them."""
         switched_on = [{"capability": name, "state": True} for name in ("events", *self._options.capabilities)]
         await session.execute("migrate-set-capabilities", {"capabilities": switched_on})
-        wanted = {
-            "max-bandwidth": self._options.bandwidth_bytes_per_s,
-            "downtime-limit": self._options.downtime_limit_ms,
-        }
-        given = {name: value for name, value in wanted.items() if value is not None}
-        if given:
-            await session.execute("migrate-set-parameters", given)
+        wanted = self._options.migration_parameters()
+        if wanted:
+            await session.execute("migrate-set-parameters", wanted)
         parameters: Mapping[str, Any] = await session.execute("query-migrate-parameters")
         return parameters
 

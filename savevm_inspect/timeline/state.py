@@ -105,11 +105,6 @@ class SideState:
         """The handlers that run in one thread, the innermost last."""
         return tuple(call for call in self.calls if call.thread == thread)
 
-    @property
-    def total_bytes(self) -> int:
-        """Bytes on all its channels together."""
-        return sum(length for _, length in self.channel_bytes)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:

@@ -161,3 +161,13 @@ def test_mutations_end_in_a_stream_or_an_error(name: str, capture_path: Unpack) 
                     image.read(1 << 20)
         except si.SavevmError as error:
             assert "\n" not in str(error)  # noqa: PT017 - either outcome is right
+
+
+@pytest.mark.parametrize("name", MULTIFD)
+def test_a_channel_that_is_given_twice_is_a_problem(name: str, capture_path: Unpack) -> None:
+    options = how_to_open(name, capture_path)
+    options["channels"] = [options["channels"][0], *options["channels"][:-1]]
+    with si.open_stream(**options, strict=False) as stream:
+        said = [str(problem) for problem in stream.problems]
+    assert any("expected each of 0 to" in problem for problem in said)
+    assert any("came on two multifd channels" in problem for problem in said)
