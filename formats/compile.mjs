@@ -3,8 +3,8 @@
 // Usage: node compile.mjs OUTPUT_DIRECTORY
 //
 // The compiler's JavaScript interface has no option for a Python package, so the imports between the compiled
-// modules, and of the opaque type, are made relative here. The mark that hides a module from type checkers is
-// taken out, since it hides the classes as well.
+// modules are made relative here, and those of types written by hand lead to their modules. The mark that hides a
+// module from type checkers is taken out, since it hides the classes as well.
 
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -21,8 +21,10 @@ if (output === undefined) {
 
 const load = (name) => yaml.load(readFileSync(join(formats, `${name}.ksy`), "utf8"));
 const importer = { importYaml: async (name) => load(name) };
-const fitted = (source) =>
-  source.replace(/^# type: ignore\n/m, "").replace(/^import (qemu_migration_\w+)$/gm, "from . import $1");
+const writtenByHand = { qemu_migration_device_payload: "device_payload", qemu_migration_extent: "extent" };
+const imported = (line, name) =>
+  name in writtenByHand ? `from . import ${writtenByHand[name]} as ${name}` : `from . import ${name}`;
+const fitted = (source) => source.replace(/^# type: ignore\n/m, "").replace(/^import (qemu_\w+)$/gm, imported);
 
 const names = readdirSync(formats)
   .filter((file) => file.endsWith(".ksy"))
@@ -32,7 +34,9 @@ const compiled = new Map();
 for (const name of names) {
   try {
     const files = await compiler.compile("python", load(name), importer, false);
-    for (const [file, source] of Object.entries(files)) compiled.set(file, fitted(source));
+    for (const [file, source] of Object.entries(files)) {
+      if (!(file.slice(0, -".py".length) in writtenByHand)) compiled.set(file, fitted(source));
+    }
   } catch (error) {
     console.error(`${name}.ksy: ${error.message ?? error}`);
     process.exit(1);

@@ -6,6 +6,9 @@ meta:
   ks-version: 0.11
   encoding: UTF-8
   endian: be
+  imports:
+    - qemu_migration_extent
+    - qemu_migration_mapped_ram
 doc: |
   The list of RAM blocks (in the `start` section only), then pages up to an end mark.
 
@@ -86,49 +89,12 @@ types:
         if: _root.is_ignore_shared
         doc: guest-physical address of the block
       - id: mapped
-        type: mapped_block(len_used)
+        type: qemu_migration_mapped_ram(len_used, _root.page_size)
         if: _root.is_mapped_ram
     instances:
       len_sum:
         value: len_before + len_used
         doc: sum of the lengths of the blocks up to and with this one
-  mapped_block:
-    doc: where the pages of a block lie in the file
-    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c MappedRamHeader
-    params:
-      - id: len_used
-        type: u8
-    seq:
-      - id: version
-        type: u4
-        valid: 1
-      - id: page_size
-        type: u8
-        valid: _root.page_size
-      - id: ofs_bitmap
-        -orig-id: bitmap_offset
-        type: u8
-        valid:
-          max: _io.size
-        doc: from the start of the file; 0 if the block's content is not in the file
-      - id: ofs_pages
-        -orig-id: pages_offset
-        type: u8
-        valid:
-          max: _io.size
-        doc: from the start of the file, a multiple of 1 MiB; 0 if the block's content is not in the file
-      - id: area
-        size: ofs_pages + len_used - _io.pos
-        if: ofs_pages != 0
-        doc: the bitmap, a gap, and a place for each page; what lies in the place of a page that is not set is a hole
-    instances:
-      len_bitmap:
-        value: (len_used / page_size + 63) / 64 * 8
-      bitmap:
-        pos: ofs_bitmap
-        size: len_bitmap
-        if: ofs_bitmap != 0
-        doc: a bit a page, set where the page is not all zero; little-endian words of 64 bits
   record:
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c ram_load_precopy
     seq:
@@ -153,7 +119,7 @@ types:
           switch-on: kind
           cases:
             record_kind::zero: zero_page
-            record_kind::page: normal_page
+            record_kind::page: qemu_migration_extent(_root.page_size)
             record_kind::xbzrle: xbzrle_page
             record_kind::compress_page: compressed_page
     instances:
@@ -179,11 +145,6 @@ types:
     seq:
       - id: fill
         contents: [0x00]
-  normal_page:
-    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c save_normal_page
-    seq:
-      - id: content
-        size: _root.page_size
   xbzrle_page:
     doc: how a page differs from what was sent of it before
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c load_xbzrle

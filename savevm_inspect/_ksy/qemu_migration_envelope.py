@@ -2,12 +2,12 @@
 
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
-from . import qemu_migration_device_payload
+from . import device_payload as qemu_migration_device_payload
 from . import qemu_migration_s390_stattrib
 from . import qemu_migration_command
 from . import qemu_migration_dirty_bitmap
-from . import qemu_migration_spapr_htab
 from . import qemu_migration_ram
+from . import qemu_migration_spapr_htab
 from . import qemu_migration_configuration
 from enum import IntEnum
 

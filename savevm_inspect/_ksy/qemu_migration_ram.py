@@ -2,6 +2,8 @@
 
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
+from . import qemu_migration_mapped_ram
+from . import extent as qemu_migration_extent
 from enum import IntEnum
 
 
@@ -92,7 +94,7 @@ class QemuMigrationRam(KaitaiStruct):
 
             if self._root.is_mapped_ram:
                 pass
-                self.mapped = QemuMigrationRam.MappedBlock(self.len_used, self._io, self, self._root)
+                self.mapped = qemu_migration_mapped_ram.QemuMigrationMappedRam(self.len_used, self._root.page_size, self._io)
 
 
 
@@ -188,91 +190,6 @@ class QemuMigrationRam(KaitaiStruct):
             pass
 
 
-    class MappedBlock(KaitaiStruct):
-        """where the pages of a block lie in the file.
-        
-        .. seealso::
-           MappedRamHeader - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c
-        """
-        def __init__(self, len_used, _io, _parent=None, _root=None):
-            super(QemuMigrationRam.MappedBlock, self).__init__(_io)
-            self._parent = _parent
-            self._root = _root
-            self.len_used = len_used
-            self._read()
-
-        def _read(self):
-            self.version = self._io.read_u4be()
-            if not self.version == 1:
-                raise kaitaistruct.ValidationNotEqualError(1, self.version, self._io, u"/types/mapped_block/seq/0")
-            self.page_size = self._io.read_u8be()
-            if not self.page_size == self._root.page_size:
-                raise kaitaistruct.ValidationNotEqualError(self._root.page_size, self.page_size, self._io, u"/types/mapped_block/seq/1")
-            self.ofs_bitmap = self._io.read_u8be()
-            if not self.ofs_bitmap <= self._io.size():
-                raise kaitaistruct.ValidationGreaterThanError(self._io.size(), self.ofs_bitmap, self._io, u"/types/mapped_block/seq/2")
-            self.ofs_pages = self._io.read_u8be()
-            if not self.ofs_pages <= self._io.size():
-                raise kaitaistruct.ValidationGreaterThanError(self._io.size(), self.ofs_pages, self._io, u"/types/mapped_block/seq/3")
-            if self.ofs_pages != 0:
-                pass
-                self.area = self._io.read_bytes((self.ofs_pages + self.len_used) - self._io.pos())
-
-
-
-        def _fetch_instances(self):
-            pass
-            if self.ofs_pages != 0:
-                pass
-
-            _ = self.bitmap
-            if hasattr(self, '_m_bitmap'):
-                pass
-
-
-        @property
-        def bitmap(self):
-            """a bit a page, set where the page is not all zero; little-endian words of 64 bits."""
-            if hasattr(self, '_m_bitmap'):
-                return self._m_bitmap
-
-            if self.ofs_bitmap != 0:
-                pass
-                _pos = self._io.pos()
-                self._io.seek(self.ofs_bitmap)
-                self._m_bitmap = self._io.read_bytes(self.len_bitmap)
-                self._io.seek(_pos)
-
-            return getattr(self, '_m_bitmap', None)
-
-        @property
-        def len_bitmap(self):
-            if hasattr(self, '_m_len_bitmap'):
-                return self._m_len_bitmap
-
-            self._m_len_bitmap = ((self.len_used // self.page_size + 63) // 64) * 8
-            return getattr(self, '_m_len_bitmap', None)
-
-
-    class NormalPage(KaitaiStruct):
-        """
-        .. seealso::
-           save_normal_page - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c
-        """
-        def __init__(self, _io, _parent=None, _root=None):
-            super(QemuMigrationRam.NormalPage, self).__init__(_io)
-            self._parent = _parent
-            self._root = _root
-            self._read()
-
-        def _read(self):
-            self.content = self._io.read_bytes(self._root.page_size)
-
-
-        def _fetch_instances(self):
-            pass
-
-
     class Record(KaitaiStruct):
         """
         .. seealso::
@@ -303,7 +220,7 @@ class QemuMigrationRam(KaitaiStruct):
                 self.body = QemuMigrationRam.CompressedPage(self._io, self, self._root)
             elif _on == QemuMigrationRam.RecordKind.page:
                 pass
-                self.body = QemuMigrationRam.NormalPage(self._io, self, self._root)
+                self.body = qemu_migration_extent.QemuMigrationExtent(self._root.page_size, self._io)
             elif _on == QemuMigrationRam.RecordKind.xbzrle:
                 pass
                 self.body = QemuMigrationRam.XbzrlePage(self._io, self, self._root)

@@ -125,7 +125,8 @@ def test_mapped_ram_is_stepped_over_and_its_bitmap_found() -> None:
     configuration, content = mapped(pages)
     (block,) = payload(b"ram", content, configuration).block_list.blocks
     assert block.mapped.bitmap == (0b101).to_bytes(8, "little")
-    assert block.mapped.area.endswith(b"".join(pages))
+    assert block.mapped.area.content.endswith(b"".join(pages))
+    assert block.mapped.pages.content == b"".join(pages)
 
 
 @pytest.mark.parametrize("ofs_pages", [64, 1 << 40, 1 << 63], ids=["behind us", "far away", "nowhere"])
