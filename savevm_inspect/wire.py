@@ -108,6 +108,9 @@ ENCODING_FLAG_XBZRLE: Final = 0x01
 MAPPED_RAM_HDR_VERSION: Final = 1
 """The version of a block's mapped-ram header (migration/ram.c)."""
 
+MAPPED_RAM_FILE_OFFSET_ALIGNMENT: Final = 1 << 20
+"""What the place of a block's first page is a multiple of, in bytes (migration/ram.c)."""
+
 
 class StattribFlag(IntFlag):
     """The flags of s390 storage attributes and storage keys (hw/s390x/s390-stattrib.c, s390-skeys.c)."""

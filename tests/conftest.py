@@ -1,10 +1,12 @@
 """What all tests share: the captures of the repository, and the rules for what a machine may lack."""
 
+import json
 import lzma
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,3 +44,23 @@ def capture_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
         return plain
 
     return unpack
+
+
+@pytest.fixture(scope="session")
+def capture_options(capture_path: Callable[..., Path]) -> Callable[[str], dict[str, Any]]:
+    """The arguments of ``open_stream`` for a capture of the repository, with all of its channels."""
+    entries = {each["name"]: each for each in json.loads((CAPTURES / "manifest.json").read_text())["captures"]}
+
+    def options(name: str) -> dict[str, Any]:
+        files = entries[name]["files"]
+        main = next(kind for kind in ("mig", "save", "qcow2", "ch0.fwd") if kind in files)
+        further = [kind for kind in sorted(files) if kind.endswith(".fwd") and kind != "ch0.fwd"]
+        return {
+            "source": capture_path(name, main),
+            "channels": [capture_path(name, kind) for kind in further],
+            "return_path": capture_path(name, "ch0.rev") if "ch0.rev" in files else None,
+            "resumed": [capture_path(f"{name}-resumed", "ch0.fwd")] if "resumed" in entries[name] else [],
+            "offset": 0x1000 if entries[name].get("kind") == "file offset" else 0,
+        }
+
+    return options

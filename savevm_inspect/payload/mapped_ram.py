@@ -1,15 +1,24 @@
 """mapped-ram: a block's pages at their own places in the file, and a bitmap of those that are there.
 
+Reader and writer together.
+
 The bitmap is an array of the source host's longs; it is read as little-endian, which all hosts that QEMU's file
 migration was seen on are (migration/ram.c, ram_save_file_bmap).
 """
+
+from collections.abc import Container, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..errors import BadPayload
 from ..stream.cursor import Cursor
+from ..stream.writer import SeekableWriter
+from ..wire import MAPPED_RAM_FILE_OFFSET_ALIGNMENT, MAPPED_RAM_HDR_VERSION
 from .page_log import PageKind, PageLog
-from .ram_blocks import RamBlock
+from .ram_blocks import MappedRam, RamBlock, bitmap_bytes_of, put_block, put_total_size
+
+_HEADER_BYTES = 4 + 3 * 8
 
 
 def log_mapped_pages(log: PageLog, cursor: Cursor, number: int, block: RamBlock, page_size: int) -> int:
@@ -54,3 +63,68 @@ def log_mapped_pages(log: PageLog, cursor: Cursor, number: int, block: RamBlock,
         column.extend([value] * len(present))
     region = mapped.pages_offset + block.used_bytes - mapped.bitmap_offset
     return region - mapped.bitmap_bytes - len(present) * page_size
+
+
+class MappedRamWriter:
+    """Writes blocks and pages of mapped-ram; words and marks of the section are the ``RamWriter``'s.
+
+    Args:
+        f: where to; a file.
+        page_size: bytes of a page.
+    """
+
+    def __init__(self, f: SeekableWriter, page_size: int) -> None:
+        self._f = f
+        self._page_size = page_size
+        self._blocks: dict[str, MappedRam] = {}
+        self._bitmaps: dict[str, bytearray] = {}
+
+    def put_block_list(self, blocks: Sequence[RamBlock], *, ignored: Container[str] = ()) -> list[RamBlock]:
+        """Write the block list, and leave room behind each block for its bitmap and pages (ram_save_setup).
+
+        Args:
+            blocks: the blocks.
+            ignored: names of those that x-ignore-shared leaves out.
+
+        Returns:
+            The blocks with their places in the file.
+        """
+        put_total_size(self._f, blocks)
+        return [replace(block, mapped=self._put_block(block, ignored=block.name in ignored)) for block in blocks]
+
+    def _put_block(self, block: RamBlock, *, ignored: bool) -> MappedRam | None:
+        """Write a block with its header (mapped_ram_setup_ramblock)."""
+        f = self._f
+        put_block(f, block)
+        mapped = None if ignored else self._place(block, f.get_offset() + _HEADER_BYTES)
+        f.put_be32(MAPPED_RAM_HDR_VERSION)
+        f.put_be64(self._page_size)
+        f.put_be64(mapped.bitmap_offset if mapped else 0)
+        f.put_be64(mapped.pages_offset if mapped else 0)
+        if mapped:
+            self._blocks[block.name] = mapped
+            self._bitmaps[block.name] = bytearray(mapped.bitmap_bytes)
+            f.set_offset(mapped.pages_offset + block.used_bytes)
+        return mapped
+
+    def _place(self, block: RamBlock, bitmap_offset: int) -> MappedRam:
+        bitmap_bytes = bitmap_bytes_of(block.used_bytes // self._page_size)
+        alignment = MAPPED_RAM_FILE_OFFSET_ALIGNMENT
+        pages_offset = -(-(bitmap_offset + bitmap_bytes) // alignment) * alignment
+        return MappedRam(bitmap_offset=bitmap_offset, bitmap_bytes=bitmap_bytes, pages_offset=pages_offset)
+
+    def put_page(self, block: str, addr: int, content: bytes) -> None:
+        """Write a page at its place and mark it as there (save_normal_page)."""
+        self._f.put_buffer_at(content, self._blocks[block].pages_offset + addr)
+        byte, bit = divmod(addr // self._page_size, 8)
+        self._bitmaps[block][byte] |= 1 << bit
+
+    def put_zero_page(self, block: str, addr: int) -> None:
+        """Mark a page as absent; what was written at its place stays there (save_zero_page)."""
+        byte, bit = divmod(addr // self._page_size, 8)
+        self._bitmaps[block][byte] &= ~(1 << bit)
+
+    def put_file_bmap(self) -> None:
+        """Write the bitmaps at their places; before the end mark of the last section (ram_save_file_bmap)."""
+        for name, bitmap in self._bitmaps.items():
+            self._f.put_buffer_at(bytes(bitmap), self._blocks[name].bitmap_offset)

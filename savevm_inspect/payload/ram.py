@@ -242,6 +242,14 @@ class RamWriter:
         self._f.put_be32(len(packed))
         self._f.put_buffer(packed)
 
+    def forget_block(self) -> None:
+        """Name the next page's block even if it is that of the last one (ram_postcopy_send_discard_bitmap)."""
+        self._last = None
+
+    def put_multifd_flush(self) -> None:
+        """Write that the multifd channels are to be brought into line (multifd_ram_flush_and_sync)."""
+        self._f.put_be64(_FLUSH)
+
     def put_eos(self) -> None:
         """Write the mark that ends a section's pages."""
         self._f.put_be64(_EOS)

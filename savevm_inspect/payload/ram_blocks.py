@@ -1,5 +1,6 @@
 """The block list that opens RAM, with what capabilities add to each block (migration/ram.c, parse_ramblocks)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import BadPayload, Unsupported
@@ -104,8 +105,7 @@ def _read_mapped(cursor: Cursor, used: int, page_size: int) -> MappedRam | None:
         )
     if not (bitmap_offset or pages_offset):
         return None  # x-ignore-shared left the block out
-    pages = used // page_size
-    bitmap_bytes = -(-pages // _BITS_OF_A_LONG) * _BITS_OF_A_LONG // 8
+    bitmap_bytes = bitmap_bytes_of(used // page_size)
     if not cursor.place <= bitmap_offset <= bitmap_offset + bitmap_bytes <= pages_offset:
         raise BadPayload(
             f"a bitmap of {bitmap_bytes} bytes at {bitmap_offset:#x} and pages at {pages_offset:#x} overlap or lie "
@@ -117,11 +117,28 @@ def _read_mapped(cursor: Cursor, used: int, page_size: int) -> MappedRam | None:
     return MappedRam(bitmap_offset=bitmap_offset, bitmap_bytes=bitmap_bytes, pages_offset=pages_offset)
 
 
-def put_block_list(f: Writer, blocks: list[RamBlock]) -> None:
-    """Write the total size and the list of blocks, with their addresses where they have one (ram_save_setup)."""
-    f.put_be64(sum(block.used_bytes for block in blocks) | _MEM_SIZE)
+def bitmap_bytes_of(pages: int) -> int:
+    """The length in bytes of a bitmap of pages: whole longs of a 64-bit host (BITS_TO_LONGS)."""
+    return -(-pages // _BITS_OF_A_LONG) * _BITS_OF_A_LONG // 8
+
+
+def put_block_list(f: Writer, blocks: Sequence[RamBlock]) -> None:
+    """Write the total size and the list of blocks (ram_save_setup)."""
+    put_total_size(f, blocks)
     for block in blocks:
-        f.put_counted_string(block.name)
-        f.put_be64(block.used_bytes)
-        if block.gpa is not None:
-            f.put_be64(block.gpa)
+        put_block(f, block)
+
+
+def put_total_size(f: Writer, blocks: Sequence[RamBlock]) -> None:
+    """Write the word that opens the list (ram_save_setup)."""
+    f.put_be64(sum(block.used_bytes for block in blocks) | _MEM_SIZE)
+
+
+def put_block(f: Writer, block: RamBlock) -> None:
+    """Write one block of the list, with its host page size and address where it states them (ram_save_setup)."""
+    f.put_counted_string(block.name)
+    f.put_be64(block.used_bytes)
+    if block.page_size_bytes is not None:
+        f.put_be64(block.page_size_bytes)
+    if block.gpa is not None:
+        f.put_be64(block.gpa)

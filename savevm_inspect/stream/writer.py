@@ -5,6 +5,7 @@ The framer reads back exactly what these functions write; each returns the recor
 
 from collections.abc import Callable
 from struct import Struct
+from typing import BinaryIO
 
 from ..span import Span
 from ..wire import QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION, MigCmd, VmRecord
@@ -68,6 +69,46 @@ class Writer:
     def span_from(self, start: int) -> Span:
         """The span from an offset up to what was written last."""
         return Span(channel=self.channel, offset=start, length=self.transferred - start)
+
+
+class SeekableWriter(Writer):
+    """Writes to a file at any place, as mapped-ram needs it (migration/qemu-file.c, qemu_set_offset and others).
+
+    Offsets in spans are places in the file.
+
+    Args:
+        file: opened for writing; the stream starts where it stands.
+        channel: number of the channel.
+    """
+
+    def __init__(self, file: BinaryIO, *, channel: int = 0) -> None:
+        super().__init__(file.write, channel=channel)
+        self._file = file
+        self.transferred = file.tell()
+
+    def get_offset(self) -> int:
+        """Where the next byte goes, in bytes from the start of the file (qemu_get_offset)."""
+        return self._file.tell()
+
+    def set_offset(self, offset: int) -> None:
+        """Go on at a place; what is left out becomes a hole (qemu_set_offset).
+
+        Args:
+            offset: in bytes from the start of the file.
+        """
+        self.transferred = self._file.seek(offset)
+
+    def put_buffer_at(self, data: bytes, offset: int) -> None:
+        """Write bytes at a place and go on where the writer stood (qemu_put_buffer_at).
+
+        Args:
+            data: the bytes.
+            offset: their place in bytes from the start of the file.
+        """
+        position = self._file.tell()
+        self._file.seek(offset)
+        self._file.write(data)
+        self._file.seek(position)
 
 
 def put_file_header(f: Writer) -> FileHeader:
