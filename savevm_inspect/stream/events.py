@@ -106,7 +106,11 @@ class Event:
         returned: what the handler returned.
         error: what went wrong.
         upstream: QEMU's own name of the event, with its arguments.
-        name: what a record, command, state or QMP event is called.
+        name: what a record, command, state or QMP event is called; the RAM block of a page request.
+        version_id: version of the format of the device's section.
+        addr: place in the RAM block that is asked for, in bytes.
+        repeats: how often the events before it came again, unchanged.
+        derived: keys of an observed event that nobody said: they follow from the source code's rules.
     """
 
     seq: int
@@ -136,6 +140,10 @@ class Event:
     error: str | None = None
     upstream: str | None = None
     name: str | None = None
+    version_id: int | None = None
+    addr: int | None = None
+    repeats: int | None = None
+    derived: tuple[str, ...] | None = None
 
     def to_json(self) -> str:
         """The event as one line of ``events.jsonl``, without the newline."""
@@ -155,6 +163,8 @@ class Event:
             for key, value in known.items():
                 if key in _ENUMS:
                     known[key] = _ENUMS[key](value)
+                elif key == "derived":
+                    known[key] = _names(value)
                 else:
                     _check(key, value)
             return cls(**known)
@@ -189,6 +199,13 @@ def _check(key: str, value: object) -> None:
         sound = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
     if not sound:
         raise ValueError(f"{key} can't be {str(value)[:40]!r}")
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """The keys that an event derived."""
+    if not isinstance(value, list) or not all(name in _FIELDS for name in value):
+        raise ValueError(f"derived can't be {str(value)[:40]!r}")
+    return tuple(value)
 
 
 def read_events(lines: Iterable[str]) -> Iterator[Event]:
