@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
-from ..errors import SavevmError
+from .bql import Bql
 from .clock import Clock
 from .guest import Guest
+from .lanes import Lanes
 from .registry import Registry
+
+if TYPE_CHECKING:
+    from .devices.ram import RamDevice
+    from .side import MigrationSide
 
 
 class RunState(StrEnum):
@@ -18,19 +22,9 @@ class RunState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     INMIGRATE = "inmigrate"
+    SAVE_VM = "save-vm"
     FINISH_MIGRATE = "finish-migrate"
     POSTMIGRATE = "postmigrate"
-
-
-class MigrationStatus(StrEnum):
-    """What a migration is told to be doing, by QEMU's names (qapi/migration.json)."""
-
-    NONE = "none"
-    SETUP = "setup"
-    ACTIVE = "active"
-    DEVICE = "device"
-    COMPLETED = "completed"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,56 +61,16 @@ class MigrationStats:
         dirty_pages: pages that are known to be dirty.
         normal_pages: pages sent with their content.
         zero_pages: pages sent as zeros.
+        xbzrle_pages: pages sent as a difference to what was sent before.
+        postcopy_requests: pages that the destination asked for.
     """
 
     dirty_sync_count: int = 0
     dirty_pages: int = 0
     normal_pages: int = 0
     zero_pages: int = 0
-
-
-class Bql:
-    """The big QEMU lock, as the thread sees it that is being told about.
-
-    Only one thread at a time is played, so that nobody ever waits; what matters is that nobody takes it
-    twice or gives up what it does not have.
-    """
-
-    def __init__(self) -> None:
-        self.held = True
-        self.on_change: Callable[[bool], None] | None = None
-
-    def lock(self) -> None:
-        """Take the lock (bql_lock).
-
-        Raises:
-            SavevmError: the thread has it already, and would wait for itself for ever.
-        """
-        self._change(held=True)
-
-    def unlock(self) -> None:
-        """Give the lock up (bql_unlock).
-
-        Raises:
-            SavevmError: the thread does not have it.
-        """
-        self._change(held=False)
-
-    def _change(self, *, held: bool) -> None:
-        if self.held is held:
-            raise SavevmError("the big QEMU lock is held already" if held else "the big QEMU lock is not held")
-        self.held = held
-        if self.on_change is not None:
-            self.on_change(held)
-
-    def __enter__(self) -> Self:
-        self.lock()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.unlock()
+    xbzrle_pages: int = 0
+    postcopy_requests: int = 0
 
 
 class Attach(Protocol):
@@ -133,30 +87,42 @@ class Machine:
     Attributes:
         kind: its type.
         guest: what runs in it.
-        clock: the time it lives in.
+        lanes: the threads of both machines, and the time they live in.
         runstate: what it does.
         registry: what is saved of it.
         bql: its lock.
         stats: what its devices count.
         devices: what was built in, in that order.
         disks: name and length in bytes of each disk.
+        uuid: 16 bytes that tell this VM from all others.
         received_runstate: what the VM did on the source, as the stream told; ``None`` if it did not.
+        ram: the device that moves its memory, once it is built in.
+        migration: its end of the migration that is going on; ``None`` before the first one.
     """
 
     kind: MachineType
     guest: Guest
-    clock: Clock
+    lanes: Lanes
     runstate: RunState = RunState.PAUSED
     registry: Registry = field(default_factory=Registry)
-    bql: Bql = field(default_factory=Bql)
+    bql: Bql = field(init=False)
     stats: MigrationStats = field(default_factory=MigrationStats)
     devices: list[object] = field(default_factory=list)
     disks: tuple[tuple[str, int], ...] = ()
+    uuid: bytes = bytes(16)
     received_runstate: RunState | None = None
+    ram: "RamDevice | None" = None
+    migration: "MigrationSide | None" = None
     _on_stop: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.bql = Bql(self.lanes)
         self.clock.listen(self.guest.catch_up)
+
+    @property
+    def clock(self) -> Clock:
+        """The time it lives in."""
+        return self.lanes.clock
 
     def attach(self, *builders: Attach) -> None:
         """Build devices in; the order gives their section ids."""

@@ -1,13 +1,16 @@
 """The source's walks over all that is registered (migration/savevm.c, qemu_savevm_state_*).
 
 Each walk is a function of upstream: same order, same questions asked, same records written. What calls them
-when, in which thread and under which lock, is :mod:`.source`.
+when, in which thread and under which lock, is told by :mod:`.migration_thread`, :mod:`.postcopy_source`,
+:mod:`.background_snapshot` and :mod:`.snapshot`.
 """
 
+import errno
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import EngineError, SavevmError
+from ..stream.events import EventKind
 from ..stream.records import SectionHead, SectionKind
 from ..stream.writer import (
     put_command,
@@ -19,11 +22,17 @@ from ..stream.writer import (
     put_section_header,
 )
 from ..wire import MigCmd
+from .device_state import SaveThreads, multifd_device_state_supported
 from .handlers import Pending
+from .lanes import Steps
+from .options import Capability
 from .qemu_file import QEMUFile
 from .registry import SaveStateEntry
-from .side import MigrationSide, Steps
+from .side import MigrationSide
 from .vmstate import vmstate_save_state
+
+if TYPE_CHECKING:
+    from .multifd_send import MultifdSend
 
 
 class SaveVM:
@@ -31,48 +40,91 @@ class SaveVM:
 
     Args:
         side: the source, which tells what happens and enforces the phases.
-        f: where to.
     """
 
-    def __init__(self, side: MigrationSide, f: QEMUFile) -> None:
+    def __init__(self, side: MigrationSide) -> None:
         self._side = side
-        self._f = f
         self._machine = side.machine
         self._registry = side.machine.registry
-        self._vmdesc: dict[str, Any] = {}
+        self._vmdesc: dict[str, Any] | None = None if side.machine.kind.suppress_vmdesc else {}
 
-    def header(self) -> Steps[None]:
+    def blocked(self) -> None:
+        """Refuse a VM with a device that can't be migrated (qemu_savevm_state_blocked).
+
+        Raises:
+            EngineError: it has one.
+        """
+        for entry in self._registry:
+            if entry.vmsd is not None and entry.vmsd.unmigratable:
+                raise self._side.fail("it can't be migrated", entry=entry)
+
+    def forget_description(self) -> None:
+        """Postcopy has begun: no description will follow (migration_cleanup_json_writer)."""
+        self._vmdesc = None
+
+    def header(self, f: QEMUFile) -> None:
         """Write magic, version and configuration (qemu_savevm_state_header)."""
-        kind = self._machine.kind
-        self._side.tell_record("header", put_file_header(self._f).span)
+        kind, options = self._machine.kind, self._side.options
+        validate_uuid = options.has(Capability.VALIDATE_UUID)
+        self._side.tell_record("header", put_file_header(f).span)
         if kind.send_configuration:
-            self._side.tell_record(
-                "configuration", put_configuration(self._f, kind.name, page_bits=kind.page_bits).span
+            configuration = put_configuration(
+                f,
+                kind.name,
+                page_bits=kind.page_bits,
+                capabilities=options.in_configuration,
+                uuid=self._machine.uuid if validate_uuid else b"",
             )
-            if kind.describe_configuration:
-                self._vmdesc["configuration"] = describe_configuration(kind.name, kind.page_bits)
-        yield from self._side.drain()
+            self._side.tell_record("configuration", configuration.span)
+            if kind.describe_configuration and self._vmdesc is not None:
+                self._vmdesc["configuration"] = describe_configuration(
+                    kind.name, kind.page_bits, options.in_configuration, uuid=validate_uuid
+                )
+        f.end_record()
+
+    def command(self, f: QEMUFile, command: MigCmd, argument: bytes = b"", *, package: bytes = b"") -> None:
+        """Write a command, and send it at once (qemu_savevm_command_send).
+
+        Args:
+            f: where to.
+            command: which one.
+            argument: what it says.
+            package: what follows a MIG_CMD_PACKAGED, outside of its argument.
+        """
+        sent = put_command(f, command, argument)
+        if package:
+            f.put_buffer(package)
+        f.end_record()
+        f.fflush()
+        self._side.tell_command(sent.command.name, sent.span)
 
     def prepare(self) -> Steps[None]:
         """Ask everyone whether the VM can be migrated (qemu_savevm_state_prepare)."""
         for entry in self._registry:
-            if not entry.has("save_prepare"):
-                continue
-            if (yield from self._side.is_active(entry)):
+            if entry.has("save_prepare") and (yield from self._side.is_active(entry)):
                 yield from self._side.call(entry, "save_prepare")
 
-    def setup(self) -> Steps[None]:
+    def setup(self, f: QEMUFile) -> Steps[None]:
         """Write the START sections, and the devices that are saved early (qemu_savevm_state_setup)."""
-        self._vmdesc["page_size"] = self._machine.kind.page_size
-        self._vmdesc["devices"] = []
+        if self._vmdesc is not None:
+            self._vmdesc["page_size"] = self._machine.kind.page_size
+            self._vmdesc["devices"] = []
         for entry in self._registry:
             if entry.vmsd is not None and entry.vmsd.early_setup:
-                yield from self._save(entry)
-                continue
-            if not entry.has("save_setup"):
-                continue
-            if (yield from self._side.is_active(entry)):
-                yield from self._section(entry, SectionKind.START, "save_setup")
+                yield from self._save(f, entry)
+            elif entry.has("save_setup") and (yield from self._side.is_active(entry)):
+                yield from self._section(f, entry, SectionKind.START, "save_setup")
+
+    def guest_unplug_pending(self) -> bool:
+        """Whether the guest has not let go of a device yet (qemu_savevm_state_guest_unplug_pending)."""
+        described = ((entry.vmsd, entry.opaque) for entry in self._registry if entry.vmsd is not None)
+        return any(vmsd.dev_unplug_pending(opaque) for vmsd, opaque in described if vmsd.dev_unplug_pending)
+
+    def resume_prepare(self) -> Steps[None]:
+        """Get everyone ready to go on after a broken postcopy (qemu_savevm_state_resume_prepare)."""
+        for entry in self._registry:
+            if entry.has("resume_prepare") and (yield from self._side.is_active(entry)):
+                yield from self._side.call(entry, "resume_prepare")
 
     def pending(self, handler: str) -> Steps[Pending]:
         """Add up what is left (qemu_savevm_state_pending_estimate and _exact).
@@ -82,14 +134,16 @@ class SaveVM:
         """
         total = Pending()
         for entry in self._registry:
-            if not entry.has(handler):
-                continue
-            if (yield from self._side.is_active(entry)):
+            if entry.has(handler) and (yield from self._side.is_active(entry)):
                 total += yield from self._side.call(entry, handler)
         return total
 
-    def iterate(self) -> Steps[bool]:
+    def iterate(self, f: QEMUFile, *, postcopy: bool) -> Steps[bool]:
         """Give each device its turn, one PART section each (qemu_savevm_state_iterate).
+
+        Args:
+            f: where to.
+            postcopy: leave out what can't follow late; it was completed when the VM stopped.
 
         Returns:
             True if all of them had nothing left to send.
@@ -102,98 +156,169 @@ class SaveVM:
                 continue
             if entry.has("is_active_iterate") and not (yield from self._side.call(entry, "is_active_iterate")):
                 continue
-            if self._f.rate_exceeded():
+            if postcopy and not (yield from self._has_postcopy(entry)):
+                continue
+            if f.rate_exceeded():
                 return False
-            if not (yield from self._section(entry, SectionKind.PART, "save_live_iterate")):
+            if not (yield from self._section(f, entry, SectionKind.PART, "save_live_iterate")):
                 finished = False
         return finished
 
-    def switchover_start(self) -> Steps[None]:
+    def postcopy_prepare(self, f: QEMUFile) -> Steps[None]:
+        """Have everyone send what must go before postcopy, in a PART section (qemu_savevm_state_postcopy_prepare)."""
+        for entry in self._registry:
+            if entry.has("save_postcopy_prepare") and (yield from self._side.is_active(entry)):
+                yield from self._section(f, entry, SectionKind.PART, "save_postcopy_prepare")
+
+    def maybe_send_switchover_start(self, f: QEMUFile) -> None:
         """Tell the destination that the VM has stopped (qemu_savevm_maybe_send_switchover_start)."""
         if self._machine.kind.send_switchover_start:
-            command = put_command(self._f, MigCmd.MIG_CMD_SWITCHOVER_START)
-            self._f.fflush()
-            self._side.tell_command(command.command.name, command.span)
-            yield from self._side.drain()
+            self.command(f, MigCmd.MIG_CMD_SWITCHOVER_START)
 
-    def complete_iterable(self) -> Steps[None]:
-        """Write the END sections (qemu_savevm_state_complete_precopy_iterable)."""
+    def complete_precopy(self, f: QEMUFile, multifd: "MultifdSend | None" = None) -> Steps[None]:
+        """Send all that is left, and the state of all devices (qemu_savevm_state_complete_precopy)."""
+        yield from self.complete_precopy_iterable(f, in_postcopy=False, multifd=multifd)
+        yield from self.complete_precopy_non_iterable(f, in_postcopy=False)
+        f.fflush()
+
+    def complete_precopy_iterable(
+        self, f: QEMUFile, *, in_postcopy: bool, multifd: "MultifdSend | None" = None
+    ) -> Steps[None]:
+        """Write the END sections, while threads send device state (qemu_savevm_state_complete_precopy_iterable).
+
+        Args:
+            f: where to.
+            in_postcopy: leave out what postcopy will carry.
+            multifd: the channels for device state; ``None`` without the capability.
+        """
+        threads = SaveThreads(self._side, multifd)
+        if multifd_device_state_supported(self._side.options):
+            for entry in self._registry:
+                if in_postcopy and (yield from self._has_postcopy(entry)):
+                    continue
+                if entry.has("save_complete_precopy_thread"):
+                    threads.spawn(entry)
+        try:
+            for entry in self._registry:
+                if not entry.has("save_complete"):
+                    continue
+                if in_postcopy and (yield from self._has_postcopy(entry)):
+                    continue
+                yield from self._complete(f, entry)
+        except EngineError:
+            yield from threads.abort()
+            raise
+        yield from threads.join()
+
+    def complete_postcopy(self, f: QEMUFile) -> Steps[None]:
+        """Write the END sections while the destination runs (qemu_savevm_state_complete_postcopy).
+
+        Upstream asks nobody for has_postcopy here, so that what was completed when the VM stopped is completed
+        a second time.
+        """
         for entry in self._registry:
-            if not entry.has("save_complete"):
-                continue
-            if (yield from self._side.is_active(entry)):
-                yield from self._section(entry, SectionKind.END, "save_complete")
+            if entry.has("save_complete"):
+                yield from self._complete(f, entry)
+        self._side.tell_record("eof", put_eof(f).span)
+        f.end_record()
+        f.fflush()
 
-    def complete_non_iterable(self) -> Steps[None]:
-        """Write the plain device state, the end mark, the description (..._complete_precopy_non_iterable)."""
+    def complete_precopy_non_iterable(self, f: QEMUFile, *, in_postcopy: bool) -> Steps[None]:
+        """Write the plain device state, the end mark, the description (..._complete_precopy_non_iterable).
+
+        Args:
+            f: where to.
+            in_postcopy: the stream goes on, and there is no description.
+        """
         for entry in self._registry:
             if entry.vmsd is None or not entry.vmsd.early_setup:
-                yield from self._save(entry)
-        self._side.tell_record("eof", put_eof(self._f).span)
-        if not self._machine.kind.suppress_vmdesc:
-            self._side.tell_record("description", put_description(self._f, json.dumps(self._vmdesc)).span)
-        self._f.fflush()
-        yield from self._side.drain()
+                yield from self._save(f, entry)
+        if in_postcopy:
+            return
+        eof = put_eof(f)
+        f.end_record()
+        self._side.tell_record("eof", eof.span if f.placed else None)
+        if self._vmdesc is not None:
+            description = put_description(f, json.dumps(self._vmdesc))
+            f.end_record()
+            self._side.tell_record("description", description.span if f.placed else None)
+        yield
 
     def cleanup(self) -> Steps[None]:
-        """Have everyone give up their bookkeeping, whatever became of the migration (qemu_savevm_state_cleanup).
-
-        Raises:
-            EngineError: one of them raised; the others had their turn nevertheless.
-        """
-        first: EngineError | None = None
+        """Have everyone give up their bookkeeping, whatever became of the migration (qemu_savevm_state_cleanup)."""
         for entry in self._registry:
             if not entry.has("save_cleanup"):
                 continue
             try:
                 yield from self._side.call(entry, "save_cleanup")
             except EngineError as error:
-                first = first or error
-        if first is not None:
-            raise first
+                self._side.propagate(error)  # the others have their turn nevertheless
 
-    def _section(self, entry: SaveStateEntry, kind: SectionKind, handler: str) -> Steps[int]:
-        """Write a section around what a handler writes; its footer comes even if the handler fails."""
-        start = self._f.transferred
-        put_section_header(self._f, _head(entry, kind))
+    def _has_postcopy(self, entry: SaveStateEntry) -> Steps[bool]:
+        """Ask whether a device's data may follow late; one that can't be asked may not."""
+        if not entry.has("has_postcopy"):
+            return False
+        answer: bool = yield from self._side.call(entry, "has_postcopy")
+        return answer
+
+    def _complete(self, f: QEMUFile, entry: SaveStateEntry) -> Steps[None]:
+        """Write one END section, if the device takes part (qemu_savevm_complete)."""
+        if (yield from self._side.is_active(entry)):
+            yield from self._section(f, entry, SectionKind.END, "save_complete")
+
+    def _section(self, f: QEMUFile, entry: SaveStateEntry, kind: SectionKind, handler: str) -> Steps[int]:
+        """Write a section around what a handler writes; its footer comes even if the handler fails.
+
+        A failure sticks to the file, too, so that nothing more goes out.
+        """
+        start = f.transferred
+        put_section_header(f, _head(entry, kind))
         try:
-            returned: int = yield from self._side.call(entry, handler, f=self._f)
-        except EngineError:
-            self._footer(entry, kind, start)
-            yield from self._side.drain()
+            returned: int = yield from self._side.call(entry, handler, f=f)
+        except EngineError as error:
+            self._footer(f, entry, kind, start)
+            self._side.propagate(error)
+            f.set_error(-errno.EINVAL)
+            yield
             raise
-        self._footer(entry, kind, start)
-        yield from self._side.drain()
+        self._footer(f, entry, kind, start)
+        yield
         return returned
 
-    def _save(self, entry: SaveStateEntry) -> Steps[None]:
+    def _save(self, f: QEMUFile, entry: SaveStateEntry) -> Steps[None]:
         """Write one device's whole state as a FULL section, if it has any to write (vmstate_save)."""
         described = entry.vmsd
         if described is None and not entry.has("save_state"):
             return
         if described is not None and not described.is_needed(entry.opaque):
+            self._side.tell(EventKind.LOG, name="skip", idstr=entry.idstr, instance_id=entry.instance_id)
             return
-        start = self._f.transferred
-        put_section_header(self._f, _head(entry, SectionKind.FULL))
+        start = f.transferred
+        put_section_header(f, _head(entry, SectionKind.FULL))
         told: dict[str, Any] = {"name": entry.idstr, "instance_id": entry.instance_id}
-        if described is None:
-            before = self._f.transferred
-            yield from self._side.call(entry, "save_state", f=self._f)
-            size = self._f.transferred - before
-            told |= {"size": size, "fields": [{"name": "data", "size": size, "type": "buffer"}]}
-        else:
-            try:
-                told |= vmstate_save_state(self._f, described, entry.opaque)
-            except SavevmError as error:
-                raise self._side.fail(str(error), entry=entry, cause=error) from error
-        self._vmdesc["devices"].append(told)
-        self._footer(entry, SectionKind.FULL, start)
-        yield from self._side.drain()
+        try:
+            if described is None:
+                before = f.transferred
+                yield from self._side.call(entry, "save_state", f=f)
+                size = f.transferred - before
+                told |= {"size": size, "fields": [{"name": "data", "size": size, "type": "buffer"}]}
+            else:
+                told |= vmstate_save_state(f, described, entry.opaque)
+        except SavevmError as error:
+            failure = error if isinstance(error, EngineError) else self._side.fail(str(error), entry=entry, cause=error)
+            self._side.propagate(failure)
+            f.set_error(-errno.EINVAL)
+            raise failure from error
+        if self._vmdesc is not None:
+            self._vmdesc["devices"].append(told)
+        self._footer(f, entry, SectionKind.FULL, start)
+        yield
 
-    def _footer(self, entry: SaveStateEntry, kind: SectionKind, start: int) -> None:
+    def _footer(self, f: QEMUFile, entry: SaveStateEntry, kind: SectionKind, start: int) -> None:
         if self._machine.kind.send_section_footer:
-            put_section_footer(self._f, entry.section_id)
-        self._side.tell_record(kind.value, self._f.span_from(start), entry)
+            put_section_footer(f, entry.section_id)
+        f.end_record()
+        self._side.tell_record(kind.value, f.span_from(start) if f.placed else None, entry)
 
 
 def _head(entry: SaveStateEntry, kind: SectionKind) -> SectionHead:
@@ -206,8 +331,17 @@ def _head(entry: SaveStateEntry, kind: SectionKind) -> SectionHead:
     )
 
 
-def describe_configuration(machine: str, page_bits: int | None) -> dict[str, Any]:
-    """What the description tells about the configuration (migration/savevm.c, vmstate_configuration)."""
+def describe_configuration(
+    machine: str, page_bits: int | None, capabilities: tuple[str, ...], *, uuid: bool
+) -> dict[str, Any]:
+    """What the description tells about the configuration (migration/savevm.c, vmstate_configuration).
+
+    Args:
+        machine: name of the machine type.
+        page_bits: log2 of the page size, if it is stated.
+        capabilities: names of those that are stated.
+        uuid: whether the VM's UUID is stated.
+    """
     told: dict[str, Any] = {
         "vmsd_name": "configuration",
         "version": 1,
@@ -216,12 +350,21 @@ def describe_configuration(machine: str, page_bits: int | None) -> dict[str, Any
             {"name": "name", "type": "buffer", "size": len(machine.encode())},
         ],
     }
+    subsections = []
     if page_bits is not None:
-        told["subsections"] = [
-            {
-                "vmsd_name": "configuration/target-page-bits",
-                "version": 1,
-                "fields": [{"name": "target_page_bits", "type": "uint32", "size": 4}],
-            }
-        ]
+        bits = {"name": "target_page_bits", "type": "uint32", "size": 4}
+        subsections.append(_subsection("configuration/target-page-bits", bits))
+    if capabilities:
+        number = {"name": "caps_count", "type": "uint32", "size": 4}
+        names = [{"name": "capabilities", "type": "capability", "size": 1 + len(name)} for name in capabilities]
+        subsections.append(_subsection("configuration/capabilities", number, *names))
+    if uuid:
+        data = {"name": "uuid.data", "array_len": 16, "type": "uint8", "size": 1}
+        subsections.append(_subsection("configuration/uuid", data))
+    if subsections:
+        told["subsections"] = subsections
     return told
+
+
+def _subsection(name: str, *fields: dict[str, Any]) -> dict[str, Any]:
+    return {"vmsd_name": name, "version": 1, "fields": list(fields)}

@@ -1,24 +1,21 @@
 """What source and destination have in common: telling what happens, and calling handlers by the rules."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import replace
-from itertools import count
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Final
 
-from ..errors import EngineError
+from ..errors import EngineError, SavevmError
 from ..span import Span
 from ..stream.events import Event, EventKind, Phase, Side, Thread
 from .callbacks import CALLBACKS, Returns
 from .handlers import Pending
-from .machine import Machine, MigrationStatus
+from .lanes import Lane, Lanes, Steps, Wait
+from .machine import Machine
+from .options import Options
 from .phases import PhaseGuard
 from .qemu_file import QEMUFile, QEMUFileInput
 from .registry import SaveStateEntry
-
-Result = TypeVar("Result")
-Steps = Generator[Event, None, Result]
-"""A part of a run: yields what happens, returns what came of it."""
+from .status import TRANSITIONS, MigrationStatus, in_postcopy
 
 
 def _negative(returned: Any) -> str:
@@ -56,51 +53,84 @@ class MigrationSide:
     Args:
         side: which end.
         machine: the VM there.
-        numbers: gives each event its number; both ends of one run share it.
+        options: what its user set.
+
+    Attributes:
+        status: what the migration is told to be doing.
+        error: the first thing that went wrong; ``None`` while all is well.
     """
 
-    def __init__(self, side: Side, machine: Machine, numbers: Iterator[int] | None = None) -> None:
+    def __init__(self, side: Side, machine: Machine, options: Options) -> None:
         self.side = side
         self.machine = machine
+        self.options = options
         self.guard = PhaseGuard(side)
         self.status = MigrationStatus.NONE
-        self.thread = Thread.MAIN
-        self._numbers = count() if numbers is None else numbers
-        self._calls = count()
-        self._told: deque[Event] = deque()
+        self.error: EngineError | None = None
+        self._calls = 0
+        self._bottom_halves: deque[Callable[[], Steps[None]]] = deque()
+        machine.migration = self
         machine.bql.on_change = self._tell_lock
+        self.lanes.start(Thread.MAIN, self._main_loop(), daemon=True)
+
+    @property
+    def lanes(self) -> Lanes:
+        """The threads of the run."""
+        return self.machine.lanes
 
     @property
     def phase(self) -> Phase:
         """Where this end is."""
         return self.guard.phase
 
+    @property
+    def in_postcopy(self) -> bool:
+        """Whether the destination has been told to run (migration_in_postcopy)."""
+        return in_postcopy(self.status)
+
+    def schedule(self, bottom_half: Callable[[], Steps[None]]) -> None:
+        """Have the main loop do something when it comes to it, under the lock (migration_bh_schedule)."""
+        self._bottom_halves.append(bottom_half)
+
+    def poll(self, wait: Wait) -> Steps[None]:
+        """Wait in the main thread, whose loop gives the lock up meanwhile."""
+        if not wait.ready():
+            self.machine.bql.unlock(told=False)
+            yield wait
+            yield from self.machine.bql.lock(told=False)
+
+    def _main_loop(self) -> Steps[None]:
+        yield from self.machine.bql.lock(told=False)
+        while True:
+            yield from self.poll(Wait(what="something to do", ready=lambda: bool(self._bottom_halves)))
+            yield from self._bottom_halves.popleft()()
+
     def tell(self, event: EventKind, **keys: Any) -> None:
-        """Note that something happened now; it goes out with the next :meth:`drain`.
+        """Note that something happened now; it goes out when the thread halts next.
 
         Args:
             event: what kind of thing.
             **keys: those of :class:`~savevm_inspect.stream.events.Event` that apply.
         """
-        self._told.append(
+        self.lanes.told.append(
             Event(
                 seq=-1,
                 time_us=self.machine.clock.now_us,
                 side=self.side,
                 event=event,
                 phase=self.guard.phase,
-                thread=self.thread,
+                thread=self.lanes.current.thread,
                 bql=self.machine.bql.held,
                 **keys,
             )
         )
 
-    def tell_record(self, name: str, span: Span, entry: SaveStateEntry | None = None) -> None:
+    def tell_record(self, name: str, span: Span | None, entry: SaveStateEntry | None = None) -> None:
         """Note that a record was written or read.
 
         Args:
             name: what kind of record.
-            span: its bytes.
+            span: its bytes; ``None`` while they wait in a buffer and have no place yet.
             entry: whose section it is.
         """
         self.tell(EventKind.RECORD, name=name, **_place(span), **(_who(entry) if entry is not None else {}))
@@ -109,29 +139,52 @@ class MigrationSide:
         """Note that a command was written or read."""
         self.tell(EventKind.COMMAND, name=name, **_place(span))
 
-    def drain(self) -> Iterator[Event]:
-        """What was told since the last time, numbered as it goes out."""
-        while self._told:
-            yield replace(self._told.popleft(), seq=next(self._numbers))
+    def tell_qmp(self, name: str) -> None:
+        """Note what the user did, or what QEMU tells its user."""
+        self.tell(EventKind.QMP, name=name)
 
     def enter(self, phase: Phase) -> None:
         """Go to another phase; refused if it does not follow this one."""
         self.guard.enter(phase)
 
-    def set_state(self, status: MigrationStatus) -> None:
-        """Change what the migration is told to be doing (migrate_set_state)."""
+    def set_state(self, status: MigrationStatus, *, old: MigrationStatus | None = None) -> None:
+        """Change what the migration is told to be doing (migrate_set_state).
+
+        Args:
+            status: what it is from now on.
+            old: only if it is this now; somebody may have cancelled meanwhile.
+
+        Raises:
+            EngineError: the one does not follow the other.
+        """
+        if old is not None and self.status is not old:
+            return
+        if status not in TRANSITIONS[self.side][self.status]:
+            raise self.fail(f"state {status} can't follow {self.status} on the {self.side}")
         self.status = status
         self.tell(EventKind.STATE, name=status.value)
 
-    def go_on(self, thread: Thread, *, bql: bool) -> None:
-        """Go on in another thread, which does or does not hold the big QEMU lock."""
-        self.thread = thread
-        self.machine.bql.held = bql
+    def propagate(self, error: SavevmError) -> EngineError:
+        """Keep an error if it is the first one (migrate_error_propagate).
+
+        Args:
+            error: what went wrong.
+
+        Returns:
+            The error, saying where this end is.
+        """
+        failure = error if isinstance(error, EngineError) else self.fail(str(error), cause=error)
+        if self.error is None:
+            self.error = failure
+            self.tell(EventKind.LOG, name="error", error=str(failure))
+        return failure
 
     def call(
         self, entry: SaveStateEntry, handler: str, *args: Any, f: QEMUFile | QEMUFileInput | None = None
     ) -> Steps[Any]:
         """Call a handler, telling of it before and after.
+
+        A handler that is a generator may wait for others in its midst.
 
         Args:
             entry: whose handler; it must have it.
@@ -145,24 +198,37 @@ class MigrationSide:
         Raises:
             EngineError: it may not be called here, it raised, or what it returned means failure.
         """
-        self.guard.require(handler, str(entry), thread=self.thread, bql=self.machine.bql.held)
-        who = {"call_id": next(self._calls), "handler": handler, **_who(entry)}
+        lane, held = self.lanes.current, self.machine.bql.held
+        self.guard.require(handler, str(entry), thread=lane.thread, bql=held)
+        who = {"call_id": self._calls, "handler": handler, **_who(entry)}
+        self._calls += 1
         self.tell(EventKind.CALL, **who)
-        yield from self.drain()
+        yield
         function = getattr(entry.ops, handler)
         start = _position(f)
         cause: Exception | None = None
         returned: Any = None
         try:
             returned = function(entry.opaque, *args) if f is None else function(entry.opaque, f, *args)
+            if isinstance(returned, Generator):
+                returned = yield from returned
             failure = _COMPLAINTS[CALLBACKS[handler].returns](returned)
         except Exception as error:  # noqa: BLE001 - a handler is somebody else's code and may raise anything
             cause, failure = error, f"{type(error).__name__}: {error}"
+            yield from self._restore_lock(lane, held=held)
         self.tell(EventKind.RETURN, **who, **_outcome(returned, failure), **_bytes_of(f, start))
-        yield from self.drain()
+        yield
         if failure:
             raise EngineError(failure, phase=self.phase, handler=handler, section=str(entry)) from cause
         return returned
+
+    def _restore_lock(self, lane: Lane, *, held: bool) -> Steps[None]:
+        """Undo what a handler that raised did to the lock: the caller counts on it."""
+        bql = self.machine.bql
+        if bql.owner is lane and not held:
+            bql.unlock()
+        elif bql.owner is not lane and held:
+            yield from bql.lock()
 
     def is_active(self, entry: SaveStateEntry) -> Steps[bool]:
         """Ask a device whether it takes part; one that can't be asked does."""
@@ -187,8 +253,8 @@ def _who(entry: SaveStateEntry) -> dict[str, Any]:
     return {"idstr": entry.idstr, "instance_id": entry.instance_id, "section_id": entry.section_id}
 
 
-def _place(span: Span) -> dict[str, Any]:
-    return {"channel": span.channel, "offset": span.offset, "length": span.length}
+def _place(span: Span | None) -> dict[str, Any]:
+    return {} if span is None else {"channel": span.channel, "offset": span.offset, "length": span.length}
 
 
 def _position(f: QEMUFile | QEMUFileInput | None) -> int:
@@ -199,7 +265,7 @@ def _position(f: QEMUFile | QEMUFileInput | None) -> int:
 
 def _bytes_of(f: QEMUFile | QEMUFileInput | None, start: int) -> dict[str, Any]:
     """The bytes that a call wrote or read, if it had a file."""
-    if f is None:
+    if f is None or (isinstance(f, QEMUFile) and not f.placed):
         return {}
     return {"channel": f.channel, "offset": start, "length": _position(f) - start}
 

@@ -1,39 +1,30 @@
-"""The source of a precopy migration, from the first question to the last byte (migration/migration.c).
+"""The source: what its user asks for, and what holds from the beginning of a migration to its end.
 
-Iterate over :meth:`Source.steps`: each event comes as it happens, and a handler runs only when the event after
-its ``call`` is asked for.
+What the migration thread does in between is :mod:`.migration_thread`; the background snapshot's is
+:mod:`.background_snapshot` (all of it migration/migration.c).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+import errno
+from typing import TYPE_CHECKING
 
 from ..errors import EngineError, SavevmError
-from ..stream.events import Event, EventKind, Phase, Side, Thread
-from .handlers import Pending
-from .machine import Machine, MigrationStatus, RunState
-from .qemu_file import BUFFER_DELAY_MS, RATE_LIMIT_DISABLED, QEMUFile
+from ..stream.events import EventKind, Phase, Side, Thread
+from .background_snapshot import BackgroundSnapshot
+from .lanes import Lane, Steps, Wait
+from .machine import Machine, RunState
+from .migration_thread import MigrationThread
+from .multifd_send import MultifdSend
+from .options import Capability, Options
+from .qemu_file import PipeInput, QEMUFile, RateLimit
+from .return_path import ReturnPath
 from .savevm import SaveVM
-from .side import MigrationSide, Steps
+from .side import MigrationSide
+from .status import MigrationStatus, is_active, is_running
 
-_US_PER_MS: Final = 1000
-_ROUND_US: Final = 500
-"""What a round costs the migration thread besides the link; a round that sends next to nothing takes time, too."""
+if TYPE_CHECKING:
+    from .network import Connection, Network
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationParameters:
-    """What a user sets (migration/options.c).
-
-    Attributes:
-        max_bandwidth_bytes_per_s: rate limit while the VM runs; 0 is no limit.
-        downtime_limit_ms: how long the VM may stand still at the switchover.
-        avail_switchover_bandwidth_bytes_per_s: what to reckon with at the switchover; 0 is what was measured.
-    """
-
-    max_bandwidth_bytes_per_s: int = 128 << 20
-    downtime_limit_ms: int = 300
-    avail_switchover_bandwidth_bytes_per_s: int = 0
+_S = MigrationStatus
 
 
 class Source(MigrationSide):
@@ -41,177 +32,230 @@ class Source(MigrationSide):
 
     Args:
         machine: the VM that moves.
-        f: the main channel.
-        parameters: what the user set.
-        numbers: gives each event its number.
+        options: what the user set.
+        network: over which it moves.
+
+    Attributes:
+        f: the main channel's writing half; ``None`` while there is no connection (upstream: to_dst_file).
+        rate: the rate limit, over all channels.
+        savevm: the walks over all devices.
+        multifd: the channels for pages; ``None`` without the capability.
+        preempt: the channel for requested pages; ``None`` without the capability or before the switchover.
+        return_path: what listens to the destination; ``None`` if nobody does.
+        postcopy_wanted: the user asked for postcopy (upstream: start_postcopy).
+        switchover_acked: the destination agreed to the switchover.
+        package_loaded: the destination has loaded the device state of postcopy.
+        old_runstate: what the VM did before it was stopped.
     """
 
-    def __init__(
-        self,
-        machine: Machine,
-        f: QEMUFile,
-        parameters: MigrationParameters,
-        numbers: Iterator[int] | None = None,
-    ) -> None:
-        super().__init__(Side.SOURCE, machine, numbers)
-        self.f = f
-        self.parameters = parameters
-        self.threshold_bytes = 0
-        """What may be pending at the switchover; 0 until the first window of 100 ms has been measured."""
-        self.bandwidth_bytes_per_s = 0
-        self._savevm = SaveVM(self, f)
-        self._window_start_ms = 0
-        self._window_start_bytes = 0
-        self._old_runstate = machine.runstate
+    def __init__(self, machine: Machine, options: Options, network: "Network") -> None:
+        super().__init__(Side.SOURCE, machine, options)
+        self.network = network
+        self.connection: Connection | None = None
+        self.f: QEMUFile | None = None
+        self.rate = RateLimit()
+        self.savevm = SaveVM(self)
+        self.multifd: MultifdSend | None = None
+        self.preempt: QEMUFile | None = None
+        self.return_path: ReturnPath | None = None
+        self.postcopy_wanted = False
+        self.switchover_acked = False
+        self.package_loaded = False
+        self.old_runstate = machine.runstate
+        self._thread: Lane | None = None
+        self._continued = False
 
-    def steps(self) -> Steps[None]:
-        """Run the migration.
+    @property
+    def to_dst_file(self) -> QEMUFile:
+        """The main channel's writing half, where there must be one."""
+        assert self.f is not None
+        return self.f
+
+    # What the user asks for; each runs in the main thread, under the lock.
+
+    def migrate(self) -> Steps[None]:
+        """Begin, or go on with a postcopy whose connection broke (qmp_migrate).
+
+        A save_prepare that refuses leaves no trace: nothing was set up, so that nothing is cleaned up.
+        """
+        resume = self.status is _S.POSTCOPY_PAUSED
+        if resume:
+            self.set_state(_S.POSTCOPY_RECOVER_SETUP)
+            self.error = None
+        else:
+            try:
+                self.savevm.blocked()
+                yield from self.savevm.prepare()
+            except EngineError as error:
+                self.propagate(error)
+                return
+            self.enter(Phase.SETUP)
+            self.set_state(_S.SETUP)
+        self._start_outgoing(resume=resume)
+
+    def _start_outgoing(self, *, resume: bool) -> None:
+        """Connect, and begin or wake the migration thread (migration_start_outgoing)."""
+        parameters = self.options.parameters
+        self.rate.set(parameters.max_postcopy_bandwidth_bytes_per_s if resume else parameters.max_bandwidth_bytes_per_s)
+        self.connection = self.network.connect()
+        self.f = QEMUFile(self.connection.main, self.rate)
+        if self.options.return_path:
+            self.return_path = ReturnPath(self, PipeInput(self.connection.back))
+            self.return_path.open()
+        if resume:
+            self.set_state(_S.POSTCOPY_RECOVER)  # which wakes the migration thread
+            return
+        if self.options.has(Capability.MULTIFD):
+            self.multifd = MultifdSend(self, self.connection)
+        if self.options.has(Capability.BACKGROUND_SNAPSHOT):
+            self._thread = self.lanes.start(Thread.SNAPSHOT, BackgroundSnapshot(self).steps())
+        else:
+            self._thread = self.lanes.start(Thread.MIGRATION, MigrationThread(self).steps())
+
+    def start_postcopy(self) -> None:
+        """Switch to postcopy as soon as only what can follow late is left (qmp_migrate_start_postcopy).
 
         Raises:
-            EngineError: it failed. A failed save_prepare leaves no trace; after any other failure everyone
-                has had their save_cleanup and the VM goes on as before.
+            EngineError: no capability allows it.
         """
-        self.go_on(Thread.MAIN, bql=True)
-        yield from self._savevm.prepare()
-        self.enter(Phase.SETUP)
-        self.set_state(MigrationStatus.SETUP)
-        yield from self.drain()
-        self.f.rate_set(self.parameters.max_bandwidth_bytes_per_s)
-        failure: EngineError | None = None
-        try:
-            yield from self._migration_thread()
-        except SavevmError as error:
-            failure = error if isinstance(error, EngineError) else self.fail(str(error), cause=error)
-            self.set_state(MigrationStatus.FAILED)
-            self.tell(EventKind.LOG, name="error", error=str(failure))
-        yield from self._finish()
-        self.enter(Phase.CLEANUP)
-        self.go_on(Thread.MAIN, bql=True)
-        try:
-            yield from self._savevm.cleanup()
-        except EngineError as error:
-            failure = failure or error
-        self.f.fflush()
-        if failure is not None:
-            raise failure
+        if not self.options.postcopy:
+            raise self.fail("migrate-start-postcopy without a postcopy capability")
+        self.postcopy_wanted = True
 
-    def _migration_thread(self) -> Steps[None]:
-        """Setup, iterations, switchover and completion (migration_thread)."""
-        self.go_on(Thread.MIGRATION, bql=False)
-        self._begin_window()
-        with self.machine.bql:
-            yield from self._savevm.header()
-        failure: EngineError | None = None
-        with self.machine.bql:
-            try:
-                yield from self._savevm.setup()
-            except EngineError as error:
-                failure = error
-        self.set_state(MigrationStatus.ACTIVE)
-        yield from self.drain()
-        if failure is not None:  # upstream, too, is active for a moment before it says that the setup failed
-            raise failure
-        self.enter(Phase.ITERATE)
-        while True:
-            if not self.f.rate_exceeded() and (yield from self._iteration_run()):
-                return
-            self._detect_error()
-            yield from self._rate_limit()
+    def continue_(self) -> None:
+        """Go on with the switchover that waits for it (qmp_migrate_continue).
 
-    def _iteration_run(self) -> Steps[bool]:
-        """Switch over if little enough is left, else send some more (migration_iteration_run).
+        Raises:
+            EngineError: none does.
+        """
+        if self.status is not _S.PRE_SWITCHOVER:
+            raise self.fail(f"migrate-continue in state {self.status}, expected {_S.PRE_SWITCHOVER}")
+        self._continued = True
+
+    def pause(self) -> None:
+        """Break the connection of a running postcopy on purpose (qmp_migrate_pause).
+
+        Raises:
+            EngineError: no postcopy runs.
+        """
+        if self.status not in {_S.POSTCOPY_ACTIVE, _S.POSTCOPY_RECOVER} or self.connection is None:
+            raise self.fail(f"migrate-pause in state {self.status}, expected a running postcopy")
+        self.propagate(self.fail("postcopy is paused by the user"))
+        self.connection.fail()
+
+    def cancel(self) -> None:
+        """Give up (qmp_migrate_cancel): the connection is broken, and whoever waits finds out.
+
+        Raises:
+            EngineError: the destination may run already.
+        """
+        if self.in_postcopy:
+            raise self.fail("migrate_cancel in postcopy, which can't be cancelled")
+        if not is_running(self.status):
+            return
+        if self.status is not _S.CANCELLING:
+            self.set_state(_S.CANCELLING)
+        self._continued = True
+        if self.connection is not None and self.f is not None:
+            self.connection.fail()
+            self.f.set_error(-errno.EIO)
+
+    # What the threads of the source share.
+
+    def wait_continue(self) -> Steps[None]:
+        """Wait until the user lets the switchover go on (pause-before-switchover)."""
+        self._continued = False
+        yield Wait(what="migrate-continue", ready=lambda: self._continued, patient=True)
+
+    def wait_unplug(self) -> Steps[None]:
+        """Wait until the guest has let go of what can't move, then be active (qemu_savevm_wait_unplug).
+
+        Somebody may cancel meanwhile.
+        """
+        if not self.savevm.guest_unplug_pending():
+            self.set_state(_S.ACTIVE, old=_S.SETUP)
+            return
+        self.set_state(_S.WAIT_UNPLUG, old=_S.SETUP)
+
+        def unplugged() -> bool:
+            return self.status is not _S.WAIT_UNPLUG or not self.savevm.guest_unplug_pending()
+
+        yield Wait(what="the guest to let go of its devices", ready=unplugged, wake_us=lambda: self._soon_us())
+        self.set_state(_S.ACTIVE, old=_S.WAIT_UNPLUG)
+
+    def _soon_us(self) -> int:
+        return self.machine.clock.now_us + 250_000
+
+    def stop_vm(self, runstate: RunState) -> None:
+        """Stop the guest, remembering what it did (migration_stop_vm)."""
+        self.old_runstate = self.machine.runstate
+        self.machine.vm_stop(runstate)
+        self.tell_qmp("STOP")
+
+    def resume_vm(self) -> None:
+        """Let the guest go on as before."""
+        if self.old_runstate is RunState.RUNNING:
+            self.machine.vm_start()
+            self.tell_qmp("RESUME")
+        else:
+            self.machine.runstate = self.old_runstate
+
+    def open_preempt(self) -> None:
+        """Connect the channel for pages that the destination asks for (postcopy_preempt_establish_channel)."""
+        if self.options.has(Capability.POSTCOPY_PREEMPT) and self.connection is not None:
+            self.preempt = QEMUFile(self.connection.open_channel(), self.rate)
+
+    def close_return_path(self) -> Steps[bool]:
+        """Wait for the end of the thread that listens to the destination (close_return_path_on_source).
 
         Returns:
-            True if the migration is over.
+            Whether something went wrong, there or before.
         """
-        pending = yield from self._savevm.pending("state_pending_estimate")
-        yield from self._tell_pending("estimate", pending)
-        if pending.total < self.threshold_bytes:
-            pending = yield from self._savevm.pending("state_pending_exact")
-            yield from self._tell_pending("exact", pending)
-        if pending.total <= self.threshold_bytes:
-            yield from self._completion()
-            return True
-        yield from self._savevm.iterate()
-        self.machine.clock.advance(_ROUND_US)
-        return False
+        if self.return_path is None:
+            return False
+        if self.error is not None and self.connection is not None:
+            self.connection.back.shutdown()
+        yield from self.lanes.join(self.return_path.lane)
+        self.return_path = None
+        return self.error is not None
 
-    def _completion(self) -> Steps[None]:
-        """Stop the VM and send all that is left (migration_completion)."""
-        self.enter(Phase.SWITCHOVER)
-        with self.machine.bql:
-            self._old_runstate = self.machine.runstate
-            self.machine.vm_stop(RunState.FINISH_MIGRATE)
-            self.tell(EventKind.QMP, name="STOP")
-            self.set_state(MigrationStatus.DEVICE)
-            yield from self.drain()
-            self.f.rate_set(RATE_LIMIT_DISABLED)
-            yield from self._savevm.switchover_start()
-            self.enter(Phase.COMPLETE)
-            yield from self._savevm.complete_iterable()
-            yield from self._savevm.complete_non_iterable()
-        self._detect_error()
-        with self.machine.bql:
-            self.set_state(MigrationStatus.COMPLETED)
-        yield from self.drain()
+    def release_files(self) -> None:
+        """Give up a connection that broke; another one may come (postcopy_pause)."""
+        if self.connection is not None:
+            self.connection.fail()
+        self.f = self.preempt = None
 
-    def _finish(self) -> Steps[None]:
-        """Leave the VM stopped for good, or let it go on (migration_iteration_finish)."""
-        self.machine.bql.held = False  # whatever a handler that failed left behind
-        with self.machine.bql:
-            if self.status is MigrationStatus.COMPLETED:
-                self.machine.runstate = RunState.POSTMIGRATE
-            elif self.machine.runstate is RunState.FINISH_MIGRATE:
-                if self._old_runstate is RunState.RUNNING:
-                    self.machine.vm_start()
-                    self.tell(EventKind.QMP, name="RESUME")
-                else:
-                    self.machine.runstate = self._old_runstate
-        yield from self.drain()
+    def finish(self) -> Steps[None]:
+        """What the migration thread does last (migration_iteration_finish); cleaning up is the main thread's."""
+        yield from self.machine.bql.lock()
+        if self.options.has(Capability.AUTO_CONVERGE):
+            self.machine.guest.throttle_percent = 0
+        if self.status is _S.COMPLETED:
+            self.machine.runstate = RunState.POSTMIGRATE
+        elif self.machine.runstate is RunState.FINISH_MIGRATE:
+            self.resume_vm()
+        self.schedule(self.cleanup)
+        self.machine.bql.unlock()
 
-    def _detect_error(self) -> None:
-        """Give up if the channel broke (migration_detect_error)."""
-        error = self.f.get_error()
-        if error:
-            raise self.fail(f"the channel failed with {error}")
+    def cleanup(self) -> Steps[None]:
+        """Give everything up (migration_cleanup)."""
+        self.enter(Phase.CLEANUP)
+        yield from self.savevm.cleanup()
+        yield from self.close_return_path()
+        self.machine.bql.unlock()
+        yield from self.lanes.join(self._thread)
+        yield from self.machine.bql.lock()
+        if self.multifd is not None:
+            yield from self.multifd.shutdown()
+        if self.f is not None:
+            self.f.fflush()
+            for pipe in self.connection.forward if self.connection is not None else ():
+                pipe.close()
+            self.f = self.preempt = None
+        assert not is_active(self.status)
+        self.set_state(_S.CANCELLED, old=_S.CANCELLING)
+        yield
 
-    def _rate_limit(self) -> Steps[None]:
-        """Close a window that is over; wait for its end if its share is used up (migration_rate_limit)."""
-        self._update_counters()
-        if self.f.rate_exceeded():
-            wait_ms = self._window_start_ms + BUFFER_DELAY_MS - self._now_ms()
-            if wait_ms > 0:
-                self.tell(EventKind.LOG, name="rate limit")
-                yield from self.drain()
-                self.machine.clock.advance(wait_ms * _US_PER_MS)
-
-    def _update_counters(self) -> None:
-        """After 100 ms, reckon anew what can be sent within the downtime limit (migration_update_counters)."""
-        spent_ms = self._now_ms() - self._window_start_ms
-        if spent_ms < BUFFER_DELAY_MS:
-            return
-        measured = (self.f.sent - self._window_start_bytes) * 1000 // spent_ms
-        self.bandwidth_bytes_per_s = self.parameters.avail_switchover_bandwidth_bytes_per_s or measured
-        self.threshold_bytes = self.bandwidth_bytes_per_s * self.parameters.downtime_limit_ms // 1000
-        self.f.rate_reset()
-        self._begin_window()
-
-    def _begin_window(self) -> None:
-        self._window_start_ms = self._now_ms()
-        self._window_start_bytes = self.f.sent
-
-    def _now_ms(self) -> int:
-        return self.machine.clock.now_us // _US_PER_MS
-
-    def _tell_pending(self, name: str, pending: Pending) -> Iterator[Event]:
-        self.tell(
-            EventKind.PENDING,
-            name=name,
-            must_precopy=pending.must_precopy,
-            can_postcopy=pending.can_postcopy,
-            threshold_bytes=self.threshold_bytes,
-            bandwidth_bytes_per_s=self.bandwidth_bytes_per_s,
-            dirty_pages=self.machine.stats.dirty_pages,
-            iteration=self.machine.stats.dirty_sync_count,
-        )
-        return self.drain()
+    def note(self, name: str) -> None:
+        """Tell of something that is worth knowing and changes nothing."""
+        self.tell(EventKind.LOG, name=name)

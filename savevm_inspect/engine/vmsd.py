@@ -146,6 +146,8 @@ class VMStateDescription:
         subsections: written behind the fields, each one only if it is needed.
         priority: for its place among the devices.
         early_setup: saved in the setup phase, before RAM, in a FULL section.
+        unmigratable: a VM that has it can be neither saved nor loaded.
+        dev_unplug_pending: (opaque) -> bool; whether the guest still has to let go of it before it can move.
         needed: (opaque) -> bool; without it, always.
         pre_save: (opaque), before the first byte.
         post_save: (opaque), after the last byte, also if a field failed.
@@ -160,6 +162,8 @@ class VMStateDescription:
     subsections: "tuple[VMStateDescription, ...]" = ()
     priority: MigrationPriority = MigrationPriority.MIG_PRI_DEFAULT
     early_setup: bool = False
+    unmigratable: bool = False
+    dev_unplug_pending: Callable[[Any], bool] | None = None
     needed: Callable[[Any], bool] | None = None
     pre_save: Callable[[Any], None] | None = None
     post_save: Callable[[Any], None] | None = None

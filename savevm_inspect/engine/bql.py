@@ -1,0 +1,57 @@
+"""The big QEMU lock: one for each machine; whoever finds it taken waits."""
+
+from collections.abc import Callable
+
+from ..errors import SavevmError
+from .lanes import Lane, Lanes, Steps, Wait
+
+
+class Bql:
+    """The lock of one machine.
+
+    Args:
+        lanes: the threads that may want it.
+
+    Attributes:
+        owner: the thread that has it; ``None`` if it is free.
+        on_change: called when a thread has taken it (True) or given it up (False).
+    """
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self.owner: Lane | None = None
+        self.on_change: Callable[[bool], object] | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the thread that runs now has it (bql_locked)."""
+        return self.owner is self._lanes.current
+
+    def lock(self, *, told: bool = True) -> Steps[None]:
+        """Take the lock, as soon as it is free (bql_lock).
+
+        Args:
+            told: whether it is worth an event; the main loop's own is not.
+
+        Raises:
+            SavevmError: the thread has it already, and would wait for itself for ever.
+        """
+        if self.held:
+            raise SavevmError("the big QEMU lock is held already")
+        while self.owner is not None:
+            yield Wait(what="the big QEMU lock", ready=lambda: self.owner is None)
+        self.owner = self._lanes.current
+        if told and self.on_change is not None:
+            self.on_change(True)
+
+    def unlock(self, *, told: bool = True) -> None:
+        """Give the lock up (bql_unlock).
+
+        Raises:
+            SavevmError: the thread does not have it.
+        """
+        if not self.held:
+            raise SavevmError("the big QEMU lock is not held")
+        self.owner = None
+        if told and self.on_change is not None:
+            self.on_change(False)

@@ -1,0 +1,184 @@
+"""The threads of both machines, played one at a time.
+
+Each thread is a lane: a generator that runs until it yields, either to be looked at (``None``) or because it has
+to wait for something (:class:`Wait`). Nothing runs in parallel, and who goes on is a rule or a seeded choice, so
+that a run can be repeated and halted between any two of its events.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from ..errors import EngineError
+from ..stream.events import Event, Thread
+from .clock import Clock
+
+Result = TypeVar("Result")
+
+
+def _never() -> int | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Why a thread does not go on.
+
+    Attributes:
+        what: what it waits for, for whoever looks and for the message if it never comes.
+        ready: whether it can go on.
+        wake_us: when to look again though nobody else does anything, in microseconds; ``None`` is never.
+        patient: it waits for a person, who may never come; a run in which all others are done ends there.
+    """
+
+    what: str
+    ready: Callable[[], bool]
+    wake_us: Callable[[], int | None] = _never
+    patient: bool = False
+
+
+Steps = Generator[Wait | None, None, Result]
+"""A part of what a thread does: yields where it can be looked at or waits, returns what came of it."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Lane:
+    """One thread.
+
+    Attributes:
+        thread: which one.
+        steps: what it does.
+        daemon: a run does not wait for its end.
+        wait: what it waits for; ``None`` if it can go on.
+        done: whether it has ended.
+        ran: number of its last turn.
+    """
+
+    thread: Thread
+    steps: Steps[Any]
+    daemon: bool = False
+    wait: Wait | None = None
+    done: bool = False
+    ran: int = -1
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can go on now."""
+        return not self.done and (self.wait is None or self.wait.ready())
+
+
+Choose = Callable[[Sequence[Lane]], Lane]
+"""Says which of the lanes that can go on is next."""
+
+
+def fair(ready: Sequence[Lane]) -> Lane:
+    """The one whose last turn was longest ago."""
+    return min(ready, key=lambda lane: lane.ran)
+
+
+_OUTSIDE: Final = Lane(thread=Thread.MAIN, steps=(None for _ in ()))
+"""Who runs when no lane does: whoever builds or inspects the machines."""
+
+
+class Lanes:
+    """All threads of a run, and what they told.
+
+    Args:
+        clock: moved on when everybody waits for a time to come.
+        choose: who is next.
+    """
+
+    def __init__(self, clock: Clock, choose: Choose = fair) -> None:
+        self.clock = clock
+        self.current = _OUTSIDE
+        self.told: deque[Event] = deque()
+        self._choose = choose
+        self._lanes: list[Lane] = []
+        self._turns = 0
+        self._events = 0
+
+    def __iter__(self) -> Iterator[Lane]:
+        """The threads that have not ended, in the order in which they began."""
+        return iter(tuple(self._lanes))
+
+    def start(self, thread: Thread, steps: Steps[Any], *, daemon: bool = False) -> Lane:
+        """Begin a thread (qemu_thread_create); its first turn comes later.
+
+        Args:
+            thread: what it is.
+            steps: what it does.
+            daemon: the run does not wait for its end.
+        """
+        lane = Lane(thread=thread, steps=steps, daemon=daemon)
+        self._lanes.append(lane)
+        return lane
+
+    def join(self, lane: Lane | None) -> Steps[None]:
+        """Wait for the end of a thread (qemu_thread_join)."""
+        if lane is not None and not lane.done:
+            yield Wait(what=f"the end of {lane.thread}", ready=lambda: lane.done)
+
+    def run(self) -> Iterator[Event]:
+        """Play all threads to their end.
+
+        Yields:
+            What they tell, as it happens and numbered.
+
+        Raises:
+            EngineError: all of them wait, and not for a person.
+        """
+        while True:
+            ready = [lane for lane in self._lanes if lane.ready]
+            if ready:
+                self._turn(self._choose(ready))
+                yield from self._drain()
+            elif not self._pass_time():
+                break
+        stuck = [lane for lane in self._lanes if not lane.daemon and not (lane.wait and lane.wait.patient)]
+        if stuck:
+            waits = "; ".join(f"{lane.thread} waits for {lane.wait.what}" for lane in stuck if lane.wait)
+            raise EngineError(f"nobody goes on: {waits}", phase="")
+
+    def _turn(self, lane: Lane) -> None:
+        self._turns += 1
+        lane.ran = self._turns
+        self.current, before = lane, self.current
+        try:
+            lane.wait = next(lane.steps)
+        except StopIteration:
+            lane.done = True
+            self._lanes.remove(lane)
+        finally:
+            self.current = before
+
+    def _pass_time(self) -> bool:
+        """Let the clock go on to when somebody may go on; False if nobody ever will, or only daemons are left."""
+        if all(lane.daemon for lane in self._lanes):
+            return False
+        times = (lane.wait.wake_us() for lane in self._lanes if lane.wait is not None)
+        later = [time for time in times if time is not None and time > self.clock.now_us]
+        if later:
+            self.clock.advance(min(later) - self.clock.now_us)
+        return bool(later)
+
+    def _drain(self) -> Iterator[Event]:
+        while self.told:
+            yield replace(self.told.popleft(), seq=self._events)
+            self._events += 1
+
+
+def drive(steps: Steps[Result]) -> Result:
+    """Run steps that need not wait for anybody, outside of a run.
+
+    Raises:
+        EngineError: they do have to wait.
+    """
+    while True:
+        try:
+            wait = next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        if wait is not None and not wait.ready():
+            raise EngineError(f"waits for {wait.what}, and nobody else runs", phase="")

@@ -1,0 +1,238 @@
+"""The migration thread: setup, rounds over all devices, switchover, completion (migration/migration.c)."""
+
+import errno
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from ..errors import EngineError, SavevmError
+from ..stream.events import EventKind, Phase
+from ..wire import MigCmd
+from .handlers import Pending
+from .lanes import Steps, Wait
+from .machine import RunState
+from .options import Capability
+from .pace import Pace
+from .postcopy_source import postcopy_pause, postcopy_start, send_postcopy_advise
+from .qemu_file import RATE_LIMIT_DISABLED
+from .status import MigrationStatus, is_active
+
+if TYPE_CHECKING:
+    from .source import Source
+
+_S = MigrationStatus
+
+_ROUND_US: Final = 500
+"""What a round costs the migration thread besides the link; a round that sends next to nothing takes time, too."""
+
+
+class _Iterate(Enum):
+    """What comes after a round (MigIterateState)."""
+
+    RESUME = auto()
+    SKIP = auto()
+    BREAK = auto()
+
+
+class _Error(Enum):
+    """What became of an error (MigThrError)."""
+
+    NONE = auto()
+    RECOVERED = auto()
+    FATAL = auto()
+
+
+class MigrationThread:
+    """Runs one migration on the source.
+
+    Args:
+        source: whose.
+    """
+
+    def __init__(self, source: "Source") -> None:
+        self._s = source
+        self.pace = Pace(source)
+
+    def steps(self) -> Steps[None]:
+        """Run it to its end; what goes wrong is kept in the source (migration_thread)."""
+        s = self._s
+        self.pace.begin()
+        if (yield from self._setup()):
+            s.enter(Phase.ITERATE)
+            yield from self._rounds()
+        yield from s.finish()
+
+    def _setup(self) -> Steps[bool]:
+        """All that comes before the first round; returns whether there will be one."""
+        s = self._s
+        if s.multifd is not None:
+            s.multifd.start()
+        yield from s.machine.bql.lock()
+        s.savevm.header(s.to_dst_file)
+        s.machine.bql.unlock()
+        if s.return_path is not None:
+            s.savevm.command(s.to_dst_file, MigCmd.MIG_CMD_OPEN_RETURN_PATH)
+            s.savevm.command(s.to_dst_file, MigCmd.MIG_CMD_PING, (1).to_bytes(4, "big"))
+        if s.options.postcopy:
+            send_postcopy_advise(s)
+        yield
+        failed = False
+        yield from s.machine.bql.lock()
+        try:
+            yield from s.savevm.setup(s.to_dst_file)
+        except EngineError as error:
+            s.propagate(error)
+            failed = True
+        s.machine.bql.unlock()
+        yield from s.wait_unplug()
+        yield
+        if failed:  # upstream, too, is active for a moment before it says that the setup failed
+            s.set_state(_S.FAILED, old=_S.ACTIVE)
+        return not failed
+
+    def _rounds(self) -> Steps[None]:
+        s = self._s
+        urgent = False
+        while is_active(s.status):
+            if urgent or not s.to_dst_file.rate_exceeded():
+                after = yield from self._iteration_run()
+                if after is _Iterate.SKIP:
+                    continue
+                if after is _Iterate.BREAK:
+                    return
+            error = yield from self._detect_error()
+            if error is _Error.FATAL:
+                return
+            if error is _Error.RECOVERED:
+                self.pace.begin()
+            urgent = yield from self.pace.rate_limit()
+
+    def _iteration_run(self) -> Steps[_Iterate]:
+        """Switch over if little enough is left, else send some more (migration_iteration_run)."""
+        s = self._s
+        in_postcopy = s.in_postcopy
+        can_switchover = self._can_switchover()
+        pending = yield from s.savevm.pending("state_pending_estimate")
+        yield from self._tell_pending("estimate", pending)
+        if in_postcopy:
+            ready = not pending.total
+            if s.status is _S.POSTCOPY_DEVICE and (s.package_loaded or ready):
+                yield Wait(what="the package to be loaded", ready=lambda: s.package_loaded or not is_active(s.status))
+                s.set_state(_S.POSTCOPY_ACTIVE, old=_S.POSTCOPY_DEVICE)
+        else:
+            if pending.total < self.pace.threshold_bytes:
+                pending = yield from s.savevm.pending("state_pending_exact")
+                yield from self._tell_pending("exact", pending)
+            if pending.must_precopy <= self.pace.threshold_bytes and can_switchover and s.postcopy_wanted:
+                yield from postcopy_start(s)
+                return _Iterate.SKIP
+            ready = can_switchover and pending.total <= self.pace.threshold_bytes
+        if ready:
+            yield from self._completion()
+            return _Iterate.BREAK
+        try:
+            yield from s.savevm.iterate(s.to_dst_file, postcopy=in_postcopy)
+        except EngineError:
+            pass  # it is kept, and sticks to the file, where it is found next
+        s.machine.clock.advance(_ROUND_US)
+        return _Iterate.RESUME
+
+    def _can_switchover(self) -> bool:
+        """Whether the destination agrees, if it is asked (migration_can_switchover)."""
+        s = self._s
+        if not s.options.has(Capability.SWITCHOVER_ACK) or s.machine.runstate is not RunState.RUNNING:
+            return True
+        return s.switchover_acked
+
+    def _completion(self) -> Steps[None]:
+        """Send all that is left, and see whether it worked (migration_completion)."""
+        s = self._s
+        try:
+            if s.status is _S.ACTIVE:
+                yield from self._completion_precopy()
+            elif s.status is _S.POSTCOPY_ACTIVE:
+                yield from s.machine.bql.lock()
+                try:
+                    yield from s.savevm.complete_postcopy(s.to_dst_file)
+                finally:
+                    s.machine.bql.unlock()
+            else:
+                raise s.fail(f"state {s.status} at the completion")
+            if (yield from s.close_return_path()):
+                raise s.error or s.fail("the return path failed")
+            if s.to_dst_file.get_error():
+                raise s.fail(f"the channel failed ({errno.errorcode[-s.to_dst_file.get_error()]})")
+        except SavevmError as error:
+            s.propagate(error)
+            if s.status is not _S.CANCELLING:
+                s.set_state(_S.FAILED)
+            return
+        yield from s.machine.bql.lock()
+        if is_active(s.status) or s.status is _S.DEVICE:
+            s.set_state(_S.COMPLETED)
+        s.machine.bql.unlock()
+
+    def _completion_precopy(self) -> Steps[None]:
+        """Stop the VM and send all that is left (migration_completion_precopy)."""
+        s = self._s
+        s.enter(Phase.SWITCHOVER)
+        yield from s.machine.bql.lock()
+        try:
+            s.stop_vm(RunState.FINISH_MIGRATE)
+            yield from switchover_start(s)
+            s.enter(Phase.COMPLETE)
+            yield from s.savevm.complete_precopy(s.to_dst_file, s.multifd)
+        finally:
+            s.machine.bql.unlock()
+
+    def _detect_error(self) -> Steps[_Error]:
+        """Find out whether the channel broke, and what that means (migration_detect_error)."""
+        s = self._s
+        if s.status in {_S.CANCELLING, _S.CANCELLED}:
+            return _Error.FATAL
+        files = [f for f in (s.f, s.preempt) if f is not None]
+        failed = next((f.get_error() for f in files if f.get_error()), 0)
+        if not failed:
+            return _Error.NONE
+        s.propagate(s.fail(f"the channel failed ({errno.errorcode[-failed]})"))
+        if s.status is _S.POSTCOPY_ACTIVE:
+            return _Error.RECOVERED if (yield from postcopy_pause(s)) else _Error.FATAL
+        s.set_state(_S.FAILED)
+        return _Error.FATAL
+
+    def _tell_pending(self, name: str, pending: Pending) -> Steps[None]:
+        s = self._s
+        s.tell(
+            EventKind.PENDING,
+            name=name,
+            must_precopy=pending.must_precopy,
+            can_postcopy=pending.can_postcopy,
+            threshold_bytes=self.pace.threshold_bytes,
+            bandwidth_bytes_per_s=self.pace.bandwidth_bytes_per_s,
+            dirty_pages=s.machine.stats.dirty_pages,
+            iteration=s.machine.stats.dirty_sync_count,
+        )
+        yield
+
+
+def switchover_start(s: "Source") -> Steps[None]:
+    """The last steps before device state is sent (migration_switchover_start, ..._prepare).
+
+    Raises:
+        EngineError: somebody cancelled meanwhile.
+    """
+    if s.status is _S.CANCELLING:
+        raise s.fail("the switchover is interrupted")
+    if s.options.has(Capability.PAUSE_BEFORE_SWITCHOVER):
+        s.set_state(_S.PRE_SWITCHOVER)
+        s.machine.bql.unlock()
+        yield from s.wait_continue()
+        yield from s.machine.bql.lock()
+        s.set_state(_S.DEVICE, old=_S.PRE_SWITCHOVER)
+        if s.status is not _S.DEVICE:
+            raise s.fail("the switchover is interrupted")
+    else:
+        s.set_state(_S.DEVICE)
+    yield
+    s.rate.set(RATE_LIMIT_DISABLED)
+    s.savevm.maybe_send_switchover_start(s.to_dst_file)
+    yield

@@ -1,0 +1,104 @@
+"""What lies between the two sides: connections, each of several channels and a way back, that can break."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from .clock import Clock, Link
+from .pipe import NO_LINK, Pipe, Sink
+
+
+class Watch(Protocol):
+    """Says where the copy of a channel's bytes goes."""
+
+    def __call__(self, number: int, *, back: bool, resumed: int) -> Sink | None:
+        """The sink of a channel.
+
+        Args:
+            number: in the order in which the source connected; 0 is the main channel.
+            back: the direction: from the destination to the source.
+            resumed: how many connections there were before this one.
+        """
+
+
+class Connection:
+    """All channels of one attempt to migrate.
+
+    Args:
+        network: what it goes over.
+        resumed: how many connections there were before it.
+    """
+
+    def __init__(self, network: "Network", resumed: int) -> None:
+        self._network = network
+        self._resumed = resumed
+        self.forward: list[Pipe] = []
+        """The channels from source to destination; the first is the main one."""
+        self.back = network.make_pipe(0, back=True, resumed=resumed)
+        """The way back on the main channel."""
+        self.broken = False
+        self.open_channel()
+
+    @property
+    def main(self) -> Pipe:
+        """The main channel."""
+        return self.forward[0]
+
+    def open_channel(self) -> Pipe:
+        """Connect a further channel; the destination sees it at once."""
+        pipe = self._network.make_pipe(len(self.forward), back=False, resumed=self._resumed)
+        if self.broken:
+            pipe.shutdown()
+        self.forward.append(pipe)
+        return pipe
+
+    def fail(self) -> None:
+        """Break all channels in both directions; what is on its way is lost."""
+        self.broken = True
+        for pipe in (*self.forward, self.back):
+            pipe.shutdown()
+
+
+class Network:
+    """Makes connections.
+
+    Args:
+        clock: the time that bytes take.
+        bandwidth_bytes_per_s: of the link, which all channels from source to destination share.
+        latency_us: how long a byte is on its way, in microseconds.
+        watch: says who gets a copy of what.
+    """
+
+    def __init__(
+        self, clock: Clock, *, bandwidth_bytes_per_s: int, latency_us: int = 0, watch: Watch | None = None
+    ) -> None:
+        self._clock = clock
+        self._link = Link(clock, bandwidth_bytes_per_s)
+        self._back = Link(clock, NO_LINK)
+        self._latency_us = latency_us
+        self._watch = watch
+        self.connections: list[Connection] = []
+        self.on_connect: Callable[[Connection], object] | None = None
+        """Called with each new connection: the destination accepts it."""
+
+    def connect(self) -> Connection:
+        """Connect the source with the destination."""
+        connection = Connection(self, len(self.connections))
+        self.connections.append(connection)
+        if self.on_connect is not None:
+            self.on_connect(connection)
+        return connection
+
+    def fail(self) -> None:
+        """Break the connection there is; another one can be made at once."""
+        if self.connections:
+            self.connections[-1].fail()
+
+    def make_pipe(self, number: int, *, back: bool, resumed: int) -> Pipe:
+        """One direction of one channel; see :class:`Watch` for what the numbers mean."""
+        return Pipe(
+            self._clock,
+            self._back if back else self._link,
+            channel=number,
+            sink=self._watch(number, back=back, resumed=resumed) if self._watch is not None else None,
+            latency_us=self._latency_us,
+        )
