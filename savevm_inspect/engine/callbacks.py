@@ -28,7 +28,7 @@ class BqlRule(StrEnum):
 
     HELD = "held"
     NOT_HELD = "not held"
-    EITHER = "held in some phases, not in others"
+    EITHER = "held in some places, not in others"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +111,30 @@ _RECOVER = _source(Phase.POSTCOPY_RECOVER, Thread.MIGRATION, bql=False)
 _CLEANUP = _source(Phase.CLEANUP, Thread.MAIN, bql=True)
 _LOAD_SETUP = _destination(Phase.SETUP, Thread.MAIN, bql=True)
 _LOAD = _destination(Phase.LOAD, Thread.MAIN, bql=True)
+_LOAD_PACKAGE = _destination(Phase.POSTCOPY, Thread.MAIN, bql=True)
 _LOAD_POSTCOPY = _destination(Phase.POSTCOPY, Thread.LISTEN, bql=False)
 _LOAD_CLEANUP = _destination(Phase.CLEANUP, Thread.MAIN, bql=True)
+
+# A migration has a thread of its own; a background snapshot, too, but it stops the VM for the devices before it
+# iterates over RAM; savevm does everything in the main thread, under the lock.
+_SETUPS = (
+    _SETUP,
+    _source(Phase.SETUP, Thread.SNAPSHOT, bql=True),
+    _source(Phase.SETUP, Thread.MAIN, bql=True),
+)
+_ITERATIONS = (
+    _ITERATE,
+    _source(Phase.ITERATE, Thread.SNAPSHOT, bql=False),
+    _source(Phase.ITERATE, Thread.MAIN, bql=True),
+)
+_SAVEVM_COMPLETE = _source(Phase.COMPLETE, Thread.MAIN, bql=True)
+_SNAPSHOT_DEVICES = _source(Phase.COMPLETE, Thread.SNAPSHOT, bql=True)
 
 _TABLE = (
     Callback(
         name="save_state",
         promise="Writes the whole state at once, in the newest version of its format, while the VM is stopped.",
-        places=(_COMPLETE,),
+        places=(_COMPLETE, _SNAPSHOT_DEVICES, _SAVEVM_COMPLETE),
         returns=Returns.NOTHING,
         absent="no FULL section, unless the device is described by a VMStateDescription",
     ),
@@ -132,9 +148,9 @@ _TABLE = (
     Callback(
         name="save_setup",
         promise="Gets the source's bookkeeping ready and writes the device's first section.",
-        places=(_SETUP,),
+        places=_SETUPS,
         returns=Returns.ZERO_OR_NEGATIVE,
-        absent="no START section: the device does not iterate and counts as plain device state",
+        absent="no START section, so nothing would know its PART and END sections; it counts as plain device state",
     ),
     Callback(
         name="save_cleanup",
@@ -146,7 +162,7 @@ _TABLE = (
     Callback(
         name="save_complete",
         promise="Writes all that is left: in precopy with the VM stopped, in postcopy while the other side runs it.",
-        places=(_COMPLETE, _POSTCOPY_END),
+        places=(_COMPLETE, _SAVEVM_COMPLETE, _POSTCOPY_END),
         returns=Returns.ZERO_OR_NEGATIVE,
         absent="no END section",
     ),
@@ -159,8 +175,18 @@ _TABLE = (
     ),
     Callback(
         name="is_active",
-        promise="Tells whether the device takes part in this migration; asked anew before nearly every other call.",
-        places=(_PREPARE, _SETUP, _ITERATE, _COMPLETE, _POSTCOPY, _POSTCOPY_END, _RECOVER, _LOAD_SETUP),
+        promise="Tells whether the device takes part in this migration; asked anew before most calls.",
+        places=(
+            _PREPARE,
+            *_SETUPS,
+            *_ITERATIONS,
+            _COMPLETE,
+            _SAVEVM_COMPLETE,
+            _POSTCOPY,
+            _POSTCOPY_END,
+            _RECOVER,
+            _LOAD_SETUP,
+        ),
         returns=Returns.ANSWER,
         absent="the device always takes part",
     ),
@@ -174,14 +200,14 @@ _TABLE = (
     Callback(
         name="is_active_iterate",
         promise="Tells whether the device wants its turn in the iterations, though it takes part otherwise.",
-        places=(_ITERATE, _POSTCOPY),
+        places=(*_ITERATIONS, _POSTCOPY),
         returns=Returns.ANSWER,
         absent="the device takes its turn",
     ),
     Callback(
         name="save_live_iterate",
-        promise="Writes a chunk of data while the VM runs, until the rate limit says stop; one section a call.",
-        places=(_ITERATE, _POSTCOPY),
+        promise="Writes a chunk of data until the rate limit says stop, mostly while the VM runs; one section a call.",
+        places=(*_ITERATIONS, _POSTCOPY),
         returns=Returns.MORE_OR_DONE,
         absent="no PART sections",
     ),
@@ -201,7 +227,7 @@ _TABLE = (
     ),
     Callback(
         name="state_pending_exact",
-        promise="Finds out how many bytes are left, at the price of a synchronisation; takes the lock by itself.",
+        promise="Finds out how many bytes are left, at the price of a synchronisation, for which it takes the lock itself.",
         places=(_ITERATE,),
         returns=Returns.PENDING,
         absent="the device adds nothing, so the switchover may come while it still has data",
@@ -209,14 +235,17 @@ _TABLE = (
     Callback(
         name="load_state",
         promise="Reads one section of any kind that the save callbacks wrote, to its last byte.",
-        places=(_LOAD, _LOAD_POSTCOPY),
+        places=(_LOAD, _LOAD_PACKAGE, _LOAD_POSTCOPY),
         returns=Returns.ZERO_OR_NEGATIVE,
         absent="sections of the device can't be loaded, unless a VMStateDescription explains them",
     ),
     Callback(
         name="load_state_buffer",
         promise="Takes a piece of device state that came over a multifd channel.",
-        places=(_destination(Phase.LOAD, Thread.MULTIFD_RECV, bql=False),),
+        places=(
+            _destination(Phase.LOAD, Thread.MULTIFD_RECV, bql=False),
+            _destination(Phase.SWITCHOVER, Thread.MULTIFD_RECV, bql=False),
+        ),
         returns=Returns.TRUE_OR_FALSE,
         absent="the device's state does not come over multifd channels",
     ),

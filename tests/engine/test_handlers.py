@@ -59,8 +59,10 @@ def test_each_callback_says_all_there_is_to_know(name: str) -> None:
 
 
 def test_rules_that_register_h_states() -> None:
-    assert CALLBACKS["save_live_iterate"].bql is BqlRule.NOT_HELD
-    assert CALLBACKS["save_live_iterate"].threads == (Thread.MIGRATION,)
+    assert CALLBACKS["save_live_iterate"].bql is BqlRule.EITHER
+    for place in CALLBACKS["save_live_iterate"].places:
+        assert place.bql == (place.thread is Thread.MAIN)
+    assert CALLBACKS["state_pending_exact"].threads == (Thread.MIGRATION,)
     assert CALLBACKS["is_active"].bql is BqlRule.EITHER
     assert CALLBACKS["is_active"].sides == (Side.SOURCE, Side.DESTINATION)
     assert CALLBACKS["save_setup"].phases == (Phase.SETUP,)
