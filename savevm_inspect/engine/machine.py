@@ -12,8 +12,9 @@ from .lanes import Lanes
 from .registry import Registry
 
 if TYPE_CHECKING:
+    from .destination import Destination
     from .devices.ram import RamDevice
-    from .side import MigrationSide
+    from .source import Source
 
 
 class RunState(StrEnum):
@@ -97,7 +98,8 @@ class Machine:
         uuid: 16 bytes that tell this VM from all others.
         received_runstate: what the VM did on the source, as the stream told; ``None`` if it did not.
         ram: the device that moves its memory, once it is built in.
-        migration: its end of the migration that is going on; ``None`` before the first one.
+        source: its end of a migration that it is the source of.
+        destination: its end of a migration that it is the destination of.
     """
 
     kind: MachineType
@@ -112,7 +114,8 @@ class Machine:
     uuid: bytes = bytes(16)
     received_runstate: RunState | None = None
     ram: "RamDevice | None" = None
-    migration: "MigrationSide | None" = None
+    source: "Source | None" = None
+    destination: "Destination | None" = None
     _on_stop: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

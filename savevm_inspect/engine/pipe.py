@@ -35,6 +35,8 @@ class Pipe:
         """Bytes that went out."""
         self.closed = False
         """The sender is done; what it sent can still be read."""
+        self.hung_up = False
+        """Nobody reads any more."""
         self.broken = False
         """The connection is gone: nothing goes in any more, and what was on its way is lost."""
         self._clock = clock
@@ -51,7 +53,7 @@ class Pipe:
 
     def write(self, data: bytes) -> int:
         """Send bytes, which takes as long as the link needs; returns 0, or a negative errno."""
-        if self.broken or self.closed:
+        if self.broken or self.closed or self.hung_up:
             return -errno.EPIPE
         if self._sink is not None:
             self._sink(data)
@@ -80,6 +82,10 @@ class Pipe:
                 self._pieces.append(piece[:-lost])
             lost -= min(len(piece), lost)
         self._flight.clear()
+
+    def hang_up(self) -> None:
+        """The reader goes away: a sender that goes on finds out."""
+        self.hung_up = True
 
     def readable(self) -> bool:
         """Whether there is something to take, or the end has come."""
@@ -125,7 +131,7 @@ class Pipe:
 
     def _ended(self) -> bool:
         """Whether nothing more can arrive."""
-        return self.broken or (self.closed and self._look() == self.sent)
+        return self.broken or self.hung_up or (self.closed and self._look() == self.sent)
 
     def _next_arrival(self) -> int | None:
         return self._flight[0][0] if self._flight else None

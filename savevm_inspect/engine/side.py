@@ -69,7 +69,6 @@ class MigrationSide:
         self.error: EngineError | None = None
         self._calls = 0
         self._bottom_halves: deque[Callable[[], Steps[None]]] = deque()
-        machine.migration = self
         machine.bql.on_change = self._tell_lock
         self.lanes.start(Thread.MAIN, self._main_loop(), daemon=True)
 
@@ -142,6 +141,10 @@ class MigrationSide:
     def tell_qmp(self, name: str) -> None:
         """Note what the user did, or what QEMU tells its user."""
         self.tell(EventKind.QMP, name=name)
+
+    def note(self, name: str) -> None:
+        """Tell of something that is worth knowing and changes nothing."""
+        self.tell(EventKind.LOG, name=name)
 
     def enter(self, phase: Phase) -> None:
         """Go to another phase; refused if it does not follow this one."""

@@ -5,6 +5,7 @@ What the migration thread does in between is :mod:`.migration_thread`; the backg
 """
 
 import errno
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import EngineError, SavevmError
@@ -50,6 +51,7 @@ class Source(MigrationSide):
 
     def __init__(self, machine: Machine, options: Options, network: "Network") -> None:
         super().__init__(Side.SOURCE, machine, options)
+        machine.source = self
         self.network = network
         self.connection: Connection | None = None
         self.f: QEMUFile | None = None
@@ -200,6 +202,21 @@ class Source(MigrationSide):
         else:
             self.machine.runstate = self.old_runstate
 
+    def rp_wait(self, ready: Callable[[], bool], what: str) -> Steps[None]:
+        """Wait for the thread that listens to the destination, which may also tell of a failure (migration_rp_wait).
+
+        Args:
+            ready: whether it has come.
+            what: what is waited for.
+        """
+        yield Wait(what=what, ready=lambda: ready() or self.error is not None)
+
+    def wait_main_channel(self) -> Steps[None]:
+        """Wait until the destination has answered a ping: the main channel is the first (migration_wait_main_channel)."""
+        listener = self.return_path
+        if listener is not None:
+            yield from self.rp_wait(lambda: listener.pongs > 0, "an answer to a ping")
+
     def open_preempt(self) -> None:
         """Connect the channel for pages that the destination asks for (postcopy_preempt_establish_channel)."""
         if self.options.has(Capability.POSTCOPY_PREEMPT) and self.connection is not None:
@@ -255,7 +272,3 @@ class Source(MigrationSide):
         assert not is_active(self.status)
         self.set_state(_S.CANCELLED, old=_S.CANCELLING)
         yield
-
-    def note(self, name: str) -> None:
-        """Tell of something that is worth knowing and changes nothing."""
-        self.tell(EventKind.LOG, name=name)

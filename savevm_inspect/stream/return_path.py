@@ -53,7 +53,7 @@ def read_return_path(cursor: Cursor) -> Iterator[ReturnMessage]:
         BadPayload: a message has another length than it must have, or says what it can't.
     """
     while cursor.remaining:
-        yield _read_message(cursor)
+        yield read_return_message(cursor)
 
 
 def put_return_message(f: Writer, message: MigRpMessage, *arguments: int | str, bitmap: bytes = b"") -> ReturnMessage:
@@ -84,10 +84,11 @@ def put_return_message(f: Writer, message: MigRpMessage, *arguments: int | str, 
         whole.put_be64(RAMBLOCK_RECV_BITMAP_ENDING)
     base = f.transferred
     f.put_buffer(bytes(out))
-    return _read_message(Cursor(memoryview(out), channel=f.channel, base=base))
+    return read_return_message(Cursor(memoryview(out), channel=f.channel, base=base))
 
 
-def _read_message(cursor: Cursor) -> ReturnMessage:
+def read_return_message(cursor: Cursor) -> ReturnMessage:
+    """Read one message (source_return_path_thread); see :func:`read_return_path` for what it raises."""
     start, place = cursor.offset, cursor.place
     number = cursor.be16("the type of a message")
     length = cursor.be16("the length of a message")

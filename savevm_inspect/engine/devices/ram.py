@@ -1,39 +1,42 @@
-"""RAM: the device that makes a migration live (migration/ram.c)."""
+"""RAM: the device that makes a migration live (migration/ram.c).
 
-from typing import Final
+Here are its handlers. Which pages are dirty is :mod:`..ram.state`'s, how they go out :mod:`..ram.save`'s, how they
+come in :mod:`..ram.load`'s.
+"""
 
-from ...errors import BadPayload, UnknownRecord
-from ...payload.ram import IDSTR, RamWriter
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ...payload.ram import IDSTR
 from ...payload.ram_blocks import RamBlock
-from ...wire import RAM_SAVE_VERSION, RamSaveFlag
-from ..guest import GuestBlock
+from ...wire import RAM_SAVE_VERSION, MigCmd
 from ..handlers import Pending, Refused, SaveVMHandlers
+from ..lanes import Steps
 from ..machine import Machine
-from ..qemu_file import QEMUFile, QEMUFileInput
+from ..options import Capability
+from ..qemu_file import PipeInput, QEMUFile, QEMUFileInput
+from ..ram.load import RamLoad
+from ..ram.mapped import MappedPages
+from ..ram.save import BarePages, MultifdPages, XbzrlePages
+from ..ram.state import RamState
+
+if TYPE_CHECKING:
+    from ..guest import GuestBlock
+    from ..source import Source
 
 MAX_WAIT_MS: Final = 50
 """How long one turn may take before others get theirs (migration/ram.c)."""
 
-_DIRTY: Final = b"\x01"
-_PAGES_BETWEEN_LOOKS_AT_THE_CLOCK: Final = 64
+_BATCH_PAGES: Final = 64
+"""Pages between two looks at the clock; as many go out at once."""
 
-
-class _Position:
-    """Where the search for dirty pages stands; it goes round and round (upstream: last_seen_block, last_page)."""
-
-    __slots__ = ("block", "page")
-
-    def __init__(self) -> None:
-        self.block = 0
-        self.page = 0
+_MAX_DISCARDS_PER_COMMAND: Final = 12
+"""Ranges that fit into one command (migration/postcopy-ram.c)."""
 
 
 class RamDevice:
     """Guest memory on either side.
-
-    The source keeps a bitmap of the pages it has to send. Collecting the dirty log of the guest into it is a
-    synchronisation, and begins another pass over RAM; sending a page clears its bit before the page is read,
-    so that a later write makes it dirty again.
 
     Args:
         machine: whose memory.
@@ -41,180 +44,309 @@ class RamDevice:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._blocks = machine.guest.blocks
         self._page_size = machine.kind.page_size
-        self._bmap: list[bytearray] = []
-        self._position = _Position()
-        self._writer: RamWriter | None = None
-        self._received: GuestBlock | None = None
+        self._state: RamState | None = None
+        self._saver: BarePages | XbzrlePages | MultifdPages | MappedPages | None = None
+        self._preempt: BarePages | None = None
+        self._bitmaps_wanted: set[str] = set()
+        self._last_request = ""
+        self._load = RamLoad(machine)
 
     @classmethod
     def attach(cls, machine: Machine) -> "RamDevice":
         """Build it into a machine and register it (ram_mig_init)."""
         device = cls(machine)
+        machine.ram = device
         machine.registry.register_savevm_live(IDSTR, 0, RAM_SAVE_VERSION, SaveVMHandlers.of(cls), device)
         return device
 
-    def save_setup(self, f: QEMUFile) -> int:
+    # The source's handlers.
+
+    def save_setup(self, f: QEMUFile) -> Steps[int]:
         """Mark all pages dirty, collect the log once, write the block list (ram_save_setup)."""
-        stats = self._machine.stats
-        self._bmap = [bytearray(_DIRTY * block.num_pages) for block in self._blocks]
-        stats.dirty_pages = sum(len(bmap) for bmap in self._bmap)
-        self._position = _Position()
-        self._sync()
-        self._writer = RamWriter(f)
-        self._writer.put_block_list([RamBlock(block.name, len(block.memory)) for block in self._blocks])
-        # Here the multifd channels are synchronised, for which the lock is given up for a moment.
+        source = self._source
+        self._state = RamState(self._machine, self._blocks())
+        self._state.sync()
+        self._saver = self._make_saver(f, self._state)
+        self._saver.writer.put_block_list([self._listed(block) for block in self._machine.guest.blocks])
+        if isinstance(self._saver, MappedPages):
+            self._saver.put_headers()
+        # The channels are brought into line, for which the lock is given up for a moment.
         self._machine.bql.unlock()
-        self._machine.bql.lock()
-        self._writer.put_eos()
+        yield
+        if isinstance(self._saver, MultifdPages):
+            self._saver.flush_and_sync()
+        yield from self._machine.bql.lock()
+        self._saver.writer.put_eos()
+        assert source is not None
         return f.fflush()
 
     def save_live_iterate(self, f: QEMUFile) -> int:
         """Send dirty pages until the rate limit, the clock or the end of them says stop (ram_save_iterate)."""
-        writer = self._started()
-        began_us = self._machine.clock.now_us
-        done, sent = 0, 0
-        while not f.rate_exceeded():
-            if not self._save_next(writer):
+        state, saver = self._started()
+        clock = self._machine.clock
+        began_us, done = clock.now_us, 0
+        while not f.rate_exceeded() or state.requests:
+            if f.get_error():
+                break
+            if not self._find_and_save(f, self._room_pages(f)):
                 done = 1
                 break
-            look = sent % _PAGES_BETWEEN_LOOKS_AT_THE_CLOCK == 0
-            if look and self._machine.clock.now_us - began_us > MAX_WAIT_MS * 1000:
+            if clock.now_us - began_us > MAX_WAIT_MS * 1000:
                 break
-            sent += 1
-        writer.put_eos()
+        saver.writer.put_eos()
         error = f.fflush()
         return error if error < 0 else done
 
+    def save_postcopy_prepare(self, f: QEMUFile) -> bool:
+        """Have all that other channels carry arrive before postcopy begins (ram_save_postcopy_prepare)."""
+        _, saver = self._started()
+        if isinstance(saver, MultifdPages):
+            saver.flush_and_sync()
+        saver.writer.put_eos()
+        return not f.get_error()
+
     def save_complete(self, f: QEMUFile) -> int:
         """Collect the log for the last time and send all that is dirty (ram_save_complete)."""
-        writer = self._started()
-        self._sync()
-        while self._save_next(writer):
+        state, saver = self._started()
+        if isinstance(saver, XbzrlePages):
+            saver.last_stage = True
+        if not self._source.in_postcopy:
+            state.sync(last_stage=True)
+        while not f.get_error() and self._find_and_save(f, _BATCH_PAGES):
             pass
-        writer.put_eos()
+        if isinstance(saver, MappedPages):
+            saver.put_bitmaps()
+        saver.writer.put_eos()
         return f.fflush()
 
     def save_cleanup(self) -> None:
         """Give up the bitmap (ram_save_cleanup)."""
-        self._bmap = []
-        self._writer = None
+        self._state = self._saver = self._preempt = None
+
+    def has_postcopy(self) -> bool:
+        """Whether pages may follow late (ram_has_postcopy)."""
+        return self._source.options.has(Capability.POSTCOPY_RAM)
 
     def state_pending_estimate(self) -> Pending:
         """What the bitmap says, whatever the guest did since (ram_state_pending_estimate)."""
-        return Pending(must_precopy=self._machine.stats.dirty_pages * self._page_size)
+        left = self._machine.stats.dirty_pages * self._page_size
+        return Pending(can_postcopy=left) if self.has_postcopy() else Pending(must_precopy=left)
 
-    def state_pending_exact(self) -> Pending:
+    def state_pending_exact(self) -> Steps[Pending]:
         """What the bitmap says after collecting the log, for which the lock is taken (ram_state_pending_exact)."""
-        with self._machine.bql:
-            self._sync()
+        state, _ = self._started()
+        if not self._source.in_postcopy:
+            yield from self._machine.bql.lock()
+            state.sync()
+            self._machine.bql.unlock()
         return self.state_pending_estimate()
 
+    def resume_prepare(self) -> Steps[int]:
+        """Ask what the destination has received; the rest is to be sent (ram_resume_prepare)."""
+        source, (state, saver) = self._source, self._started()
+        f = source.to_dst_file
+        self._bitmaps_wanted = {block.name for block in state.blocks}
+        for block in state.blocks:
+            name = block.name.encode()
+            source.savevm.command(f, MigCmd.MIG_CMD_RECV_BITMAP, bytes((len(name),)) + name)
+        yield from source.rp_wait(lambda: not self._bitmaps_wanted, "bitmaps of received pages")
+        if self._bitmaps_wanted:
+            return -1
+        state.recount()
+        del saver
+        self._saver, self._preempt = BarePages(self._machine, f), None
+        return 0
+
+    # What other parts of the source ask of it.
+
+    @property
+    def has_request(self) -> bool:
+        """Whether the destination waits for a page (postcopy_has_request)."""
+        return self._state is not None and bool(self._state.requests)
+
+    def discards(self) -> list[tuple[str, list[tuple[int, int]]]]:
+        """What the destination must forget, a command each (ram_postcopy_send_discard_bitmap).
+
+        Returns:
+            Name of a block; start and length of each range in bytes.
+        """
+        state, _ = self._started()
+        state.sync(last_stage=True)
+        state.restart()
+        step = _MAX_DISCARDS_PER_COMMAND
+        return [
+            (block.name, ranges[first : first + step])
+            for block, ranges in state.dirty_ranges()
+            for first in range(0, len(ranges), step)
+        ]
+
+    def queue_pages(self, name: str | None, start: int, length: int) -> None:
+        """The destination waits for pages (ram_save_queue_pages).
+
+        Args:
+            name: of the block; ``None`` for that of the last request.
+            start: place of the first in bytes.
+            length: of all of them.
+
+        Raises:
+            Refused: there is no such block, or they are not in it.
+        """
+        state, _ = self._started()
+        self._machine.stats.postcopy_requests += 1
+        name = self._last_request if name is None else name
+        number = next((place for place, block in enumerate(state.blocks) if block.name == name), None)
+        if number is None:
+            raise Refused(f"pages of block {name!r} are asked for, which this side lacks")
+        self._last_request = name
+        block = state.blocks[number]
+        if start % self._page_size or length % self._page_size or start + length > block.size_bytes:
+            raise Refused(f"{length} bytes at {start:#x} of block {name!r} are asked for, of {block.size_bytes:#x}")
+        first = start // self._page_size
+        pages = range(first, first + length // self._page_size)
+        if self._source.preempt is not None:
+            self._save_urgent(self._source.preempt, state, number, pages)
+        else:
+            state.requests.extend((number, page) for page in pages)
+
+    def reload_dirty_bitmap(self, name: str, received: Any) -> None:
+        """Take what the destination says it has of a block (ram_dirty_bitmap_reload).
+
+        Args:
+            name: of the block.
+            received: a bit for each page, least significant first.
+
+        Raises:
+            Refused: nobody asked, or it is too short.
+        """
+        state, _ = self._started()
+        if name not in self._bitmaps_wanted:
+            raise Refused(f"received pages of block {name!r}, which nobody asked for")
+        number = next(place for place, block in enumerate(state.blocks) if block.name == name)
+        bits = np.unpackbits(np.frombuffer(received, np.uint8), bitorder="little")
+        if len(bits) < state.blocks[number].num_pages:
+            raise Refused(f"{len(bits)} bits for block {name!r} of {state.blocks[number].num_pages} pages")
+        state.set_received(number, bits[: state.blocks[number].num_pages].astype(np.bool_))
+        self._bitmaps_wanted.discard(name)
+
+    def write_protected(self, page: int) -> None:
+        """In a background snapshot: a page is about to be written, and goes out before that (ram.c, poll_fault_page)."""
+        state, saver = self._started()
+        if state.blocks and state.bmap[0][page]:
+            state.requests.append((0, page))
+            taken = state.take_request()
+            assert taken is not None
+            saver.save(state.blocks[0], taken[1])
+
+    # The destination's handlers, and what is asked of it there.
+
     def load_setup(self, _f: QEMUFileInput) -> int:
-        """Forget which block the last page was in (ram_load_setup)."""
-        self._received = None
+        """Nothing has been received (ram_load_setup)."""
+        self._load.setup()
         return 0
 
     def load_cleanup(self) -> int:
         """Nothing is kept (ram_load_cleanup)."""
-        self._received = None
+        self._load.cleanup()
         return 0
 
-    def load_state(self, f: QEMUFileInput, version_id: int) -> int:
-        """Read one section: words until the one that ends it (ram_load_precopy)."""
+    def load_state(self, f: QEMUFileInput, version_id: int) -> Steps[int]:
+        """Read one section: records until the one that ends it (ram_load)."""
         if version_id != RAM_SAVE_VERSION:
             raise Refused(f"version {version_id}, expected {RAM_SAVE_VERSION}")
-        while True:
-            place = f.place
-            word = f.get_be64()
-            addr, flags = word & -self._page_size, RamSaveFlag(word & (self._page_size - 1))
-            match flags & ~RamSaveFlag.RAM_SAVE_FLAG_CONTINUE:
-                case RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE:
-                    self._load_block_list(f, addr)
-                case RamSaveFlag.RAM_SAVE_FLAG_ZERO:
-                    self._load_page(f, addr, flags, zero=True)
-                case RamSaveFlag.RAM_SAVE_FLAG_PAGE:
-                    self._load_page(f, addr, flags, zero=False)
-                case RamSaveFlag.RAM_SAVE_FLAG_EOS:
-                    return 0
-                case _:
-                    raise UnknownRecord(f"RAM flags {int(flags):#x}", offset=place, section=f.section)
+        yield from self._load.section(f)
+        return 0
 
-    def _load_block_list(self, f: QEMUFileInput, total: int) -> None:
-        """Compare the source's blocks with ours (parse_ramblocks)."""
-        while total:
-            place = f.place
-            name, used = f.get_counted_string(), f.get_be64()
-            block = self._find(f, name, place)
-            if used != len(block.memory) or used > total:
-                raise BadPayload(
-                    f"block {name!r} of {used} bytes, this side has {len(block.memory)}",
-                    offset=place,
-                    section=f.section,
-                )
-            total -= used
+    def load_preempt(self, f: PipeInput) -> Steps[None]:
+        """Read the channel for requested pages to its end."""
+        yield from self._load.preempt(f)
 
-    def _load_page(self, f: QEMUFileInput, addr: int, flags: RamSaveFlag, *, zero: bool) -> None:
-        place = f.place
-        if not flags & RamSaveFlag.RAM_SAVE_FLAG_CONTINUE:
-            self._received = self._find(f, f.get_counted_string(), place)
-        block = self._received
-        if block is None or addr >= len(block.memory):
-            name = f"block {block.name!r}" if block is not None else "no block"
-            raise BadPayload(f"page at {addr:#x} in {name}", offset=place, section=f.section)
-        if zero:
-            fill = f.get_byte()
-            if fill:
-                raise BadPayload(f"a zero page of value {fill}", offset=place, section=f.section)
-        content = bytes(self._page_size) if zero else f.get_buffer(self._page_size)
-        block.memory[addr : addr + self._page_size] = content
+    def discard(self, name: str, start: int, length: int, place: int) -> None:
+        """Forget pages (ram_discard_range)."""
+        self._load.discard(name, start, length, place)
 
-    def _find(self, f: QEMUFileInput, name: str, place: int) -> GuestBlock:
-        for block in self._blocks:
-            if block.name == name:
-                return block
-        raise BadPayload(f"block {name!r}, which this side lacks", offset=place, section=f.section)
+    def received_bitmap(self, name: str) -> bytes:
+        """What was received of a block, a bit a page, least significant first (ramblock_recv_bitmap_send)."""
+        return self._load.received_bitmap(name)
 
-    def _started(self) -> RamWriter:
-        if self._writer is None:
+    def place(self, name: str, addr: int, content: bytes | None) -> None:
+        """Put a page that came over another channel in its place; ``None`` for one of zeros."""
+        self._load.place(name, addr, content)
+
+    def expect_faults(self) -> None:
+        """From here on the guest waits for pages that are not there (postcopy_ram_incoming_setup)."""
+        self._load.expect_faults()
+
+    def expect_no_faults(self) -> None:
+        """All pages are there (postcopy_ram_incoming_cleanup)."""
+        self._machine.guest.missing = None
+
+    # Within.
+
+    @property
+    def _source(self) -> "Source":
+        source = self._machine.source
+        if source is None:
+            raise Refused("this machine is not the source of a migration")
+        return source
+
+    def _blocks(self) -> "list[GuestBlock]":
+        """The blocks that are sent."""
+        ignore = self._source.options.has(Capability.X_IGNORE_SHARED)
+        return [block for block in self._machine.guest.blocks if not (ignore and block.shared)]
+
+    def _listed(self, block: "GuestBlock") -> RamBlock:
+        gpa = 0 if self._source.options.has(Capability.X_IGNORE_SHARED) else None
+        return RamBlock(block.name, block.size_bytes, gpa=gpa)
+
+    def _make_saver(
+        self, f: QEMUFile, state: RamState
+    ) -> BarePages | XbzrlePages | MultifdPages | MappedPages:
+        source = self._source
+        if source.options.has(Capability.MAPPED_RAM):
+            return MappedPages(self._machine, state, f)
+        if source.options.has(Capability.MULTIFD):
+            return MultifdPages(self._machine, source, f)
+        if source.options.has(Capability.XBZRLE):
+            return XbzrlePages(self._machine, source, state, f)
+        return BarePages(self._machine, f)
+
+    def _started(self) -> tuple[RamState, BarePages | XbzrlePages | MultifdPages | MappedPages]:
+        if self._state is None or self._saver is None:
             raise Refused("save_setup has not run")
-        return self._writer
+        return self._state, self._saver
 
-    def _sync(self) -> None:
-        """Collect the guest's dirty log into the bitmap (migration_bitmap_sync)."""
-        stats = self._machine.stats
-        stats.dirty_sync_count += 1
-        for block, bmap in zip(self._blocks, self._bmap, strict=True):
-            for page in block.collect_dirty():
-                stats.dirty_pages += not bmap[page]
-                bmap[page] = 1
+    def _room_pages(self, f: QEMUFile) -> int:
+        """How many pages may go out before the rate limit has to be asked again."""
+        room = f.rate.room_bytes()
+        return _BATCH_PAGES if room is None else max(1, min(_BATCH_PAGES, room // self._page_size))
 
-    def _save_next(self, writer: RamWriter) -> bool:
-        """Find the next dirty page and send it; False if there is none (ram_find_and_save_block)."""
-        position = self._position
-        if not self._blocks:
-            return False
-        for _ in range(len(self._blocks) + 1):  # once around, and the first part of the first block again
-            block, bmap = self._blocks[position.block], self._bmap[position.block]
-            page = bmap.find(_DIRTY, position.page)
-            if page >= 0:
-                position.page = page + 1
-                self._save_page(writer, block, bmap, page)
-                return True
-            position.block, position.page = (position.block + 1) % len(self._blocks), 0
-        return False
+    def _find_and_save(self, f: QEMUFile, limit: int) -> int:
+        """Find the next dirty pages and send them; returns how many, 0 if there are none (ram_find_and_save_block)."""
+        state, saver = self._started()
+        taken = state.take_request()
+        if taken is None:
+            taken = state.take(limit)
+        if taken is None:
+            saver.end_round()
+            state.begin_round()
+            taken = state.take(limit)
+        if taken is None:
+            return 0
+        number, pages = taken
+        saver.save(state.blocks[number], pages)
+        if self._source.in_postcopy:
+            f.end_record()  # the guest on the other side may wait for just this page
+        return len(pages)
 
-    def _save_page(self, writer: RamWriter, block: GuestBlock, bmap: bytearray, page: int) -> None:
-        """Clear the page's bit, then send it (ram_save_target_page)."""
-        stats = self._machine.stats
-        bmap[page] = 0
-        stats.dirty_pages -= 1
-        content = block.page(page)
-        addr = page * self._page_size
-        if any(content):
-            stats.normal_pages += 1
-            writer.put_page(block.name, addr, content)
-        else:
-            stats.zero_pages += 1
-            writer.put_zero_page(block.name, addr)
+    def _save_urgent(self, f: QEMUFile, state: RamState, number: int, pages: range) -> None:
+        """Send pages at once on the channel for them, in the thread that heard of it (ram_save_host_page_urgent)."""
+        if self._preempt is None:
+            self._preempt = BarePages(self._machine, f)
+        for page in pages:
+            state.requests.append((number, page))
+            taken = state.take_request()
+            if taken is not None:
+                self._preempt.save(state.blocks[number], taken[1])
+                f.end_record()
+        f.fflush()

@@ -1,0 +1,254 @@
+"""Postcopy as the destination sees it: listening while it loads, running while pages are missing, pausing.
+
+What the commands do is migration/savevm.c's, the threads are migration/postcopy-ram.c's.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import BadPayload, SavevmError
+from ..stream.events import EventKind, Phase, Thread
+from ..wire import MIGRATION_RESUME_ACK_VALUE, MigRpMessage
+from .lanes import Lane, Steps, Wait
+from .machine import RunState
+from .options import Capability
+from .qemu_file import PipeInput
+from .status import MigrationStatus
+
+if TYPE_CHECKING:
+    from .destination import Destination
+
+_S = MigrationStatus
+
+
+class PostcopyState(StrEnum):
+    """How far postcopy has come on the destination (migration/postcopy-ram.h, POSTCOPY_INCOMING_*)."""
+
+    NONE = "none"
+    ADVISE = "advise"
+    DISCARD = "discard"
+    LISTENING = "listening"
+    RUNNING = "running"
+    END = "end"
+
+
+_P = PostcopyState
+_FOLLOWS: Final = {
+    _P.ADVISE: {_P.NONE},
+    _P.DISCARD: {_P.ADVISE, _P.DISCARD},
+    _P.LISTENING: {_P.ADVISE, _P.DISCARD},
+    _P.RUNNING: {_P.LISTENING},
+}
+"""For each state, those that it may follow; what brings it is a command of the source."""
+
+_PREEMPT_CHANNEL: Final = 1
+
+
+class PostcopyIncoming:
+    """What a destination does besides loading, once postcopy was announced.
+
+    Args:
+        destination: whose.
+
+    Attributes:
+        state: how far it has come.
+        listening: a thread of its own reads the main channel.
+    """
+
+    def __init__(self, destination: "Destination") -> None:
+        self._d = destination
+        self.state = PostcopyState.NONE
+        self.listening = False
+        self._listen: Lane | None = None
+        self._fault: Lane | None = None
+        self._preempt: Lane | None = None
+        self._quit = False
+        self._requested: set[tuple[str, int]] = set()
+        self._last_block = ""
+
+    @property
+    def preempt_connected(self) -> bool:
+        """Whether the channel for requested pages is there, or never will be."""
+        connection = self._d.connection
+        return connection is None or connection.broken or len(connection.forward) > _PREEMPT_CHANNEL
+
+    def _go(self, state: PostcopyState, place: int) -> None:
+        if self.state not in _FOLLOWS[state]:
+            raise BadPayload(f"a command that leads to {state} in postcopy state {self.state}", offset=place)
+        self.state = state
+
+    # What the commands do.
+
+    def advise(self, arguments: dict[str, Any], place: int) -> None:
+        """Postcopy may come (loadvm_postcopy_handle_advise).
+
+        Raises:
+            BadPayload: the two sides do not agree on what may come, or on the size of pages.
+        """
+        d = self._d
+        self._go(_P.ADVISE, place)
+        if bool(arguments) is not d.options.has(Capability.POSTCOPY_RAM):
+            raise BadPayload(
+                f"advice {'of' if arguments else 'without'} memory, and postcopy-ram is "
+                f"{'on' if d.options.has(Capability.POSTCOPY_RAM) else 'off'} here",
+                offset=place,
+            )
+        ours = d.machine.kind.page_size
+        if arguments and (arguments["pagesize_summary"], arguments["target_page_size"]) != (ours, ours):
+            raise BadPayload(f"advice of other pages than ours of {ours} bytes", offset=place)
+
+    def ram_discard(self, block: str, starts: Sequence[Any], lengths: Sequence[Any], place: int) -> None:
+        """Forget pages that the source has dirtied since (loadvm_postcopy_ram_handle_discard).
+
+        Raises:
+            BadPayload: they lie outside of the block.
+        """
+        self._go(_P.DISCARD, place)
+        if self._d.machine.ram is None:
+            raise BadPayload("pages to forget, and there is no memory", offset=place)
+        for start, length in zip(starts, lengths, strict=True):
+            self._d.machine.ram.discard(block, int(start), int(length), place)
+
+    def listen(self, place: int) -> None:
+        """From here on pages may come at any time: a thread reads the channel (loadvm_postcopy_handle_listen)."""
+        d = self._d
+        self._go(_P.LISTENING, place)
+        d.enter(Phase.POSTCOPY)
+        if d.options.has(Capability.POSTCOPY_RAM) and d.machine.ram is not None:
+            d.machine.ram.expect_faults()
+            self._fault = d.lanes.start(Thread.FAULT, self._fault_thread())
+            if d.options.has(Capability.POSTCOPY_PREEMPT):
+                self._preempt = d.lanes.start(Thread.PREEMPT, self._preempt_thread())
+        self.listening = True
+        self._listen = d.lanes.start(Thread.LISTEN, self._listen_thread())
+
+    def run(self, place: int) -> None:
+        """All device state is here: the main loop starts the VM (loadvm_postcopy_handle_run)."""
+        d = self._d
+        self._go(_P.RUNNING, place)
+        d.set_state(_S.POSTCOPY_ACTIVE, old=_S.POSTCOPY_DEVICE)
+        d.schedule(self._run_bh)
+
+    def _run_bh(self) -> Steps[None]:
+        self._d.start_vm(RunState.RUNNING)
+        yield
+
+    def resume(self) -> Steps[None]:
+        """The source is ready to go on (loadvm_postcopy_handle_resume); what is still missing is asked for again."""
+        d = self._d
+        if d.status is not _S.POSTCOPY_RECOVER:
+            return
+        self._last_block = ""
+        d.set_state(_S.POSTCOPY_ACTIVE)
+        d.enter(Phase.POSTCOPY)
+        d.send(MigRpMessage.MIG_RP_MSG_RESUME_ACK, MIGRATION_RESUME_ACK_VALUE)
+        for block, addr in sorted(self._requested):
+            self._send_request(block, addr)
+        yield
+
+    # Threads.
+
+    def _listen_thread(self) -> Steps[None]:
+        """Read the main channel while the main thread loads the package, and after that (postcopy_listen_thread)."""
+        d = self._d
+        d.set_state(_S.POSTCOPY_DEVICE if d.to_src_file is not None else _S.POSTCOPY_ACTIVE, old=_S.ACTIVE)
+        yield
+        try:
+            assert d.from_src_file is not None
+            yield from d.loadvm.main(d.from_src_file)
+        except SavevmError as error:
+            d.propagate(error)
+            d.set_state(_S.FAILED)
+        else:
+            yield Wait(what="the main thread to load the package", ready=lambda: d.loadvm.main_loaded)
+            d.set_state(_S.COMPLETED, old=_S.POSTCOPY_ACTIVE)
+        self.state = _P.END
+        d.schedule(d.state_destroy)
+        yield
+
+    def _fault_thread(self) -> Steps[None]:
+        """Ask the source for pages that the guest waits for (postcopy_ram_fault_thread)."""
+        d = self._d
+        guest = d.machine.guest
+        while True:
+            yield Wait(what="a page fault", ready=lambda: self._quit or self._new_fault() is not None)
+            fault = self._new_fault()
+            if self._quit or fault is None:
+                return
+            if d.status is _S.POSTCOPY_PAUSED or d.status is _S.POSTCOPY_RECOVER:
+                self._requested.add(fault)  # it is asked for when there is somebody to ask
+                continue
+            self._requested.add(fault)
+            self._send_request(*fault)
+            assert guest.fault is not None
+
+    def _new_fault(self) -> tuple[str, int] | None:
+        fault = self._d.machine.guest.fault
+        return fault if fault is not None and fault not in self._requested else None
+
+    def _send_request(self, block: str, addr: int) -> None:
+        """Ask for a page; its block is named unless the last request was for the same (..._req_pages)."""
+        d = self._d
+        length = d.machine.kind.page_size
+        d.tell(EventKind.PAGE_REQUEST, name=block, addr=addr, length=length)
+        if block == self._last_block:
+            d.send(MigRpMessage.MIG_RP_MSG_REQ_PAGES, addr, length)
+        else:
+            d.send(MigRpMessage.MIG_RP_MSG_REQ_PAGES_ID, addr, length, block)
+        self._last_block = block
+
+    def placed(self, block: str, addr: int) -> None:
+        """A page has arrived, whoever asked for it."""
+        self._requested.discard((block, addr))
+
+    def _preempt_thread(self) -> Steps[None]:
+        """Read the channel for requested pages (postcopy_preempt_thread); after a failure, the next one."""
+        d = self._d
+        while not self._quit:
+            yield Wait(what="the preempt channel", ready=lambda: self._quit or self._preempt_pipe() is not None)
+            connection, pipe = d.connection, self._preempt_pipe()
+            if self._quit or pipe is None or d.machine.ram is None:
+                return
+            try:
+                yield from d.machine.ram.load_preempt(PipeInput(pipe))
+            except SavevmError as error:
+                if self._quit:
+                    return
+                d.note(f"the preempt channel ended ({error})")
+            yield Wait(
+                what="another preempt channel", ready=lambda before=connection: self._quit or d.connection is not before
+            )
+
+    def _preempt_pipe(self) -> Any:
+        connection = self._d.connection
+        if connection is None or len(connection.forward) <= _PREEMPT_CHANNEL:
+            return None
+        return connection.forward[_PREEMPT_CHANNEL]
+
+    # When the connection breaks, and at the end.
+
+    def pause_incoming(self, error: SavevmError) -> Steps[None]:
+        """Keep what there is, and wait for another connection (postcopy_pause_incoming)."""
+        d = self._d
+        d.note(f"postcopy is paused ({error})")
+        if d.connection is not None:
+            d.connection.fail()
+        d.from_src_file = d.to_src_file = None
+        d.enter(Phase.POSTCOPY_PAUSED)
+        d.set_state(_S.POSTCOPY_PAUSED)
+        yield Wait(what="a new connection", ready=lambda: d.status is not _S.POSTCOPY_PAUSED, patient=True)
+
+    def cleanup(self) -> Steps[None]:
+        """End all threads (postcopy_incoming_cleanup, postcopy_ram_incoming_cleanup)."""
+        d = self._d
+        self._quit = True
+        pipe = self._preempt_pipe()
+        if self._preempt is not None and pipe is not None:
+            pipe.hang_up()
+        for lane in (self._listen, self._preempt, self._fault):
+            if lane is not None:
+                yield from d.poll(Wait(what=f"the end of {lane.thread}", ready=lambda lane=lane: lane.done))
+        self.listening = False
+        if d.machine.ram is not None:
+            d.machine.ram.expect_no_faults()

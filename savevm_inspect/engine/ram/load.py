@@ -1,0 +1,189 @@
+"""How pages come in, and what was received (migration/ram.c, ram_load_precopy and ram_load_postcopy)."""
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import BadPayload
+from ...payload import xbzrle
+from ...payload.page_log import PageKind, PageLog
+from ...payload.ram import IDSTR, RamReader
+from ...stream.records import SectionHead, SectionKind
+from ...wire import RAM_SAVE_VERSION, RamSaveFlag
+from ..lanes import Steps
+from ..options import Capability
+from ..qemu_file import QEMUFileInput
+from .mapped import load_mapped
+
+if TYPE_CHECKING:
+    from ..guest import GuestBlock
+    from ..machine import Machine
+
+_EOS: Final = int(RamSaveFlag.RAM_SAVE_FLAG_EOS)
+
+
+class RamLoad:
+    """The receiving end of guest memory.
+
+    Args:
+        machine: whose.
+    """
+
+    def __init__(self, machine: "Machine") -> None:
+        self._machine = machine
+        self._page_size = machine.kind.page_size
+        self._blocks = {block.name: block for block in machine.guest.blocks}
+        self._received: dict[str, npt.NDArray[np.bool_]] = {}
+        self._readers: dict[bool, RamReader] = {}
+
+    def setup(self) -> None:
+        """Nothing has been received (ram_load_setup)."""
+        destination = self._machine.destination
+        capabilities = destination.options.in_configuration if destination is not None else ()
+        self._received = {name: np.zeros(block.num_pages, np.bool_) for name, block in self._blocks.items()}
+        # A preempt channel has its own notion of the block that was named last.
+        self._readers = {preempt: RamReader(self._page_size, capabilities) for preempt in (False, True)}
+
+    def cleanup(self) -> None:
+        """Nothing is kept (ram_load_cleanup)."""
+        self._received, self._readers = {}, {}
+        self._machine.guest.missing = None
+
+    def section(self, f: QEMUFileInput) -> Steps[None]:
+        """Read a section's records up to the one that ends it."""
+        destination = self._machine.destination
+        if destination is not None and destination.in_postcopy:
+            yield from self._postcopy(f, self._readers[False])
+            return
+        reader = self._readers[False]
+        word = int.from_bytes(f.peek(8), "big")
+        start = bool(word & RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE)
+        kind = SectionKind.START if start else SectionKind.PART
+        head = SectionHead(section_id=0, idstr=IDSTR, instance_id=0, version_id=RAM_SAVE_VERSION, kind=kind)
+        place, flushes = f.place, reader.flushes
+        reader.consume(f, head)
+        if start:
+            self._check_blocks(reader, place, f.section)
+        self._place_logged(reader, f)
+        multifd = destination.multifd if destination is not None else None
+        if multifd is not None:
+            for _ in range(reader.flushes - flushes):
+                yield from multifd.sync_main()
+
+    def _postcopy(self, f: QEMUFileInput, reader: RamReader) -> Steps[None]:
+        """Read pages as they come, each of which may be what the guest waits for."""
+        while True:
+            yield from self._machine.destination.loadvm.need(f, "a page")  # type: ignore[union-attr]
+            ended = reader.read_pages(f, bare=True)
+            self._place_logged(reader, f)
+            if ended:
+                return
+
+    def preempt(self, f: QEMUFileInput) -> Steps[None]:
+        """Read the channel for requested pages, which may end behind any of them (postcopy_preempt_thread)."""
+        reader = self._readers[True]
+        reader.blocks = self._readers[False].blocks
+        reader.adopt(self._readers[False])
+        while (yield from f.more()):
+            ended = reader.read_pages(f, bare=True)
+            self._place_logged(reader, f)
+            if ended:
+                return
+
+    def place(self, name: str, addr: int, content: bytes | None) -> None:
+        """Put one page in its place (ram_load_multifd_pages); the caller has checked where it lies."""
+        page = addr // self._page_size
+        block = self._blocks[name]
+        block.pages[page] = 0 if content is None else np.frombuffer(content, np.uint8)
+        self._received[name][page] = True
+
+    def discard(self, name: str, start: int, length: int, place: int) -> None:
+        """Forget pages, which are zero afterwards (ram_discard_range).
+
+        Raises:
+            BadPayload: they are not in the block, or there is no such block.
+        """
+        block = self._blocks.get(name)
+        if block is None or start % self._page_size or length % self._page_size or start + length > block.size_bytes:
+            raise BadPayload(f"{length} bytes at {start:#x} of block {name!r} are to be forgotten", offset=place)
+        first, end = start // self._page_size, (start + length) // self._page_size
+        block.pages[first:end] = 0
+        self._received[name][first:end] = False
+
+    def received_bitmap(self, name: str) -> bytes:
+        """A bit for each page of a block, least significant first (ramblock_recv_bitmap_send)."""
+        return np.packbits(self._received[name], bitorder="little").tobytes()
+
+    def expect_faults(self) -> None:
+        """From here on the guest waits for pages that are not there."""
+
+        def missing(block: "GuestBlock", page: int) -> bool:
+            return not self._received[block.name][page]
+
+        self._machine.guest.missing = missing
+
+    def _check_blocks(self, reader: RamReader, place: int, section: str) -> None:
+        """Compare the source's blocks with ours (parse_ramblocks)."""
+        for listed in reader.blocks:
+            block = self._blocks.get(listed.name)
+            if block is None:
+                raise BadPayload(f"block {listed.name!r}, which this side lacks", offset=place, section=section)
+            if listed.used_bytes != block.size_bytes:
+                raise BadPayload(
+                    f"block {listed.name!r} of {listed.used_bytes} bytes, this side has {block.size_bytes}",
+                    offset=place,
+                    section=section,
+                )
+
+    def _place_logged(self, reader: RamReader, f: QEMUFileInput) -> None:
+        """Put all pages in their places that were read since the last time."""
+        rows, reader.pages = reader.pages.rows, PageLog()
+        if not len(rows):
+            return
+        # A run is of one kind and one block, and its pages lie at equal distances.
+        apart = np.diff(rows["offset"].astype(np.int64))
+        breaks = (np.diff(rows["kind"]) != 0) | (np.diff(rows["block"]) != 0)
+        breaks[1:] |= apart[1:] != apart[:-1]
+        edges = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(rows)]
+        for first, end in zip(edges, edges[1:], strict=False):
+            self._place_run(reader, f, rows[first:end])
+
+    def _place_run(self, reader: RamReader, f: QEMUFileInput, run: npt.NDArray[np.void]) -> None:
+        block = self._blocks[reader.blocks[int(run["block"][0])].name]
+        pages = (run["addr"] // np.uint64(self._page_size)).astype(np.intp)
+        kind, first = int(run["kind"][0]), int(run["offset"][0]) - f.base
+        if kind == PageKind.ZERO:
+            block.pages[pages] = 0
+        elif kind == PageKind.NORMAL:
+            apart = int(run["offset"][1]) - int(run["offset"][0]) if len(run) > 1 else self._page_size
+            source = np.frombuffer(f.buffer, np.uint8)[first:]
+            content = np.lib.stride_tricks.as_strided(
+                source, (len(run), self._page_size), (apart, 1), writeable=False
+            )
+            consecutive = len(pages) < 2 or (pages[-1] - pages[0] == len(pages) - 1 and bool(np.all(np.diff(pages) == 1)))
+            block.pages[slice(pages[0], pages[-1] + 1) if consecutive else pages] = content
+        else:
+            self._place_differences(block, f, run, pages)
+        self._received[block.name][pages] = True
+        self._tell_arrived(block.name, pages)
+
+    def _place_differences(
+        self, block: "GuestBlock", f: QEMUFileInput, run: npt.NDArray[np.void], pages: npt.NDArray[np.intp]
+    ) -> None:
+        for row, page in zip(run, pages.tolist(), strict=True):
+            start = int(row["offset"]) - f.base
+            content = bytearray(block.page(page))
+            try:
+                xbzrle.decode(f.buffer[start : start + int(row["length"])], content)
+            except ValueError as error:
+                raise BadPayload(f"an xbzrle page with {error}", offset=int(row["offset"]), section=f.section) from error
+            block.pages[page] = np.frombuffer(content, np.uint8)
+
+    def _tell_arrived(self, name: str, pages: npt.NDArray[np.intp]) -> None:
+        """In postcopy somebody may wait for just these pages."""
+        destination = self._machine.destination
+        if destination is not None and destination.in_postcopy:
+            for page in pages.tolist():
+                destination.postcopy.placed(name, page * self._page_size)
+                self._machine.guest.arrived(name, page * self._page_size)

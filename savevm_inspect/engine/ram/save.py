@@ -1,0 +1,181 @@
+"""How dirty pages go out: bare, as differences, over other channels, or to their place in a file (migration/ram.c)."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+
+from ...payload import xbzrle
+from ...payload.ram import RamWriter
+from ..options import Capability
+from ..qemu_file import QEMUFile
+from .state import Pages, RamState
+from .xbzrle_cache import XbzrleCache
+
+if TYPE_CHECKING:
+    from ..guest import GuestBlock
+    from ..machine import Machine
+    from ..source import Source
+
+
+class PageSaver(Protocol):
+    """Sends pages of one block."""
+
+    def save(self, block: "GuestBlock", pages: Pages) -> None:
+        """Send them.
+
+        Args:
+            block: whose.
+            pages: their numbers, ascending, shape (n,).
+        """
+
+    def end_round(self) -> None:
+        """The search for dirty pages has come to the end of the last block."""
+
+
+class BarePages:
+    """Pages on a main or a preempt channel: each as it is, or as a remark that it is zero.
+
+    Args:
+        machine: whose memory.
+        f: where to.
+    """
+
+    def __init__(self, machine: "Machine", f: QEMUFile) -> None:
+        self._stats = machine.stats
+        self._page_size = machine.kind.page_size
+        self.writer = RamWriter(f)
+
+    def save(self, block: "GuestBlock", pages: Pages) -> None:
+        """Send runs of pages of one kind each (save_zero_page, save_normal_page)."""
+        content = block.pages[pages]
+        filled = content.any(axis=1)
+        edges = np.flatnonzero(np.diff(filled)) + 1
+        for first, end in zip((0, *edges.tolist()), (*edges.tolist(), len(pages)), strict=True):
+            addrs = pages[first:end].astype(np.uint64) * np.uint64(self._page_size)
+            if filled[first]:
+                self._stats.normal_pages += end - first
+                self.writer.put_pages(block.name, addrs, content[first:end])
+            else:
+                self._stats.zero_pages += end - first
+                self.writer.put_zero_pages(block.name, addrs)
+
+    def end_round(self) -> None:
+        """Nothing is to be done."""
+
+
+class XbzrlePages:
+    """Pages as the difference to what was sent before, from the second pass over RAM on.
+
+    Args:
+        machine: whose memory.
+        source: its end of the migration.
+        state: tells the passes.
+        f: where to.
+    """
+
+    def __init__(self, machine: "Machine", source: "Source", state: RamState, f: QEMUFile) -> None:
+        self._machine = machine
+        self._source = source
+        self._state = state
+        self._bare = BarePages(machine, f)
+        self._page_size = machine.kind.page_size
+        self._cache = XbzrleCache(source.options.parameters.xbzrle_cache_bytes, self._page_size)
+        self._base = dict(
+            zip(
+                (block.name for block in state.blocks),
+                np.cumsum([0, *(block.size_bytes for block in state.blocks)]).tolist(),
+                strict=False,
+            )
+        )
+        self.last_stage = False
+        """The VM has stopped: what is sent now is never sent again, and not kept."""
+
+    @property
+    def writer(self) -> RamWriter:
+        """What writes the records."""
+        return self._bare.writer
+
+    def save(self, block: "GuestBlock", pages: Pages) -> None:
+        """Send pages, each as cheaply as it can be (ram_save_page, save_xbzrle_page)."""
+        if not self._state.rounds or self._source.in_postcopy:
+            self._bare.save(block, pages)
+            return
+        age = self._machine.stats.dirty_sync_count
+        for page in pages.tolist():
+            addr, content = page * self._page_size, block.page(page)
+            place = self._base[block.name] + addr
+            if not any(content):
+                self._cache.put(place, content, age)
+                self._machine.stats.zero_pages += 1
+                self.writer.put_zero_page(block.name, addr)
+                continue
+            before = self._cache.get(place, age)
+            if before is None:
+                if not self.last_stage:
+                    self._cache.put(place, content, age)
+            elif self._save_difference(block.name, addr, before, content, place, age):
+                continue
+            self._machine.stats.normal_pages += 1
+            self.writer.put_page(block.name, addr, content)
+
+    def _save_difference(self, name: str, addr: int, before: bytes, content: bytes, place: int, age: int) -> bool:
+        """Send a difference; False if it would be longer than the page."""
+        delta = xbzrle.encode(before, content)
+        if delta and not self.last_stage:
+            self._cache.put(place, content, age)
+        if len(delta) > self._page_size:
+            return False
+        if delta:  # a page that is as it was is not sent at all
+            self._machine.stats.xbzrle_pages += 1
+            self.writer.put_xbzrle_page(name, addr, delta)
+        return True
+
+    def end_round(self) -> None:
+        """Nothing is to be done."""
+
+
+class MultifdPages:
+    """Pages that other channels carry; the main one only says where an epoch ends.
+
+    Args:
+        source: whose channels.
+        f: the main channel.
+        machine: whose memory.
+    """
+
+    def __init__(self, machine: "Machine", source: "Source", f: QEMUFile) -> None:
+        self._machine = machine
+        self._source = source
+        self._bare = BarePages(machine, f)
+        self._f = f
+
+    @property
+    def writer(self) -> RamWriter:
+        """What writes the records on the main channel."""
+        return self._bare.writer
+
+    def save(self, block: "GuestBlock", pages: Pages) -> None:
+        """Queue pages (ram_save_multifd_page); in postcopy they go over the main channel after all."""
+        multifd = self._source.multifd
+        if self._source.in_postcopy or multifd is None:
+            self._bare.save(block, pages)
+            return
+        for page in pages.tolist():
+            content = block.page(page)
+            zero = not any(content)
+            self._machine.stats.zero_pages += zero
+            self._machine.stats.normal_pages += not zero
+            multifd.queue_page(block.name, page * block.page_size, content)
+
+    def end_round(self) -> None:
+        """Bring all channels into line, so that the next pass finds this one's pages in place."""
+        self.flush_and_sync()
+
+    def flush_and_sync(self) -> None:
+        """End an epoch on all channels (multifd_ram_flush_and_sync)."""
+        multifd = self._source.multifd
+        if multifd is not None and not self._source.in_postcopy:
+            multifd.sync()
+            self.writer.put_multifd_flush()
+            self._f.fflush()

@@ -1,0 +1,68 @@
+"""Saving a VM with its disks, and going back to it (migration/savevm.c, save_snapshot and load_snapshot).
+
+All of it happens in the main thread, under the lock, with the VM stopped. Nobody is asked what is pending: the
+devices have their turns until all of them are done.
+"""
+
+import errno
+from typing import TYPE_CHECKING
+
+from ..errors import EngineError
+from ..stream.events import Phase
+from .lanes import Steps
+from .machine import RunState
+from .options import Capability
+from .qemu_file import QEMUFile
+from .status import MigrationStatus
+
+if TYPE_CHECKING:
+    from .pipe import Pipe
+    from .source import Source
+
+_S = MigrationStatus
+
+
+def save_snapshot(s: "Source", pipe: "Pipe") -> Steps[None]:
+    """Save the VM's state into a file (save_snapshot, qemu_savevm_state).
+
+    Args:
+        s: the machine's end.
+        pipe: the file.
+    """
+    if s.options.has(Capability.MULTIFD):
+        s.propagate(s.fail("savevm is not possible with multifd"))
+        return
+    s.stop_vm(RunState.SAVE_VM)
+    try:
+        yield from _savevm_state(s, QEMUFile(pipe, s.rate))
+    except EngineError as error:
+        s.propagate(error)
+    pipe.close()
+    s.resume_vm()
+
+
+def _savevm_state(s: "Source", f: QEMUFile) -> Steps[None]:
+    s.savevm.blocked()
+    yield from s.savevm.prepare()
+    s.enter(Phase.SETUP)
+    s.set_state(_S.SETUP)
+    s.f = f
+    try:
+        s.savevm.header(f)
+        yield from s.savevm.setup(f)
+        s.enter(Phase.ITERATE)
+        while not f.get_error():
+            if (yield from s.savevm.iterate(f, postcopy=False)):
+                break
+        s.enter(Phase.SWITCHOVER)
+        s.savevm.maybe_send_switchover_start(f)
+        s.enter(Phase.COMPLETE)
+        yield from s.savevm.complete_precopy(f)
+        if f.get_error():
+            raise s.fail(f"writing failed ({errno.errorcode[-f.get_error()]})")
+    except EngineError as error:
+        s.propagate(error)
+    s.enter(Phase.CLEANUP)
+    yield from s.savevm.cleanup()
+    s.set_state(_S.FAILED if s.error is not None else _S.COMPLETED)
+    s.f = None
