@@ -7,8 +7,8 @@ meta:
   encoding: UTF-8
   endian: be
 doc: |
-  What the source tells the destination to do, behind the record's type byte. All but `packaged` lie wholly in
-  their argument.
+  What the source tells the destination to do, behind the record's type byte. A command lies wholly in its
+  argument; what `packaged` announces follows it.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c loadvm_process_command
 seq:
   - id: command
@@ -40,12 +40,6 @@ seq:
         command::postcopy_ram_discard: postcopy_ram_discard
         command::packaged: packaged
         command::recv_bitmap: recv_bitmap
-  - id: package
-    size: argument.as<packaged>.len_package
-    if: command == command::packaged
-    doc: |
-      records as on the main channel, without header and end mark: the devices' sections, and the commands that
-      let the guest run on the destination
 instances:
   is_advise_of_ram:
     value: command == command::postcopy_advise and len_argument == 16
@@ -101,10 +95,15 @@ types:
         type: u8
         doc: in bytes
   packaged:
+    doc: |
+      The package follows the command: records as all others, without header and end mark. They are the devices'
+      sections, and the commands that let the guest run on the destination, which reads all of them before it acts.
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c qemu_savevm_send_packaged
     seq:
       - id: len_package
+        -orig-id: length
         type: u4
+        doc: bytes of the records that are packaged
   recv_bitmap:
     doc: the destination is to say which pages of a RAM block it has
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c qemu_savevm_send_recv_bitmap

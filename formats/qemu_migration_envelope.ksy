@@ -12,6 +12,7 @@ meta:
     - qemu_migration_command
     - qemu_migration_configuration
     - qemu_migration_dirty_bitmap
+    - qemu_migration_extent
     - qemu_migration_ram
     - qemu_migration_s390_stattrib
     - qemu_migration_spapr_htab
@@ -71,11 +72,11 @@ seq:
     if: not _io.eof and type_behind_eof == record_type::description
     doc: absent with postcopy, and for machine types with the property `suppress-vmdesc` on
   - id: padding
-    size-eos: true
+    type: qemu_migration_extent(_io.size - _io.pos)
     doc: zeros up to the end of the file or volume that holds the stream; usually empty
 instances:
   first_record_type:
-    pos: 8
+    pos: _io.pos
     type: u1
     enum: record_type
   type_behind_eof:

@@ -9,8 +9,8 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class QemuMigrationCommand(KaitaiStruct):
-    """What the source tells the destination to do, behind the record's type byte. All but `packaged` lie wholly in
-    their argument.
+    """What the source tells the destination to do, behind the record's type byte. A command lies wholly in its
+    argument; what `packaged` announces follows it.
     
     .. seealso::
        loadvm_process_command - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c
@@ -71,10 +71,6 @@ class QemuMigrationCommand(KaitaiStruct):
         else:
             pass
             self.argument = self._io.read_bytes(self.len_argument)
-        if self.command == QemuMigrationCommand.Command.packaged:
-            pass
-            self.package = self._io.read_bytes(self.argument.len_package)
-
 
 
     def _fetch_instances(self):
@@ -97,12 +93,11 @@ class QemuMigrationCommand(KaitaiStruct):
             self.argument._fetch_instances()
         else:
             pass
-        if self.command == QemuMigrationCommand.Command.packaged:
-            pass
-
 
     class Packaged(KaitaiStruct):
-        """
+        """The package follows the command: records as all others, without header and end mark. They are the devices'
+        sections, and the commands that let the guest run on the destination, which reads all of them before it acts.
+        
         .. seealso::
            qemu_savevm_send_packaged - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c
         """

@@ -6,8 +6,9 @@ from . import device_payload as qemu_migration_device_payload
 from . import qemu_migration_s390_stattrib
 from . import qemu_migration_command
 from . import qemu_migration_dirty_bitmap
-from . import qemu_migration_ram
 from . import qemu_migration_spapr_htab
+from . import qemu_migration_ram
+from . import extent as qemu_migration_extent
 from . import qemu_migration_configuration
 from enum import IntEnum
 
@@ -88,7 +89,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
             pass
             self.description = QemuMigrationEnvelope.Description(self._io, self, self._root)
 
-        self.padding = self._io.read_bytes_full()
+        self.padding = qemu_migration_extent.QemuMigrationExtent(self._io.size() - self._io.pos(), self._io)
 
 
     def _fetch_instances(self):
@@ -105,6 +106,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
             pass
             self.description._fetch_instances()
 
+        self.padding._fetch_instances()
         _ = self.first_record_type
         if hasattr(self, '_m_first_record_type'):
             pass
@@ -573,7 +575,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
             return self._m_first_record_type
 
         _pos = self._io.pos()
-        self._io.seek(8)
+        self._io.seek(self._io.pos())
         self._m_first_record_type = KaitaiStream.resolve_enum(QemuMigrationEnvelope.RecordType, self._io.read_u1())
         self._io.seek(_pos)
         return getattr(self, '_m_first_record_type', None)

@@ -134,6 +134,11 @@ class Stream:
         return self._source.name
 
     @property
+    def inputs(self) -> Inputs:
+        """The bytes of all its channels, for whoever reads them in another way."""
+        return self._inputs
+
+    @property
     def buffer(self) -> memoryview:
         """The bytes of the main channel, to which the spans' offsets refer."""
         return self._source.buffer
