@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from ..stream.events import Event, EventKind, Origin, Phase, Side, Thread
 from ..stream.records import SectionKind
+from .course import Course
 from .facts import Facts
 from .idle import IdleLines, Repeated
 from .lines import TraceLine
 from .meaning import Meaning, NotAsPrinted
-from .rules import CALLED_AT_ONCE, CHECKPOINT_PHASE, GUEST, OPS, STATUSES
+from .rules import CALLED_AT_ONCE, GUEST, OPS
 from .table import MEANINGS
 from .whose import WhoseLine
 
@@ -52,7 +53,7 @@ class Follower:
         self._guest = guest
         self._side = facts.side
         self._whose = WhoseLine(facts)
-        self._phase: Phase | None = None
+        self._course = Course(facts)
         self._time_us = 0
         self._held = False
         self._call_ids = 0
@@ -100,8 +101,12 @@ class Follower:
             return
         thread = self._whose.thread(line, meaning, keys)
         derived = ["phase", "thread"]
-        yield from self._enter(line, meaning, keys, thread)
         yield from self._close_what_ended(line, thread)
+        bql = self._course.follow(line, meaning, keys, is_full=self._is_full())
+        if meaning.kind is EventKind.STATE:
+            self._completing = False
+        if bql is not None:
+            yield from self._lock(line, thread, held=bql)
         before, after = _BEFORE.get(line.name), _AFTER.get(line.name)
         if before is not None:
             yield from before(self, line, keys, derived, thread)
@@ -127,17 +132,15 @@ class Follower:
             name=line.name or ("message" if line.message else "line"),
             error=error,
             thread=self._whose.known(line),
-            derived=("phase",) if self._phase is not None else None,
+            derived=("phase",) if self._course.phase is not None else None,
         )
 
     def _observed(
         self, line: TraceLine, kind: EventKind, keys: dict[str, Any], derived: list[str], thread: Thread | None
     ) -> Event:
-        keys = {"name": line.name} | keys if kind is EventKind.LOG else dict(keys)
-        if kind is EventKind.LOG and "name" in keys and keys["name"] != line.name:
-            keys["name"] = f"{line.name} {keys['name']}".strip()
+        keys = keys | {"name": line.name} if kind is EventKind.LOG else dict(keys)
         kind = keys.pop("event", kind)
-        present = ("phase", self._phase is not None), ("thread", thread is not None)
+        present = ("phase", self._course.phase is not None), ("thread", thread is not None)
         absent = {key for key, there in present if not there}
         return self._event(
             kind, line, thread=thread, derived=tuple(key for key in derived if key not in absent) or None, **keys
@@ -151,7 +154,7 @@ class Follower:
             event=kind,
             origin=Origin.TRACE,
             observed=observed,
-            phase=self._phase,
+            phase=self._course.phase,
             upstream=line.text,
             **keys,
         )
@@ -162,39 +165,6 @@ class Follower:
     def _repeated(self, repeated: Repeated) -> Iterator[Event]:
         self._go_to(repeated.last)
         yield self._event(EventKind.LOG, repeated.last, name=REPEATED, repeats=repeated.times)
-
-    # Phase and lock ----------------------------------------------------------------------------------------------
-
-    def _enter(
-        self, line: TraceLine, meaning: Meaning, keys: dict[str, Any], thread: Thread | None
-    ) -> Iterator[Event]:
-        phase, bql = meaning.phase, meaning.bql
-        if meaning.kind is EventKind.STATE:
-            status = STATUSES[self._side].get(keys["name"])
-            if status is not None:
-                phase, bql = status.phase, status.bql
-        elif line.name == "vmstate_downtime_checkpoint":
-            phase = CHECKPOINT_PHASE.get(keys["name"])
-            bql = True if phase is not None else None
-        elif line.name == "migration_completion_vm_stop" and self._phase is Phase.ITERATE:
-            phase = Phase.SWITCHOVER
-        elif line.name == "savevm_state_iterate" and self._facts.snapshot:
-            phase, bql = Phase.ITERATE, False
-        elif line.name == "savevm_section_start" and self._facts.snapshot and self._is_full():
-            phase, bql = Phase.COMPLETE, True
-        elif self._side is Side.DESTINATION:
-            phase = self._phase_of_load(line, keys) or phase
-        if phase is not None:
-            self._phase = phase
-        if bql is not None:
-            yield from self._lock(line, thread, held=bql)
-
-    def _phase_of_load(self, line: TraceLine, keys: dict[str, Any]) -> Phase | None:
-        if line.name == "qemu_loadvm_state_section" and self._phase in (None, Phase.SETUP, Phase.SWITCHOVER):
-            return Phase.LOAD
-        if line.name == "loadvm_process_command" and keys["name"] == "MIG_CMD_SWITCHOVER_START":
-            return Phase.SWITCHOVER
-        return None
 
     def _lock(self, line: TraceLine, thread: Thread | None, *, held: bool) -> Iterator[Event]:
         """The main thread has the lock whenever it does anything; the thread that migrates takes it at times."""
@@ -308,7 +278,7 @@ class Follower:
         if self._is_full():
             old_style = self._facts.full[self._sections_begun] == 2
             return SectionKind.FULL, "save_state" if old_style else None
-        if self._completing or self._phase in (Phase.SWITCHOVER, Phase.COMPLETE):
+        if self._completing or self._course.phase in (Phase.SWITCHOVER, Phase.COMPLETE):
             return SectionKind.END, "save_complete"
         return SectionKind.PART, "save_live_iterate" if self._turn else "save_postcopy_prepare"
 
@@ -372,7 +342,7 @@ class Follower:
         keys["iteration"] = self._iteration
         derived.append("iteration")
         mine = thread is None or thread is Thread.MIGRATION
-        if self._phase is Phase.ITERATE and mine and self._section is None and not self._setting_up:
+        if self._course.phase is Phase.ITERATE and mine and self._section is None and not self._setting_up:
             for who in self._devices("state_pending_exact"):
                 if who["idstr"] == "ram":
                     self._exact, event = self._call(line, "state_pending_exact", who, Thread.MIGRATION)
@@ -406,7 +376,7 @@ class Follower:
             self._types[lane] = kind
         return iter(())
 
-    def _end_of_stream(self, line: TraceLine, keys: dict[str, Any], thread: Thread | None) -> Iterator[Event]:
+    def _end_of_stream(self, line: TraceLine, _keys: dict[str, Any], thread: Thread | None) -> Iterator[Event]:
         if line.arguments == "0":
             yield self._derive(EventKind.RECORD, line, thread, name="eof")
 
@@ -480,8 +450,6 @@ _AFTER: Final[dict[str, After]] = {
     "savevm_state_setup": Follower._begin_setup,
     "savevm_section_start": Follower._section_start,
     "savevm_state_iterate": Follower._take_turn,
-    "savevm_state_complete_precopy": Follower._complete,
-    "migration_precopy_complete": Follower._complete,
     "migration_completion_postcopy_end": Follower._complete,
     "savevm_state_resume_prepare": Follower._resume,
     "qemu_loadvm_state_section": Follower._end_of_stream,

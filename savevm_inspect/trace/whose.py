@@ -1,15 +1,13 @@
 """Which thread wrote a line: told by its number where the log has numbers, else by the source code's rules."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from ..stream.events import EventKind, Side, Thread
 from .facts import Facts
 from .lines import TraceLine
 from .meaning import Meaning
 from .rules import CHECKPOINT_THREAD, STATUSES
-
-_OF_PACKAGE = ("4",)
-_OF_LISTENER = ("2", "3")
 
 
 class WhoseLine:
@@ -24,6 +22,7 @@ class WhoseLine:
         self._side = facts.side
         self._listening = False
         self._main_is_done = False
+        self._resuming = False
 
     def known(self, line: TraceLine) -> Thread | None:
         """The thread of a line that nothing but its number tells about."""
@@ -37,8 +36,9 @@ class WhoseLine:
             meaning: of its trace event.
             keys: what its arguments told.
         """
+        thread = self.known(line) or self._by_rule(line, meaning, keys)
         self._follow(line, keys)
-        return self.known(line) or self._by_rule(line, meaning, keys)
+        return thread
 
     def lane(self, line: TraceLine, thread: Thread | None) -> int | Thread | None:
         """What tells the lines of one thread from those of others."""
@@ -50,6 +50,8 @@ class WhoseLine:
             self._listening = True
         elif line.name == "qemu_loadvm_state_post_main":
             self._main_is_done = True
+        elif line.name in ("loadvm_postcopy_handle_resume", "qemu_loadvm_state_section"):
+            self._resuming = line.name == "loadvm_postcopy_handle_resume"
 
     def _by_rule(self, line: TraceLine, meaning: Meaning, keys: dict[str, Any]) -> Thread | None:
         if meaning.thread is not None:
@@ -59,6 +61,8 @@ class WhoseLine:
             return self._walker(status.thread) if status is not None else None
         if line.name == "vmstate_downtime_checkpoint":
             return self._walker(CHECKPOINT_THREAD.get(keys["name"]))
+        if line.name == "migrate_send_rp_message":
+            return self._sender(line, keys)
         return self._loader(line, keys) if meaning.loads else None
 
     def _walker(self, thread: Thread | None) -> Thread | None:
@@ -69,19 +73,34 @@ class WhoseLine:
             return Thread.SNAPSHOT
         return Thread.MAIN if self._facts.internal else thread
 
+    def _sender(self, line: TraceLine, keys: dict[str, Any]) -> Thread | None:
+        """Whoever reads commands answers them; pages are asked for by the fault thread, and again at a resume."""
+        asks = keys.get("event") is EventKind.PAGE_REQUEST
+        return Thread.FAULT if asks and not self._resuming else self._loader(line, keys)
+
     def _loader(self, line: TraceLine, keys: dict[str, Any]) -> Thread | None:
         if not self._listening:
             return Thread.MAIN
         if self._main_is_done:
             return Thread.LISTEN
-        match line.name:
-            case "qemu_loadvm_state_section":
-                kind = keys["name"]
-                return Thread.MAIN if kind in _OF_PACKAGE else Thread.LISTEN if kind in _OF_LISTENER else None
-            case "qemu_loadvm_state_section_startfull":
-                return Thread.MAIN
-            case "qemu_loadvm_state_section_partend" | "ram_load_complete":
-                return Thread.LISTEN
-            case "vmstate_load" | "vmstate_downtime_load":
-                return Thread.LISTEN if keys["idstr"] in self._facts.iterable.values() else Thread.MAIN
-        return None
+        tells = _TELLS_LOADER.get(line.name)
+        return tells(self._facts, keys) if tells is not None else None
+
+
+def _by_type(_facts: Facts, keys: dict[str, Any]) -> Thread | None:
+    return {"2": Thread.LISTEN, "3": Thread.LISTEN, "4": Thread.MAIN}.get(keys["name"])
+
+
+def _by_device(facts: Facts, keys: dict[str, Any]) -> Thread | None:
+    return Thread.LISTEN if keys["idstr"] in facts.iterable.values() else Thread.MAIN
+
+
+_TELLS_LOADER: Final[Mapping[str, Callable[[Facts, dict[str, Any]], Thread | None]]] = {
+    "qemu_loadvm_state_section": _by_type,
+    "qemu_loadvm_state_section_startfull": lambda _facts, _keys: Thread.MAIN,
+    "qemu_loadvm_state_section_partend": lambda _facts, _keys: Thread.LISTEN,
+    "ram_load_complete": lambda _facts, _keys: Thread.LISTEN,
+    "vmstate_load": _by_device,
+    "vmstate_downtime_load": _by_device,
+}
+"""Between LISTEN and the package's end two threads load: plain devices are in the package, the rest is not."""
