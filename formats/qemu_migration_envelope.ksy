@@ -9,12 +9,16 @@ meta:
   encoding: UTF-8
   endian: be
   imports:
+    - qemu_migration_block
     - qemu_migration_command
     - qemu_migration_configuration
+    - qemu_migration_description
     - qemu_migration_dirty_bitmap
     - qemu_migration_extent
     - qemu_migration_ram
+    - qemu_migration_s390_skeys
     - qemu_migration_s390_stattrib
+    - qemu_migration_s390_todclock
     - qemu_migration_spapr_htab
 doc: |
   The byte stream in which QEMU carries a virtual machine: what `savevm` keeps in an image, what `migrate` sends
@@ -68,7 +72,7 @@ seq:
     repeat: until
     repeat-until: _.record_type == record_type::eof
   - id: description
-    type: description
+    type: qemu_migration_description
     if: not _io.eof and type_behind_eof == record_type::description
     doc: absent with postcopy, and for machine types with the property `suppress-vmdesc` on
   - id: padding
@@ -219,8 +223,13 @@ types:
       - id: name
         type: section_name
       - id: payload
-        type: qemu_migration_device_payload(name.idstr, name.instance_id)
-        doc: fields of the device, of which only the description tells
+        type:
+          switch-on: name.idstr
+          cases:
+            '"s390-skeys"': qemu_migration_s390_skeys
+            '"todclock"': qemu_migration_s390_todclock
+            _: qemu_migration_device_payload(name.idstr, name.instance_id)
+        doc: fields of the device, of which only the description tells, but for those with a format of their own
       - id: footer
         type: section_footer(name.section_id)
         if: next_type == record_type::section_footer
@@ -267,16 +276,19 @@ types:
       - id: known
         size: 0
         valid:
-          expr: is_ram or idstr == "spapr/htab" or idstr == "s390-storage_attributes" or idstr == "dirty-bitmap"
+          expr: |
+            is_ram or idstr == "block" or idstr == "dirty-bitmap" or idstr == "spapr/htab"
+            or idstr == "s390-storage_attributes"
         doc: no bytes; the payloads that are described here
       - id: content
         type:
           switch-on: idstr
           cases:
             '"ram"': 'qemu_migration_ram(page_size, is_start, _root.is_ignore_shared, _root.is_mapped_ram)'
+            '"block"': qemu_migration_block
+            '"dirty-bitmap"': qemu_migration_dirty_bitmap
             '"spapr/htab"': qemu_migration_spapr_htab
             '"s390-storage_attributes"': qemu_migration_s390_stattrib
-            '"dirty-bitmap"': qemu_migration_dirty_bitmap
     instances:
       is_ram:
         value: idstr == "ram"
@@ -294,30 +306,6 @@ types:
       - id: section_id
         type: u4
         valid: expected
-  description:
-    doc: what the devices' payloads consist of
-    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c qemu_savevm_state_complete_precopy_non_iterable
-    seq:
-      - id: record_type
-        -orig-id: QEMU_VM_VMDESCRIPTION
-        contents: [0x06]
-      - id: len_json
-        -orig-id: vmdesc_len
-        type: u4
-      - id: json
-        type: str
-        size: len_json
-        doc: |
-          an object with `page_size`, `devices` and, since QEMU 8, `configuration`; a key can occur several
-          times in one object
-      - id: mark_end
-        size: 0
-        if: ofs_end >= 0
-        doc: no bytes; makes the parser keep the position
-    instances:
-      ofs_end:
-        value: _io.pos
-        doc: offset behind the last byte
 enums:
   record_type:
     0x00:

@@ -2,11 +2,15 @@
 
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
+from . import qemu_migration_block
 from . import device_payload as qemu_migration_device_payload
 from . import qemu_migration_s390_stattrib
 from . import qemu_migration_command
+from . import qemu_migration_description
 from . import qemu_migration_dirty_bitmap
 from . import qemu_migration_spapr_htab
+from . import qemu_migration_s390_skeys
+from . import qemu_migration_s390_todclock
 from . import qemu_migration_ram
 from . import extent as qemu_migration_extent
 from . import qemu_migration_configuration
@@ -87,7 +91,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
             i += 1
         if  (((not (self._io.is_eof()))) and (self.type_behind_eof == QemuMigrationEnvelope.RecordType.description)) :
             pass
-            self.description = QemuMigrationEnvelope.Description(self._io, self, self._root)
+            self.description = qemu_migration_description.QemuMigrationDescription(self._io)
 
         self.padding = qemu_migration_extent.QemuMigrationExtent(self._io.size() - self._io.pos(), self._io)
 
@@ -116,46 +120,6 @@ class QemuMigrationEnvelope(KaitaiStruct):
             pass
 
 
-    class Description(KaitaiStruct):
-        """what the devices' payloads consist of.
-        
-        .. seealso::
-           qemu_savevm_state_complete_precopy_non_iterable - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c
-        """
-        def __init__(self, _io, _parent=None, _root=None):
-            super(QemuMigrationEnvelope.Description, self).__init__(_io)
-            self._parent = _parent
-            self._root = _root
-            self._read()
-
-        def _read(self):
-            self.record_type = self._io.read_bytes(1)
-            if not self.record_type == b"\x06":
-                raise kaitaistruct.ValidationNotEqualError(b"\x06", self.record_type, self._io, u"/types/description/seq/0")
-            self.len_json = self._io.read_u4be()
-            self.json = (self._io.read_bytes(self.len_json)).decode(u"UTF-8")
-            if self.ofs_end >= 0:
-                pass
-                self.mark_end = self._io.read_bytes(0)
-
-
-
-        def _fetch_instances(self):
-            pass
-            if self.ofs_end >= 0:
-                pass
-
-
-        @property
-        def ofs_end(self):
-            """offset behind the last byte."""
-            if hasattr(self, '_m_ofs_end'):
-                return self._m_ofs_end
-
-            self._m_ofs_end = self._io.pos()
-            return getattr(self, '_m_ofs_end', None)
-
-
     class LivePayload(KaitaiStruct):
         """a payload with a format of its own, which ends where its own end mark says."""
         def __init__(self, idstr, is_start, page_size, _io, _parent=None, _root=None):
@@ -170,10 +134,13 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _read(self):
             self.known = self._io.read_bytes(0)
             _ = self.known
-            if not  ((self.is_ram) or (self.idstr == u"spapr/htab") or (self.idstr == u"s390-storage_attributes") or (self.idstr == u"dirty-bitmap")) :
+            if not  ((self.is_ram) or (self.idstr == u"block") or (self.idstr == u"dirty-bitmap") or (self.idstr == u"spapr/htab") or (self.idstr == u"s390-storage_attributes")) :
                 raise kaitaistruct.ValidationExprError(self.known, self._io, u"/types/live_payload/seq/0")
             _on = self.idstr
-            if _on == u"dirty-bitmap":
+            if _on == u"block":
+                pass
+                self.content = qemu_migration_block.QemuMigrationBlock(self._io)
+            elif _on == u"dirty-bitmap":
                 pass
                 self.content = qemu_migration_dirty_bitmap.QemuMigrationDirtyBitmap(self._io)
             elif _on == u"ram":
@@ -190,7 +157,10 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _fetch_instances(self):
             pass
             _on = self.idstr
-            if _on == u"dirty-bitmap":
+            if _on == u"block":
+                pass
+                self.content._fetch_instances()
+            elif _on == u"dirty-bitmap":
                 pass
                 self.content._fetch_instances()
             elif _on == u"ram":
@@ -425,7 +395,16 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
         def _read(self):
             self.name = QemuMigrationEnvelope.SectionName(self._io, self, self._root)
-            self.payload = qemu_migration_device_payload.QemuMigrationDevicePayload(self.name.idstr, self.name.instance_id, self._io)
+            _on = self.name.idstr
+            if _on == u"s390-skeys":
+                pass
+                self.payload = qemu_migration_s390_skeys.QemuMigrationS390Skeys(self._io)
+            elif _on == u"todclock":
+                pass
+                self.payload = qemu_migration_s390_todclock.QemuMigrationS390Todclock(self._io)
+            else:
+                pass
+                self.payload = qemu_migration_device_payload.QemuMigrationDevicePayload(self.name.idstr, self.name.instance_id, self._io)
             if self.next_type == QemuMigrationEnvelope.RecordType.section_footer:
                 pass
                 self.footer = QemuMigrationEnvelope.SectionFooter(self.name.section_id, self._io, self, self._root)
@@ -435,7 +414,16 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _fetch_instances(self):
             pass
             self.name._fetch_instances()
-            self.payload._fetch_instances()
+            _on = self.name.idstr
+            if _on == u"s390-skeys":
+                pass
+                self.payload._fetch_instances()
+            elif _on == u"todclock":
+                pass
+                self.payload._fetch_instances()
+            else:
+                pass
+                self.payload._fetch_instances()
             if self.next_type == QemuMigrationEnvelope.RecordType.section_footer:
                 pass
                 self.footer._fetch_instances()
