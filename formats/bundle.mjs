@@ -1,6 +1,6 @@
 // Bundles the formats into one that needs neither imports nor a type written by hand, for Kaitai's web IDE.
 //
-// Usage: node bundle.mjs [WEB_FILE PARTS_FILE]
+// Usage: node bundle.mjs [WEB_FILE PARTS_FILE], by default those of this project
 //
 // WEB_FILE is that format. PARTS_FILE holds it as JSON, with the types that the state of devices is made of
 // (plain/*.ksy), for `savevm-inspect schema to-ksy`, which adds the devices of one machine.
