@@ -1,34 +1,38 @@
-"""The part of docs/handlers.md that is drawn from tables; ``python tests/engine/handlers_doc.py`` renews it."""
+"""The parts of the docs that are drawn from tables; ``python tests/engine/drawn_docs.py`` renews them."""
 
+import re
 import runpy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from savevm_inspect.engine.callbacks import CALLBACKS
 
 HERE: Final = Path(__file__).parent
-DOC: Final = HERE.parent.parent / "docs" / "handlers.md"
-BEGIN: Final = "<!-- drawn by tests/engine/handlers_doc.py: begin -->\n"
-END: Final = "<!-- drawn by tests/engine/handlers_doc.py: end -->\n"
+DOCS: Final = tuple(HERE.parent.parent / "docs" / name for name in ("handlers.md", "migration-course.md"))
 
 UPSTREAM: Final = runpy.run_path(str(HERE / "upstream_rules.py"))
 HEADER: Final = runpy.run_path(str(HERE / "upstream_header.py"))["HEADER"]
+COURSE: Final = runpy.run_path(str(HERE / "upstream_course.py"))
 
-
-def render() -> str:
-    """One section for each callback, in the order of register.h."""
-    return "\n".join(line for name in CALLBACKS for line in _section(name))
+_PART: Final = re.compile(r"(<!-- drawn: (\w+) -->\n).*?(<!-- end of what is drawn -->\n)", re.DOTALL)
 
 
 def renewed(text: str) -> str:
-    """The document with its drawn part renewed."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{render()}{END}{after}"
+    """A document with its drawn parts renewed."""
+    return _PART.sub(lambda found: found[1] + PARTS[found[2]]() + found[3], text)
 
 
-def _section(name: str) -> Iterator[str]:
+def parts_of(text: str) -> list[str]:
+    """Names of the parts of a document that are drawn."""
+    return [name for _begin, name, _end in _PART.findall(text)]
+
+
+def _callbacks() -> str:
+    return "\n".join(line for name in CALLBACKS for line in _callback(name))
+
+
+def _callback(name: str) -> Iterator[str]:
     callback, header = CALLBACKS[name], HEADER[name]
     walks = {key: walk for key, walk in UPSTREAM["WALKS"].items() if _calls(walk, name)}
     ways = [way for way in UPSTREAM["WAYS"] if way.walk in walks]
@@ -36,16 +40,13 @@ def _section(name: str) -> Iterator[str]:
     rows = {
         "side": (header.side, _list(way.side for way in ways)),
         "phase": (header.phase, _list(phase for way in ways for phase in way.phases)),
-        "called by": ("", "<br>".join(_unique(_chain(way, walks[way.walk]) for way in ways))),
+        "called by": ("", _lines(_chain(way, walks[way.walk]) for way in ways)),
         "thread": (header.thread, _list(way.thread for way in ways)),
         "lock": (header.bql, _lock(name, ways)),
-        "guards, in this order": (
-            header.guards,
-            "<br>".join(_unique(_guards(walk, name) for walk in walks.values())),
-        ),
+        "guards, in this order": (header.guards, _lines(_guards(walk, name) for walk in walks.values())),
         "section": ("", _list(section for walk in own for section in walk.sections) or "none"),
         "returns": (header.returns, callback.returns.value),
-        "failure": (header.failure, "<br>".join(_unique(_failure(walk) for walk in own if walk.failure)) or "none"),
+        "failure": (header.failure, _lines(_failure(walk) for walk in own if walk.failure) or "none"),
         "without it": ("", callback.absent),
         "never in": ("", _list(UPSTREAM["NEVER"][name]) or "no mode: all call it"),
     }
@@ -87,16 +88,70 @@ def _lock(name: str, ways: list[Any]) -> str:
     told = [f"held ({held})" if held else "", f"not held ({free})" if free else ""]
     told += [f"{idstr} drops it: {where}" for (idstr, each), where in UPSTREAM["DROPS_BQL"].items() if each == name]
     told += [f"{idstr} takes it: {where}" for (idstr, each), where in UPSTREAM["TAKES_BQL"].items() if each == name]
-    return "<br>".join(filter(None, told))
+    return _lines(filter(None, told))
 
 
-def _unique(texts: Iterator[str]) -> list[str]:
-    return list(dict.fromkeys(texts))
+def _transitions() -> str:
+    return _table(
+        "side | from | to | set by | when",
+        (
+            (each.side, _list(each.before), each.after, f"`{each.function}`", each.why)
+            for each in COURSE["TRANSITIONS"]
+        ),
+    )
 
 
-def _list(values: Any) -> str:
+def _commands() -> str:
+    return _table(
+        "command | carries | when | if",
+        (
+            (f"{'in the package: ' * each.packaged}{each.name}", each.payload or "—", each.when, each.condition)
+            for each in COURSE["COMMANDS"]
+        ),
+    )
+
+
+def _failures() -> str:
+    return _table(
+        "side | what fails | states | cleanup | the VM",
+        (
+            (each.side, each.point, " → ".join(each.states) or "unchanged", _list(each.cleanup) or "none", each.guest)
+            for each in COURSE["FAILURES"]
+        ),
+    )
+
+
+def _differences() -> str:
+    return _table(
+        "QEMU | what | there | in 10.2 | seen in",
+        ((each.version, each.what, each.there, each.here, each.evidence) for each in COURSE["DIFFERENCES"]),
+    )
+
+
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "callbacks": _callbacks,
+    "transitions": _transitions,
+    "commands": _commands,
+    "failures": _failures,
+    "differences": _differences,
+}
+"""What is drawn, by the name in the document's mark."""
+
+
+def _table(head: str, rows: Iterable[Iterable[object]]) -> str:
+    lines = [f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(texts: Iterable[str]) -> str:
+    return "<br>".join(dict.fromkeys(texts))
+
+
+def _list(values: Iterable[object]) -> str:
     return ", ".join(dict.fromkeys(str(value) for value in values))
 
 
 if __name__ == "__main__":
-    DOC.write_text(renewed(DOC.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in DOCS:
+        path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")
