@@ -104,7 +104,7 @@ def test_a_page_has_its_own_history(capture_options: Options) -> None:
         base = np.flatnonzero(sendings["kind"] != PageKind.XBZRLE)[-1]
         assert sendings["overwritten"].tolist() == [number < base for number in range(len(sendings))]
         assert sendings["cost_bytes"].tolist() == history.cost_bytes[sendings["order"]].tolist()
-        with pytest.raises(si.SavevmError, match="no RAM block 'pc.rum'"):
+        with pytest.raises(si.SavevmError, match="no RAM block 'pc\\.rum'"):
             history.of_page("pc.rum", 0)
         with pytest.raises(si.SavevmError, match="0x1800000 lies outside"):
             history.of_page("pc.ram", 24 << 20)
