@@ -67,7 +67,8 @@ seq:
       record(
         _index,
         _index == 0 ? -1 : records[_index - 1].idx_last_start,
-        _index == 0 ? page_size_of_start : records[_index - 1].page_size
+        _index == 0 ? page_size_of_start : records[_index - 1].page_size,
+        _index == 0 ? 0 : records[_index - 1].ofs_package_end
       )
     repeat: until
     repeat-until: _.record_type == record_type::eof
@@ -107,6 +108,10 @@ types:
       A `part` and an `end` section do not say which device they belong to, only the number that the `start`
       section bound to it. Each record therefore remembers where the last `start` record before it is, and with
       that the chain of all of them.
+
+      The command `packaged` tells how many bytes of records behind it belong together: a destination reads all of
+      them before it acts on the first, since the channel has to be free for pages by then. They are records like all
+      others, and stand in the same list.
     params:
       - id: idx
         type: s4
@@ -117,6 +122,9 @@ types:
       - id: page_size_before
         type: u4
         doc: size of a target page in bytes as known before this record; 0 if it is not
+      - id: ofs_package_end_before
+        type: u8
+        doc: offset behind the last package that was announced before this record; 0 if there was none
     seq:
       - id: mark_start
         size: 0
@@ -145,8 +153,9 @@ types:
             record_type::command: qemu_migration_command
       - id: mark_end
         size: 0
-        if: ofs_end >= 0
-        doc: no bytes; makes the parser keep the position
+        valid:
+          expr: ofs_end <= ofs_package_end_before or not is_packaged
+        doc: no bytes; makes the parser keep the position, which must not lie behind the record's package
     instances:
       ofs_start:
         value: _io.pos
@@ -154,6 +163,15 @@ types:
       ofs_end:
         value: _io.pos
         doc: offset behind the last byte of the record
+      is_packaged:
+        value: ofs_start < ofs_package_end_before
+        doc: the record lies in a package
+      ofs_package_end:
+        value: |
+          record_type == record_type::command and body.as<qemu_migration_command>.len_package != 0
+            ? ofs_end + body.as<qemu_migration_command>.len_package
+            : ofs_package_end_before
+        doc: offset behind the last package that was announced up to and with this record; 0 if there was none
       idx_last_start:
         value: 'record_type == record_type::section_start ? idx : idx_start_before'
         doc: place of the last `start` record up to and with this one; -1 if there is none

@@ -36,7 +36,8 @@ seq:
       record(
         _index,
         _index == 0 ? -1 : records[_index - 1].idx_last_start,
-        _index == 0 ? page_size_of_start : records[_index - 1].page_size
+        _index == 0 ? page_size_of_start : records[_index - 1].page_size,
+        _index == 0 ? 0 : records[_index - 1].ofs_package_end
       )
     repeat: until
     repeat-until: _.record_type == record_type::eof
@@ -84,6 +85,10 @@ types:
       A `part` and an `end` section do not say which device they belong to, only the number that the `start`
       section bound to it. Each record therefore remembers where the last `start` record before it is, and with
       that the chain of all of them.
+
+      The command `packaged` tells how many bytes of records behind it belong together: a destination reads all of
+      them before it acts on the first, since the channel has to be free for pages by then. They are records like all
+      others, and stand in the same list.
     params:
       - id: idx
         type: s4
@@ -94,6 +99,9 @@ types:
       - id: page_size_before
         type: u4
         doc: size of a target page in bytes as known before this record; 0 if it is not
+      - id: ofs_package_end_before
+        type: u8
+        doc: offset behind the last package that was announced before this record; 0 if there was none
     seq:
       - id: mark_start
         size: 0
@@ -122,8 +130,9 @@ types:
             record_type::command: qemu_migration_command
       - id: mark_end
         size: 0
-        if: ofs_end >= 0
-        doc: no bytes; makes the parser keep the position
+        valid:
+          expr: ofs_end <= ofs_package_end_before or not is_packaged
+        doc: no bytes; makes the parser keep the position, which must not lie behind the record's package
     instances:
       ofs_start:
         value: _io.pos
@@ -131,6 +140,15 @@ types:
       ofs_end:
         value: _io.pos
         doc: offset behind the last byte of the record
+      is_packaged:
+        value: ofs_start < ofs_package_end_before
+        doc: the record lies in a package
+      ofs_package_end:
+        value: |
+          record_type == record_type::command and body.as<qemu_migration_command>.len_package != 0
+            ? ofs_end + body.as<qemu_migration_command>.len_package
+            : ofs_package_end_before
+        doc: offset behind the last package that was announced up to and with this record; 0 if there was none
       idx_last_start:
         value: 'record_type == record_type::section_start ? idx : idx_start_before'
         doc: place of the last `start` record up to and with this one; -1 if there is none
@@ -392,7 +410,9 @@ types:
             and (command != command::postcopy_advise or _ == 0 or _ == 16)
             and (command != command::postcopy_listen or _ == 0)
             and (command != command::postcopy_run or _ == 0)
+            and (command != command::postcopy_ram_discard or _ >= 20)
             and (command != command::packaged or _ == 4)
+            and (command != command::enable_colo or _ == 0)
             and (command != command::postcopy_resume or _ == 0)
             and (command != command::switchover_start or _ == 0)
       - id: argument
@@ -411,6 +431,9 @@ types:
       page_size:
         value: 'is_advise_of_ram ? argument.as<postcopy_advise>.target_page_size : 0'
         doc: size of a target page in bytes, if this command tells it; 0 otherwise
+      len_package:
+        value: 'command == command::packaged ? argument.as<packaged>.len_package : 0'
+        doc: how many bytes of records behind this command are its package; 0 for other commands
     types:
       ping:
         seq:
@@ -425,14 +448,15 @@ types:
             '-orig-id': remote_pagesize_summary
             type: u8
             if: not _io.eof
+            valid:
+              min: 1
             doc: the sizes of the pages of all RAM blocks on the source's host, or-ed
           - id: target_page_size
             '-orig-id': remote_tps
             type: u8
             if: not _io.eof
             valid:
-              min: 256
-              max: 16777216
+              expr: _ >= 256 and _ <= 0x1000000 and (_ & (_ - 1)) == 0
       postcopy_ram_discard:
         doc: ranges of a RAM block that were sent and have changed since
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c qemu_savevm_send_postcopy_ram_discard
@@ -443,9 +467,12 @@ types:
             valid: 0
           - id: len_name
             type: u1
+            valid:
+              min: 1
           - id: name
             type: str
             size: len_name
+            doc: of the RAM block
           - id: terminator
             contents:
               - 0
@@ -476,6 +503,8 @@ types:
         seq:
           - id: len_block_name
             type: u1
+            valid:
+              expr: _ > 0 and _ == _io.size - _io.pos
           - id: block_name
             type: str
             size: len_block_name

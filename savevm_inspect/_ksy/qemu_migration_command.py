@@ -40,7 +40,7 @@ class QemuMigrationCommand(KaitaiStruct):
             raise kaitaistruct.ValidationNotInEnumError(self.command, self._io, u"/seq/0")
         self.len_argument = self._io.read_u2be()
         _ = self.len_argument
-        if not  (( ((self.command != QemuMigrationCommand.Command.open_return_path) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.ping) or (_ == 4)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_advise) or (_ == 0) or (_ == 16)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_listen) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_run) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.packaged) or (_ == 4)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_resume) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.switchover_start) or (_ == 0)) )) :
+        if not  (( ((self.command != QemuMigrationCommand.Command.open_return_path) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.ping) or (_ == 4)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_advise) or (_ == 0) or (_ == 16)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_listen) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_run) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_ram_discard) or (_ >= 20)) ) and ( ((self.command != QemuMigrationCommand.Command.packaged) or (_ == 4)) ) and ( ((self.command != QemuMigrationCommand.Command.enable_colo) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_resume) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.switchover_start) or (_ == 0)) )) :
             raise kaitaistruct.ValidationExprError(self.len_argument, self._io, u"/seq/1")
         _on = self.command
         if _on == QemuMigrationCommand.Command.packaged:
@@ -146,14 +146,15 @@ class QemuMigrationCommand(KaitaiStruct):
             if (not (self._io.is_eof())):
                 pass
                 self.page_size_summary = self._io.read_u8be()
+                if not self.page_size_summary >= 1:
+                    raise kaitaistruct.ValidationLessThanError(1, self.page_size_summary, self._io, u"/types/postcopy_advise/seq/0")
 
             if (not (self._io.is_eof())):
                 pass
                 self.target_page_size = self._io.read_u8be()
-                if not self.target_page_size >= 256:
-                    raise kaitaistruct.ValidationLessThanError(256, self.target_page_size, self._io, u"/types/postcopy_advise/seq/1")
-                if not self.target_page_size <= 16777216:
-                    raise kaitaistruct.ValidationGreaterThanError(16777216, self.target_page_size, self._io, u"/types/postcopy_advise/seq/1")
+                _ = self.target_page_size
+                if not  ((_ >= 256) and (_ <= 16777216) and (_ & _ - 1 == 0)) :
+                    raise kaitaistruct.ValidationExprError(self.target_page_size, self._io, u"/types/postcopy_advise/seq/1")
 
 
 
@@ -184,6 +185,8 @@ class QemuMigrationCommand(KaitaiStruct):
             if not self.version == 0:
                 raise kaitaistruct.ValidationNotEqualError(0, self.version, self._io, u"/types/postcopy_ram_discard/seq/0")
             self.len_name = self._io.read_u1()
+            if not self.len_name >= 1:
+                raise kaitaistruct.ValidationLessThanError(1, self.len_name, self._io, u"/types/postcopy_ram_discard/seq/1")
             self.name = (self._io.read_bytes(self.len_name)).decode(u"UTF-8")
             self.terminator = self._io.read_bytes(1)
             if not self.terminator == b"\x00":
@@ -234,6 +237,9 @@ class QemuMigrationCommand(KaitaiStruct):
 
         def _read(self):
             self.len_block_name = self._io.read_u1()
+            _ = self.len_block_name
+            if not  ((_ > 0) and (_ == self._io.size() - self._io.pos())) :
+                raise kaitaistruct.ValidationExprError(self.len_block_name, self._io, u"/types/recv_bitmap/seq/0")
             self.block_name = (self._io.read_bytes(self.len_block_name)).decode(u"UTF-8")
 
 
@@ -248,6 +254,15 @@ class QemuMigrationCommand(KaitaiStruct):
 
         self._m_is_advise_of_ram =  ((self.command == QemuMigrationCommand.Command.postcopy_advise) and (self.len_argument == 16)) 
         return getattr(self, '_m_is_advise_of_ram', None)
+
+    @property
+    def len_package(self):
+        """how many bytes of records behind this command are its package; 0 for other commands."""
+        if hasattr(self, '_m_len_package'):
+            return self._m_len_package
+
+        self._m_len_package = (self.argument.len_package if self.command == QemuMigrationCommand.Command.packaged else 0)
+        return getattr(self, '_m_len_package', None)
 
     @property
     def page_size(self):

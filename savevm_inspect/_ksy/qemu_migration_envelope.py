@@ -5,10 +5,10 @@ from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
 from . import qemu_migration_block
 from . import device_payload as qemu_migration_device_payload
 from . import qemu_migration_s390_stattrib
-from . import qemu_migration_command
 from . import qemu_migration_description
 from . import qemu_migration_dirty_bitmap
 from . import qemu_migration_spapr_htab
+from . import qemu_migration_command
 from . import qemu_migration_s390_skeys
 from . import qemu_migration_s390_todclock
 from . import qemu_migration_ram
@@ -84,7 +84,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
         self.records = []
         i = 0
         while True:
-            _ = QemuMigrationEnvelope.Record(i, (-1 if i == 0 else self.records[i - 1].idx_last_start), (self.page_size_of_start if i == 0 else self.records[i - 1].page_size), self._io, self, self._root)
+            _ = QemuMigrationEnvelope.Record(i, (-1 if i == 0 else self.records[i - 1].idx_last_start), (self.page_size_of_start if i == 0 else self.records[i - 1].page_size), (0 if i == 0 else self.records[i - 1].ofs_package_end), self._io, self, self._root)
             self.records.append(_)
             if _.record_type == QemuMigrationEnvelope.RecordType.eof:
                 break
@@ -257,14 +257,19 @@ class QemuMigrationEnvelope(KaitaiStruct):
         A `part` and an `end` section do not say which device they belong to, only the number that the `start`
         section bound to it. Each record therefore remembers where the last `start` record before it is, and with
         that the chain of all of them.
+        
+        The command `packaged` tells how many bytes of records behind it belong together: a destination reads all of
+        them before it acts on the first, since the channel has to be free for pages by then. They are records like all
+        others, and stand in the same list.
         """
-        def __init__(self, idx, idx_start_before, page_size_before, _io, _parent=None, _root=None):
+        def __init__(self, idx, idx_start_before, page_size_before, ofs_package_end_before, _io, _parent=None, _root=None):
             super(QemuMigrationEnvelope.Record, self).__init__(_io)
             self._parent = _parent
             self._root = _root
             self.idx = idx
             self.idx_start_before = idx_start_before
             self.page_size_before = page_size_before
+            self.ofs_package_end_before = ofs_package_end_before
             self._read()
 
         def _read(self):
@@ -291,10 +296,10 @@ class QemuMigrationEnvelope(KaitaiStruct):
             elif _on == QemuMigrationEnvelope.RecordType.section_start:
                 pass
                 self.body = QemuMigrationEnvelope.SectionStart(self._io, self, self._root)
-            if self.ofs_end >= 0:
-                pass
-                self.mark_end = self._io.read_bytes(0)
-
+            self.mark_end = self._io.read_bytes(0)
+            _ = self.mark_end
+            if not  ((self.ofs_end <= self.ofs_package_end_before) or ((not (self.is_packaged)))) :
+                raise kaitaistruct.ValidationExprError(self.mark_end, self._io, u"/types/record/seq/3")
 
 
         def _fetch_instances(self):
@@ -318,9 +323,6 @@ class QemuMigrationEnvelope(KaitaiStruct):
             elif _on == QemuMigrationEnvelope.RecordType.section_start:
                 pass
                 self.body._fetch_instances()
-            if self.ofs_end >= 0:
-                pass
-
 
         @property
         def idx_last_start(self):
@@ -332,6 +334,15 @@ class QemuMigrationEnvelope(KaitaiStruct):
             return getattr(self, '_m_idx_last_start', None)
 
         @property
+        def is_packaged(self):
+            """the record lies in a package."""
+            if hasattr(self, '_m_is_packaged'):
+                return self._m_is_packaged
+
+            self._m_is_packaged = self.ofs_start < self.ofs_package_end_before
+            return getattr(self, '_m_is_packaged', None)
+
+        @property
         def ofs_end(self):
             """offset behind the last byte of the record."""
             if hasattr(self, '_m_ofs_end'):
@@ -339,6 +350,15 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
             self._m_ofs_end = self._io.pos()
             return getattr(self, '_m_ofs_end', None)
+
+        @property
+        def ofs_package_end(self):
+            """offset behind the last package that was announced up to and with this record; 0 if there was none."""
+            if hasattr(self, '_m_ofs_package_end'):
+                return self._m_ofs_package_end
+
+            self._m_ofs_package_end = (self.ofs_end + self.body.len_package if  ((self.record_type == QemuMigrationEnvelope.RecordType.command) and (self.body.len_package != 0))  else self.ofs_package_end_before)
+            return getattr(self, '_m_ofs_package_end', None)
 
         @property
         def ofs_start(self):

@@ -2,8 +2,8 @@
 
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
-from . import qemu_migration_command
 from . import qemu_migration_dirty_bitmap
+from . import qemu_migration_command
 from . import qemu_migration_ram
 from enum import IntEnum
 
