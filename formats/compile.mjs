@@ -1,8 +1,10 @@
-// Compiles every .ksy beside this file to Python.
+// Compiles every .ksy beside this file.
 //
-// Usage: node compile.mjs OUTPUT_DIRECTORY
+// Usage: node compile.mjs OUTPUT_DIRECTORY [TARGET]
 //
-// The compiler's JavaScript interface has no option for a Python package, so the imports between the compiled
+// TARGET is one of the compiler's: python if it is not given, javascript, graphviz, and so on.
+//
+// For Python, the compiler's JavaScript interface has no option for a Python package, so the imports between the compiled
 // modules are made relative here, and those of types written by hand lead to their modules. The mark that hides a
 // module from type checkers is taken out, since it hides the classes as well.
 
@@ -13,9 +15,9 @@ import yaml from "js-yaml";
 import compiler from "kaitai-struct-compiler";
 
 const formats = dirname(fileURLToPath(import.meta.url));
-const output = process.argv[2];
+const [output, target = "python"] = process.argv.slice(2);
 if (output === undefined) {
-  console.error("usage: node compile.mjs OUTPUT_DIRECTORY");
+  console.error("usage: node compile.mjs OUTPUT_DIRECTORY [TARGET]");
   process.exit(2);
 }
 
@@ -33,14 +35,16 @@ const names = readdirSync(formats)
 const compiled = new Map();
 for (const name of names) {
   try {
-    const files = await compiler.compile("python", load(name), importer, false);
+    const files = await compiler.compile(target, load(name), importer, false);
     for (const [file, source] of Object.entries(files)) {
-      if (!(file.slice(0, -".py".length) in writtenByHand)) compiled.set(file, fitted(source));
+      if (target === "python") compiled.set(file, fitted(source));
+      else compiled.set(file, source);
     }
   } catch (error) {
     console.error(`${name}.ksy: ${error.message ?? error}`);
     process.exit(1);
   }
 }
+if (target === "python") for (const name of Object.keys(writtenByHand)) compiled.delete(`${name}.py`);
 for (const [file, source] of compiled) writeFileSync(join(output, file), source);
-console.log(`${compiled.size} modules from ${names.length} formats (compiler ${compiler.version})`);
+console.log(`${compiled.size} files from ${names.length} formats (compiler ${compiler.version})`);

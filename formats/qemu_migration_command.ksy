@@ -7,8 +7,8 @@ meta:
   encoding: UTF-8
   endian: be
 doc: |
-  What the source tells the destination to do, behind the record's type byte. All but `packaged` lie wholly in
-  their argument.
+  What the source tells the destination to do, behind the record's type byte. A command lies wholly in its
+  argument; what `packaged` announces follows it.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c loadvm_process_command
 seq:
   - id: command
@@ -27,7 +27,9 @@ seq:
         and (command != command::postcopy_advise or _ == 0 or _ == 16)
         and (command != command::postcopy_listen or _ == 0)
         and (command != command::postcopy_run or _ == 0)
+        and (command != command::postcopy_ram_discard or _ >= 20)
         and (command != command::packaged or _ == 4)
+        and (command != command::enable_colo or _ == 0)
         and (command != command::postcopy_resume or _ == 0)
         and (command != command::switchover_start or _ == 0)
   - id: argument
@@ -40,18 +42,15 @@ seq:
         command::postcopy_ram_discard: postcopy_ram_discard
         command::packaged: packaged
         command::recv_bitmap: recv_bitmap
-  - id: package
-    size: argument.as<packaged>.len_package
-    if: command == command::packaged
-    doc: |
-      records as on the main channel, without header and end mark: the devices' sections, and the commands that
-      let the guest run on the destination
 instances:
   is_advise_of_ram:
     value: command == command::postcopy_advise and len_argument == 16
   page_size:
     value: 'is_advise_of_ram ? argument.as<postcopy_advise>.target_page_size : 0'
     doc: size of a target page in bytes, if this command tells it; 0 otherwise
+  len_package:
+    value: 'command == command::packaged ? argument.as<packaged>.len_package : 0'
+    doc: how many bytes of records behind this command are its package; 0 for other commands
 types:
   ping:
     seq:
@@ -66,14 +65,15 @@ types:
         -orig-id: remote_pagesize_summary
         type: u8
         if: not _io.eof
+        valid:
+          min: 1
         doc: the sizes of the pages of all RAM blocks on the source's host, or-ed
       - id: target_page_size
         -orig-id: remote_tps
         type: u8
         if: not _io.eof
         valid:
-          min: 256
-          max: 0x1000000
+          expr: _ >= 256 and _ <= 0x1000000 and (_ & (_ - 1)) == 0
   postcopy_ram_discard:
     doc: ranges of a RAM block that were sent and have changed since
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c qemu_savevm_send_postcopy_ram_discard
@@ -84,9 +84,12 @@ types:
         valid: 0
       - id: len_name
         type: u1
+        valid:
+          min: 1
       - id: name
         type: str
         size: len_name
+        doc: of the RAM block
       - id: terminator
         contents: [0x00]
       - id: ranges
@@ -101,16 +104,23 @@ types:
         type: u8
         doc: in bytes
   packaged:
+    doc: |
+      The package follows the command: records as all others, without header and end mark. They are the devices'
+      sections, and the commands that let the guest run on the destination, which reads all of them before it acts.
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c qemu_savevm_send_packaged
     seq:
       - id: len_package
+        -orig-id: length
         type: u4
+        doc: bytes of the records that are packaged
   recv_bitmap:
     doc: the destination is to say which pages of a RAM block it has
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c qemu_savevm_send_recv_bitmap
     seq:
       - id: len_block_name
         type: u1
+        valid:
+          expr: _ > 0 and _ == _io.size - _io.pos
       - id: block_name
         type: str
         size: len_block_name

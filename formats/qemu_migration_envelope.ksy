@@ -9,11 +9,16 @@ meta:
   encoding: UTF-8
   endian: be
   imports:
+    - qemu_migration_block
     - qemu_migration_command
     - qemu_migration_configuration
+    - qemu_migration_description
     - qemu_migration_dirty_bitmap
+    - qemu_migration_extent
     - qemu_migration_ram
+    - qemu_migration_s390_skeys
     - qemu_migration_s390_stattrib
+    - qemu_migration_s390_todclock
     - qemu_migration_spapr_htab
 doc: |
   The byte stream in which QEMU carries a virtual machine: what `savevm` keeps in an image, what `migrate` sends
@@ -62,20 +67,21 @@ seq:
       record(
         _index,
         _index == 0 ? -1 : records[_index - 1].idx_last_start,
-        _index == 0 ? page_size_of_start : records[_index - 1].page_size
+        _index == 0 ? page_size_of_start : records[_index - 1].page_size,
+        _index == 0 ? 0 : records[_index - 1].ofs_package_end
       )
     repeat: until
     repeat-until: _.record_type == record_type::eof
   - id: description
-    type: description
+    type: qemu_migration_description
     if: not _io.eof and type_behind_eof == record_type::description
     doc: absent with postcopy, and for machine types with the property `suppress-vmdesc` on
   - id: padding
-    size-eos: true
+    type: qemu_migration_extent(_io.size - _io.pos)
     doc: zeros up to the end of the file or volume that holds the stream; usually empty
 instances:
   first_record_type:
-    pos: 8
+    pos: _io.pos
     type: u1
     enum: record_type
   type_behind_eof:
@@ -102,6 +108,10 @@ types:
       A `part` and an `end` section do not say which device they belong to, only the number that the `start`
       section bound to it. Each record therefore remembers where the last `start` record before it is, and with
       that the chain of all of them.
+
+      The command `packaged` tells how many bytes of records behind it belong together: a destination reads all of
+      them before it acts on the first, since the channel has to be free for pages by then. They are records like all
+      others, and stand in the same list.
     params:
       - id: idx
         type: s4
@@ -112,6 +122,9 @@ types:
       - id: page_size_before
         type: u4
         doc: size of a target page in bytes as known before this record; 0 if it is not
+      - id: ofs_package_end_before
+        type: u8
+        doc: offset behind the last package that was announced before this record; 0 if there was none
     seq:
       - id: mark_start
         size: 0
@@ -140,8 +153,9 @@ types:
             record_type::command: qemu_migration_command
       - id: mark_end
         size: 0
-        if: ofs_end >= 0
-        doc: no bytes; makes the parser keep the position
+        valid:
+          expr: ofs_end <= ofs_package_end_before or not is_packaged
+        doc: no bytes; makes the parser keep the position, which must not lie behind the record's package
     instances:
       ofs_start:
         value: _io.pos
@@ -149,6 +163,15 @@ types:
       ofs_end:
         value: _io.pos
         doc: offset behind the last byte of the record
+      is_packaged:
+        value: ofs_start < ofs_package_end_before
+        doc: the record lies in a package
+      ofs_package_end:
+        value: |
+          record_type == record_type::command and body.as<qemu_migration_command>.len_package != 0
+            ? ofs_end + body.as<qemu_migration_command>.len_package
+            : ofs_package_end_before
+        doc: offset behind the last package that was announced up to and with this record; 0 if there was none
       idx_last_start:
         value: 'record_type == record_type::section_start ? idx : idx_start_before'
         doc: place of the last `start` record up to and with this one; -1 if there is none
@@ -218,8 +241,13 @@ types:
       - id: name
         type: section_name
       - id: payload
-        type: qemu_migration_device_payload(name.idstr, name.instance_id)
-        doc: fields of the device, of which only the description tells
+        type:
+          switch-on: name.idstr
+          cases:
+            '"s390-skeys"': qemu_migration_s390_skeys
+            '"todclock"': qemu_migration_s390_todclock
+            _: qemu_migration_device_payload(name.idstr, name.instance_id)
+        doc: fields of the device, of which only the description tells, but for those with a format of their own
       - id: footer
         type: section_footer(name.section_id)
         if: next_type == record_type::section_footer
@@ -266,16 +294,19 @@ types:
       - id: known
         size: 0
         valid:
-          expr: is_ram or idstr == "spapr/htab" or idstr == "s390-storage_attributes" or idstr == "dirty-bitmap"
+          expr: |
+            is_ram or idstr == "block" or idstr == "dirty-bitmap" or idstr == "spapr/htab"
+            or idstr == "s390-storage_attributes"
         doc: no bytes; the payloads that are described here
       - id: content
         type:
           switch-on: idstr
           cases:
             '"ram"': 'qemu_migration_ram(page_size, is_start, _root.is_ignore_shared, _root.is_mapped_ram)'
+            '"block"': qemu_migration_block
+            '"dirty-bitmap"': qemu_migration_dirty_bitmap
             '"spapr/htab"': qemu_migration_spapr_htab
             '"s390-storage_attributes"': qemu_migration_s390_stattrib
-            '"dirty-bitmap"': qemu_migration_dirty_bitmap
     instances:
       is_ram:
         value: idstr == "ram"
@@ -293,30 +324,6 @@ types:
       - id: section_id
         type: u4
         valid: expected
-  description:
-    doc: what the devices' payloads consist of
-    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c qemu_savevm_state_complete_precopy_non_iterable
-    seq:
-      - id: record_type
-        -orig-id: QEMU_VM_VMDESCRIPTION
-        contents: [0x06]
-      - id: len_json
-        -orig-id: vmdesc_len
-        type: u4
-      - id: json
-        type: str
-        size: len_json
-        doc: |
-          an object with `page_size`, `devices` and, since QEMU 8, `configuration`; a key can occur several
-          times in one object
-      - id: mark_end
-        size: 0
-        if: ofs_end >= 0
-        doc: no bytes; makes the parser keep the position
-    instances:
-      ofs_end:
-        value: _io.pos
-        doc: offset behind the last byte
 enums:
   record_type:
     0x00:

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import kaitai as kaitai
     from .errors import SavevmError as SavevmError
     from .reader.stream import Stream as Stream
     from .reader.stream import open_stream as open_stream
@@ -22,10 +23,14 @@ _PUBLIC = {
     "open_stream": ".reader.stream",
     "replay": ".widgets.player",
 }
+_ROOMS = ("kaitai",)
+"""Rooms that are public by their name: their functions are asked of them."""
 
 
 def __getattr__(name: str) -> object:
     """Import a public name's module when the name is first used."""
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_PUBLIC[name], __name__), name)
@@ -34,4 +39,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+    return sorted({*globals(), *_PUBLIC, *_ROOMS})

@@ -16,6 +16,8 @@ NEEDS = {
     "qemu": ("qemu-system-x86_64", "Debian's package qemu-system-x86 brings it"),
     "browser": ("chromium", "Debian's package chromium brings it"),
     "libvirt": ("libvirtd", "Debian's packages libvirt-daemon-driver-qemu and libvirt-clients bring it"),
+    "node": ("npm", "Debian's packages nodejs and npm bring it; it compiles the formats, to use them needs none"),
+    "graphviz": ("dot", "Debian's package graphviz brings it"),
 }
 """By marker: the program that a test needs, and where it comes from."""
 

@@ -4,21 +4,21 @@ This is a second reading of the description, on purpose: it knows sizes and noth
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from kaitaistruct import KaitaiStream
 
-from ..errors import SchemaError, Unsupported
+from ..errors import SchemaError
 
-LIMIT_BYTES = (1 << 24) - 1
-"""A longer description is not found; the largest that any known machine writes has 4 MB."""
+LIMIT_BYTES = 256 << 20
+"""A longer description is not looked for; the largest that any known machine writes has 4 MB."""
 
 _EOF_AND_VMDESCRIPTION = b"\x00\x06"
 _HEADER_BYTES = 5
 _SUBSECTION_HEADER_BYTES = 1 + 1 + 4
 _NULL_TYPES = ("nullptr", "ptr-marker")
-_FIRST_WINDOW_BYTES = 1 << 16
+_STEP_BYTES = 1 << 16
 
 
 class DeviceLengths:
@@ -52,83 +52,53 @@ class DeviceLengths:
         return self._lengths.get((idstr, instance_id))
 
 
-_OF_STREAM: WeakKeyDictionary[KaitaiStream, DeviceLengths | None] = WeakKeyDictionary()
-
-
-def lengths_of(stream: KaitaiStream) -> DeviceLengths | None:
-    """What the description at the end of a stream says; read once for each stream object.
-
-    Args:
-        stream: seekable; its position is kept.
-
-    Returns:
-        ``None`` if the stream ends with none.
-
-    Raises:
-        SchemaError: there is one, but it is not what it must be.
-    """
-    if stream not in _OF_STREAM:
-        text = find_description(stream)
-        _OF_STREAM[stream] = None if text is None else DeviceLengths(text)
-    return _OF_STREAM[stream]
-
-
 def find_description(stream: KaitaiStream) -> bytes | None:
     """The JSON text that ends a stream, found from its end.
 
-    JSON as QEMU writes it has no zero byte, and the first byte of the length before it is zero: so the last
-    zero byte of the stream (padding apart) belongs to that length.
+    JSON as QEMU writes it has no zero byte: so the last zero byte of the stream (padding apart) belongs to the
+    length before it, or is the end mark before that.
 
     Args:
         stream: seekable; its position is kept.
 
     Returns:
-        The text, or ``None`` if the stream does not end with a description of less than 16 MiB.
+        The text, or ``None`` if the stream does not end with a description of at most :data:`LIMIT_BYTES`.
     """
-    size = stream.size()
-    window = min(size, _FIRST_WINDOW_BYTES)
-    while True:
-        tail = _tail(stream, size, window).rstrip(b"\0")
-        last_zero = tail.rfind(b"\0")
-        whole = window == size or window > LIMIT_BYTES
-        if last_zero >= _HEADER_BYTES or whole:
+    position = stream.pos()
+    try:
+        return _find(stream)
+    finally:
+        stream.seek(position)
+
+
+def _find(stream: KaitaiStream) -> bytes | None:
+    end = 0
+    for start, piece in _pieces_from_the_end(stream, stream.size()):
+        if piece.strip(b"\0"):
+            end = start + len(piece.rstrip(b"\0"))
             break
-        window = min(size, window * 8)
-    for start in range(last_zero - 1, max(last_zero - _HEADER_BYTES, 0), -1):
-        length = int.from_bytes(tail[start + 1 : start + _HEADER_BYTES], "big")
-        text = tail[start + _HEADER_BYTES :]
-        if tail[start - 1 : start + 1] == _EOF_AND_VMDESCRIPTION and length == len(text):
+    last_zero = -1
+    for start, piece in _pieces_from_the_end(stream, end):
+        last_zero = piece.rfind(b"\0") + start
+        if last_zero >= start or end - start > LIMIT_BYTES:
+            break
+    for start in range(last_zero + 1, max(last_zero - _HEADER_BYTES, 0), -1):
+        stream.seek(start - 1)
+        header = stream.read_bytes(min(1 + _HEADER_BYTES, end - start + 1))
+        length = int.from_bytes(header[2:], "big")
+        if header[:2] == _EOF_AND_VMDESCRIPTION and length == end - start - _HEADER_BYTES:
+            text: bytes = stream.read_bytes(length)
             return text
     return None
 
 
-def payload_of(stream: KaitaiStream, idstr: str, instance_id: int) -> bytes:
-    """Read a device's payload from the current position.
-
-    Raises:
-        Unsupported: the stream has no description, or the description does not name the device.
-        SchemaError: the description is not what it must be.
-        EndOfStreamError: fewer bytes are left.
-    """
-    lengths = lengths_of(stream)
-    length = None if lengths is None else lengths.payload_bytes(idstr, instance_id)
-    if length is None:
-        why = "the stream has no description" if lengths is None else "the description does not name it"
-        raise Unsupported(
-            f"the length of this payload is unknown: {why}",
-            offset=stream.pos(),
-            section=f"{repr(idstr)[1:-1]} (instance {instance_id})",
-        )
-    payload: bytes = stream.read_bytes(length)
-    return payload
-
-
-def _tail(stream: KaitaiStream, size: int, window: int) -> bytes:
-    position = stream.pos()
-    stream.seek(size - window)
-    tail: bytes = stream.read_bytes(window)
-    stream.seek(position)
-    return tail
+def _pieces_from_the_end(stream: KaitaiStream, end: int) -> Iterator[tuple[int, bytes]]:
+    """Pieces of a stream before a place, the last one first, each with its place."""
+    while end:
+        start = max(end - _STEP_BYTES, 0)
+        stream.seek(start)
+        yield start, stream.read_bytes(end - start)
+        end = start
 
 
 def _payload_bytes(state: dict[str, Any]) -> int:

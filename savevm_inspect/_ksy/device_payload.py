@@ -1,12 +1,16 @@
-"""The opaque type of ``qemu_migration_envelope.ksy``: a payload whose length only the description tells."""
+"""The opaque type of ``qemu_migration_envelope.ksy``: a payload that only a description explains."""
 
 from kaitaistruct import KaitaiStream, KaitaiStruct
 
-from .device_lengths import payload_of
+from ..stream.values import FieldValue
+from .devices import devices_of
+from .extent import QemuMigrationExtent
 
 
 class QemuMigrationDevicePayload(KaitaiStruct):  # type: ignore[misc] # the runtime has no types
-    """A device's fields and subsections, undivided.
+    """A device's fields and subsections.
+
+    Its length comes from the sizes in the description, its fields from the schema walker; they have to agree.
 
     Args:
         idstr: the device's name.
@@ -14,19 +18,41 @@ class QemuMigrationDevicePayload(KaitaiStruct):  # type: ignore[misc] # the runt
         io: stands at the payload's first byte; behind its last one afterwards.
 
     Attributes:
-        content: the payload's bytes.
+        extent: where the payload lies.
+        fields: its fields in stream order, each with name, type, value and span; none if nothing describes it.
 
     Raises:
-        Unsupported: the stream has no description, or the description does not name the device.
+        Unsupported: nothing tells how long it is.
         SchemaError: the description is not what it must be.
+        StreamError: it is not what the description says.
         EndOfStreamError: fewer bytes are left.
     """
 
-    def __init__(self, idstr: str, instance_id: int, io: KaitaiStream) -> None:
+    def __init__(
+        self,
+        idstr: str,
+        instance_id: int,
+        io: KaitaiStream,
+        parent: KaitaiStruct | None = None,
+        root: KaitaiStruct | None = None,
+    ) -> None:
         super().__init__(io)
+        self._parent = parent
+        self._root = root
         self.idstr = idstr
         self.instance_id = instance_id
-        self.content = payload_of(io, idstr, instance_id)
+        devices = devices_of(io)
+        length = devices.length_of(idstr, instance_id, io.pos())
+        self.extent = QemuMigrationExtent(length, io, self, root)
+        described = devices.state_of(idstr, instance_id) is not None
+        self.fields: tuple[FieldValue, ...] = (
+            devices.fields_of(idstr, instance_id, self.content, io) if described else ()
+        )
+
+    @property
+    def content(self) -> bytes:
+        """The payload's bytes, read anew each time."""
+        return self.extent.content
 
     def _fetch_instances(self) -> None:
         """Nothing is read late; compiled types ask every child."""

@@ -9,8 +9,8 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class QemuMigrationCommand(KaitaiStruct):
-    """What the source tells the destination to do, behind the record's type byte. All but `packaged` lie wholly in
-    their argument.
+    """What the source tells the destination to do, behind the record's type byte. A command lies wholly in its
+    argument; what `packaged` announces follows it.
     
     .. seealso::
        loadvm_process_command - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c
@@ -40,7 +40,7 @@ class QemuMigrationCommand(KaitaiStruct):
             raise kaitaistruct.ValidationNotInEnumError(self.command, self._io, u"/seq/0")
         self.len_argument = self._io.read_u2be()
         _ = self.len_argument
-        if not  (( ((self.command != QemuMigrationCommand.Command.open_return_path) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.ping) or (_ == 4)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_advise) or (_ == 0) or (_ == 16)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_listen) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_run) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.packaged) or (_ == 4)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_resume) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.switchover_start) or (_ == 0)) )) :
+        if not  (( ((self.command != QemuMigrationCommand.Command.open_return_path) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.ping) or (_ == 4)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_advise) or (_ == 0) or (_ == 16)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_listen) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_run) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_ram_discard) or (_ >= 20)) ) and ( ((self.command != QemuMigrationCommand.Command.packaged) or (_ == 4)) ) and ( ((self.command != QemuMigrationCommand.Command.enable_colo) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.postcopy_resume) or (_ == 0)) ) and ( ((self.command != QemuMigrationCommand.Command.switchover_start) or (_ == 0)) )) :
             raise kaitaistruct.ValidationExprError(self.len_argument, self._io, u"/seq/1")
         _on = self.command
         if _on == QemuMigrationCommand.Command.packaged:
@@ -71,10 +71,6 @@ class QemuMigrationCommand(KaitaiStruct):
         else:
             pass
             self.argument = self._io.read_bytes(self.len_argument)
-        if self.command == QemuMigrationCommand.Command.packaged:
-            pass
-            self.package = self._io.read_bytes(self.argument.len_package)
-
 
 
     def _fetch_instances(self):
@@ -97,12 +93,11 @@ class QemuMigrationCommand(KaitaiStruct):
             self.argument._fetch_instances()
         else:
             pass
-        if self.command == QemuMigrationCommand.Command.packaged:
-            pass
-
 
     class Packaged(KaitaiStruct):
-        """
+        """The package follows the command: records as all others, without header and end mark. They are the devices'
+        sections, and the commands that let the guest run on the destination, which reads all of them before it acts.
+        
         .. seealso::
            qemu_savevm_send_packaged - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c
         """
@@ -151,14 +146,15 @@ class QemuMigrationCommand(KaitaiStruct):
             if (not (self._io.is_eof())):
                 pass
                 self.page_size_summary = self._io.read_u8be()
+                if not self.page_size_summary >= 1:
+                    raise kaitaistruct.ValidationLessThanError(1, self.page_size_summary, self._io, u"/types/postcopy_advise/seq/0")
 
             if (not (self._io.is_eof())):
                 pass
                 self.target_page_size = self._io.read_u8be()
-                if not self.target_page_size >= 256:
-                    raise kaitaistruct.ValidationLessThanError(256, self.target_page_size, self._io, u"/types/postcopy_advise/seq/1")
-                if not self.target_page_size <= 16777216:
-                    raise kaitaistruct.ValidationGreaterThanError(16777216, self.target_page_size, self._io, u"/types/postcopy_advise/seq/1")
+                _ = self.target_page_size
+                if not  ((_ >= 256) and (_ <= 16777216) and (_ & _ - 1 == 0)) :
+                    raise kaitaistruct.ValidationExprError(self.target_page_size, self._io, u"/types/postcopy_advise/seq/1")
 
 
 
@@ -189,6 +185,8 @@ class QemuMigrationCommand(KaitaiStruct):
             if not self.version == 0:
                 raise kaitaistruct.ValidationNotEqualError(0, self.version, self._io, u"/types/postcopy_ram_discard/seq/0")
             self.len_name = self._io.read_u1()
+            if not self.len_name >= 1:
+                raise kaitaistruct.ValidationLessThanError(1, self.len_name, self._io, u"/types/postcopy_ram_discard/seq/1")
             self.name = (self._io.read_bytes(self.len_name)).decode(u"UTF-8")
             self.terminator = self._io.read_bytes(1)
             if not self.terminator == b"\x00":
@@ -239,6 +237,9 @@ class QemuMigrationCommand(KaitaiStruct):
 
         def _read(self):
             self.len_block_name = self._io.read_u1()
+            _ = self.len_block_name
+            if not  ((_ > 0) and (_ == self._io.size() - self._io.pos())) :
+                raise kaitaistruct.ValidationExprError(self.len_block_name, self._io, u"/types/recv_bitmap/seq/0")
             self.block_name = (self._io.read_bytes(self.len_block_name)).decode(u"UTF-8")
 
 
@@ -253,6 +254,15 @@ class QemuMigrationCommand(KaitaiStruct):
 
         self._m_is_advise_of_ram =  ((self.command == QemuMigrationCommand.Command.postcopy_advise) and (self.len_argument == 16)) 
         return getattr(self, '_m_is_advise_of_ram', None)
+
+    @property
+    def len_package(self):
+        """how many bytes of records behind this command are its package; 0 for other commands."""
+        if hasattr(self, '_m_len_package'):
+            return self._m_len_package
+
+        self._m_len_package = (self.argument.len_package if self.command == QemuMigrationCommand.Command.packaged else 0)
+        return getattr(self, '_m_len_package', None)
 
     @property
     def page_size(self):

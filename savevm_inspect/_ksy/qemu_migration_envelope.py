@@ -2,12 +2,17 @@
 
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
+from . import qemu_migration_block
 from . import device_payload as qemu_migration_device_payload
 from . import qemu_migration_s390_stattrib
-from . import qemu_migration_command
+from . import qemu_migration_description
 from . import qemu_migration_dirty_bitmap
-from . import qemu_migration_ram
 from . import qemu_migration_spapr_htab
+from . import qemu_migration_command
+from . import qemu_migration_s390_skeys
+from . import qemu_migration_s390_todclock
+from . import qemu_migration_ram
+from . import extent as qemu_migration_extent
 from . import qemu_migration_configuration
 from enum import IntEnum
 
@@ -79,16 +84,16 @@ class QemuMigrationEnvelope(KaitaiStruct):
         self.records = []
         i = 0
         while True:
-            _ = QemuMigrationEnvelope.Record(i, (-1 if i == 0 else self.records[i - 1].idx_last_start), (self.page_size_of_start if i == 0 else self.records[i - 1].page_size), self._io, self, self._root)
+            _ = QemuMigrationEnvelope.Record(i, (-1 if i == 0 else self.records[i - 1].idx_last_start), (self.page_size_of_start if i == 0 else self.records[i - 1].page_size), (0 if i == 0 else self.records[i - 1].ofs_package_end), self._io, self, self._root)
             self.records.append(_)
             if _.record_type == QemuMigrationEnvelope.RecordType.eof:
                 break
             i += 1
         if  (((not (self._io.is_eof()))) and (self.type_behind_eof == QemuMigrationEnvelope.RecordType.description)) :
             pass
-            self.description = QemuMigrationEnvelope.Description(self._io, self, self._root)
+            self.description = qemu_migration_description.QemuMigrationDescription(self._io)
 
-        self.padding = self._io.read_bytes_full()
+        self.padding = qemu_migration_extent.QemuMigrationExtent(self._io.size() - self._io.pos(), self._io)
 
 
     def _fetch_instances(self):
@@ -105,6 +110,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
             pass
             self.description._fetch_instances()
 
+        self.padding._fetch_instances()
         _ = self.first_record_type
         if hasattr(self, '_m_first_record_type'):
             pass
@@ -112,46 +118,6 @@ class QemuMigrationEnvelope(KaitaiStruct):
         _ = self.type_behind_eof
         if hasattr(self, '_m_type_behind_eof'):
             pass
-
-
-    class Description(KaitaiStruct):
-        """what the devices' payloads consist of.
-        
-        .. seealso::
-           qemu_savevm_state_complete_precopy_non_iterable - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c
-        """
-        def __init__(self, _io, _parent=None, _root=None):
-            super(QemuMigrationEnvelope.Description, self).__init__(_io)
-            self._parent = _parent
-            self._root = _root
-            self._read()
-
-        def _read(self):
-            self.record_type = self._io.read_bytes(1)
-            if not self.record_type == b"\x06":
-                raise kaitaistruct.ValidationNotEqualError(b"\x06", self.record_type, self._io, u"/types/description/seq/0")
-            self.len_json = self._io.read_u4be()
-            self.json = (self._io.read_bytes(self.len_json)).decode(u"UTF-8")
-            if self.ofs_end >= 0:
-                pass
-                self.mark_end = self._io.read_bytes(0)
-
-
-
-        def _fetch_instances(self):
-            pass
-            if self.ofs_end >= 0:
-                pass
-
-
-        @property
-        def ofs_end(self):
-            """offset behind the last byte."""
-            if hasattr(self, '_m_ofs_end'):
-                return self._m_ofs_end
-
-            self._m_ofs_end = self._io.pos()
-            return getattr(self, '_m_ofs_end', None)
 
 
     class LivePayload(KaitaiStruct):
@@ -168,10 +134,13 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _read(self):
             self.known = self._io.read_bytes(0)
             _ = self.known
-            if not  ((self.is_ram) or (self.idstr == u"spapr/htab") or (self.idstr == u"s390-storage_attributes") or (self.idstr == u"dirty-bitmap")) :
+            if not  ((self.is_ram) or (self.idstr == u"block") or (self.idstr == u"dirty-bitmap") or (self.idstr == u"spapr/htab") or (self.idstr == u"s390-storage_attributes")) :
                 raise kaitaistruct.ValidationExprError(self.known, self._io, u"/types/live_payload/seq/0")
             _on = self.idstr
-            if _on == u"dirty-bitmap":
+            if _on == u"block":
+                pass
+                self.content = qemu_migration_block.QemuMigrationBlock(self._io)
+            elif _on == u"dirty-bitmap":
                 pass
                 self.content = qemu_migration_dirty_bitmap.QemuMigrationDirtyBitmap(self._io)
             elif _on == u"ram":
@@ -188,7 +157,10 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _fetch_instances(self):
             pass
             _on = self.idstr
-            if _on == u"dirty-bitmap":
+            if _on == u"block":
+                pass
+                self.content._fetch_instances()
+            elif _on == u"dirty-bitmap":
                 pass
                 self.content._fetch_instances()
             elif _on == u"ram":
@@ -285,14 +257,19 @@ class QemuMigrationEnvelope(KaitaiStruct):
         A `part` and an `end` section do not say which device they belong to, only the number that the `start`
         section bound to it. Each record therefore remembers where the last `start` record before it is, and with
         that the chain of all of them.
+        
+        The command `packaged` tells how many bytes of records behind it belong together: a destination reads all of
+        them before it acts on the first, since the channel has to be free for pages by then. They are records like all
+        others, and stand in the same list.
         """
-        def __init__(self, idx, idx_start_before, page_size_before, _io, _parent=None, _root=None):
+        def __init__(self, idx, idx_start_before, page_size_before, ofs_package_end_before, _io, _parent=None, _root=None):
             super(QemuMigrationEnvelope.Record, self).__init__(_io)
             self._parent = _parent
             self._root = _root
             self.idx = idx
             self.idx_start_before = idx_start_before
             self.page_size_before = page_size_before
+            self.ofs_package_end_before = ofs_package_end_before
             self._read()
 
         def _read(self):
@@ -319,10 +296,10 @@ class QemuMigrationEnvelope(KaitaiStruct):
             elif _on == QemuMigrationEnvelope.RecordType.section_start:
                 pass
                 self.body = QemuMigrationEnvelope.SectionStart(self._io, self, self._root)
-            if self.ofs_end >= 0:
-                pass
-                self.mark_end = self._io.read_bytes(0)
-
+            self.mark_end = self._io.read_bytes(0)
+            _ = self.mark_end
+            if not  ((self.ofs_end <= self.ofs_package_end_before) or ((not (self.is_packaged)))) :
+                raise kaitaistruct.ValidationExprError(self.mark_end, self._io, u"/types/record/seq/3")
 
 
         def _fetch_instances(self):
@@ -346,9 +323,6 @@ class QemuMigrationEnvelope(KaitaiStruct):
             elif _on == QemuMigrationEnvelope.RecordType.section_start:
                 pass
                 self.body._fetch_instances()
-            if self.ofs_end >= 0:
-                pass
-
 
         @property
         def idx_last_start(self):
@@ -360,6 +334,15 @@ class QemuMigrationEnvelope(KaitaiStruct):
             return getattr(self, '_m_idx_last_start', None)
 
         @property
+        def is_packaged(self):
+            """the record lies in a package."""
+            if hasattr(self, '_m_is_packaged'):
+                return self._m_is_packaged
+
+            self._m_is_packaged = self.ofs_start < self.ofs_package_end_before
+            return getattr(self, '_m_is_packaged', None)
+
+        @property
         def ofs_end(self):
             """offset behind the last byte of the record."""
             if hasattr(self, '_m_ofs_end'):
@@ -367,6 +350,15 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
             self._m_ofs_end = self._io.pos()
             return getattr(self, '_m_ofs_end', None)
+
+        @property
+        def ofs_package_end(self):
+            """offset behind the last package that was announced up to and with this record; 0 if there was none."""
+            if hasattr(self, '_m_ofs_package_end'):
+                return self._m_ofs_package_end
+
+            self._m_ofs_package_end = (self.ofs_end + self.body.len_package if  ((self.record_type == QemuMigrationEnvelope.RecordType.command) and (self.body.len_package != 0))  else self.ofs_package_end_before)
+            return getattr(self, '_m_ofs_package_end', None)
 
         @property
         def ofs_start(self):
@@ -423,7 +415,16 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
         def _read(self):
             self.name = QemuMigrationEnvelope.SectionName(self._io, self, self._root)
-            self.payload = qemu_migration_device_payload.QemuMigrationDevicePayload(self.name.idstr, self.name.instance_id, self._io)
+            _on = self.name.idstr
+            if _on == u"s390-skeys":
+                pass
+                self.payload = qemu_migration_s390_skeys.QemuMigrationS390Skeys(self._io)
+            elif _on == u"todclock":
+                pass
+                self.payload = qemu_migration_s390_todclock.QemuMigrationS390Todclock(self._io)
+            else:
+                pass
+                self.payload = qemu_migration_device_payload.QemuMigrationDevicePayload(self.name.idstr, self.name.instance_id, self._io)
             if self.next_type == QemuMigrationEnvelope.RecordType.section_footer:
                 pass
                 self.footer = QemuMigrationEnvelope.SectionFooter(self.name.section_id, self._io, self, self._root)
@@ -433,7 +434,16 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _fetch_instances(self):
             pass
             self.name._fetch_instances()
-            self.payload._fetch_instances()
+            _on = self.name.idstr
+            if _on == u"s390-skeys":
+                pass
+                self.payload._fetch_instances()
+            elif _on == u"todclock":
+                pass
+                self.payload._fetch_instances()
+            else:
+                pass
+                self.payload._fetch_instances()
             if self.next_type == QemuMigrationEnvelope.RecordType.section_footer:
                 pass
                 self.footer._fetch_instances()
@@ -573,7 +583,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
             return self._m_first_record_type
 
         _pos = self._io.pos()
-        self._io.seek(8)
+        self._io.seek(self._io.pos())
         self._m_first_record_type = KaitaiStream.resolve_enum(QemuMigrationEnvelope.RecordType, self._io.read_u1())
         self._io.seek(_pos)
         return getattr(self, '_m_first_record_type', None)

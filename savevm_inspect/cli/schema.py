@@ -1,10 +1,11 @@
-"""``savevm-inspect schema extract`` and ``savevm-inspect schema list``."""
+"""``savevm-inspect schema extract``, ``schema to-ksy`` and ``schema list``."""
 
 from pathlib import Path
 
 import click
 
 from ..reader.schemas import description_of, library, write_description
+from ..views.ksy import ksy_of_stream
 from .options import cell, show, table
 from .source import Chosen, takes_source
 
@@ -27,6 +28,29 @@ def extract(chosen: Chosen, output: Path) -> None:
     with chosen.open(strict=False) as stream:
         text = description_of(stream.source, stream.offset)
     write_description(text, output)
+
+
+@command.command("to-ksy")
+@takes_source
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; without it, standard output.",
+)
+def to_ksy(chosen: Chosen, output: Path | None) -> None:
+    """Write a Kaitai Struct format of SOURCE's machine, which reads its streams field by field.
+
+    It is whole in one file: Kaitai's web IDE and compiler need nothing else.
+    """
+    with chosen.open(strict=False) as stream:
+        text = ksy_of_stream(stream)
+        described = stream.description is not None
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_description(text.encode(), output)
+    if not described:
+        click.echo(f"savevm-inspect: {chosen.name} has no description: its devices are bytes", err=True)
 
 
 @command.command("list")

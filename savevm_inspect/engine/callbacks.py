@@ -206,7 +206,7 @@ _TABLE = (
     ),
     Callback(
         name="save_live_iterate",
-        promise="Writes a chunk of data until the rate limit says stop, mostly while the VM runs; one section a call.",
+        promise="Writes a chunk of data until the rate limit says stop, mostly while the VM runs; one section each.",
         places=(*_ITERATIONS, _POSTCOPY),
         returns=Returns.MORE_OR_DONE,
         absent="no PART sections",
@@ -227,7 +227,7 @@ _TABLE = (
     ),
     Callback(
         name="state_pending_exact",
-        promise="Finds out how many bytes are left, at the price of a synchronisation, for which it takes the lock itself.",
+        promise="Finds out how many bytes are left, at the price of a synchronisation; takes the lock by itself.",
         places=(_ITERATE,),
         returns=Returns.PENDING,
         absent="the device adds nothing, so the switchover may come while it still has data",

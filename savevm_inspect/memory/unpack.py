@@ -13,6 +13,9 @@ from ..payload.page_log import PageKind
 Buffers = Mapping[int, memoryview]
 """The bytes of each channel by its number."""
 
+UNPACKED_CHANNEL = 0x80
+"""Added to a channel's number: where the pages are that were compressed on it."""
+
 
 def unpack_page(buffers: Buffers, history: npt.NDArray[np.void], page_size: int) -> bytes:
     """Put a page together.

@@ -6,7 +6,7 @@ SYNC packets carry no pages. With :meth:`MultifdWriter.put_packet` packets of an
 
 import zlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ..container.compression import zstd_module
 from ..span import Span
@@ -31,11 +31,8 @@ class Page(NamedTuple):
     content: bytes
 
 
-class Packer(Protocol):
-    """Compresses the pages of one channel's packets as one stream (MultiFDMethods.send_prepare)."""
-
-    def __call__(self, pages: Sequence[bytes]) -> bytes:
-        """The bytes of one packet, from which all of its pages can be unpacked."""
+Packer = Callable[[Sequence[bytes]], bytes]
+"""Packs the pages of a packet; one object packs those of all packets of a channel (MultiFDMethods.send_prepare)."""
 
 
 class Compression(NamedTuple):

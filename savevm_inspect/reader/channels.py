@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from ..container.spool import Spool
 from ..errors import BadPayload, StreamError
 from ..memory.page_table import PageTable
-from ..memory.unpack import Buffers
+from ..memory.unpack import UNPACKED_CHANNEL, Buffers
 from ..payload.multifd import MultifdReader
 from ..payload.page_log import PageLog
 from ..payload.ram import RamReader
@@ -20,9 +20,6 @@ from ..stream.records import EndOfStream, PageRun, Record
 from ..wire import MULTIFD_MAGIC
 from .consistency import check_channels
 from .payloads import Payloads
-
-_UNPACKED = 0x80
-"""Added to a channel's number: where the pages are that were compressed on it."""
 
 
 class Channels:
@@ -100,7 +97,7 @@ class Channels:
 
     def _read_multifd(self, cursor: Cursor, ram: RamReader) -> Iterator[Record]:
         log = PageLog()
-        unpacked = _UNPACKED | cursor.channel
+        unpacked = UNPACKED_CHANNEL | cursor.channel
         spool = self._spools[unpacked] = Spool(self._resources, packed_bytes=len(cursor.buffer))
         reader = MultifdReader(
             cursor, blocks=ram.blocks, page_size=ram.page_size, log=log, sink=spool, sink_channel=unpacked

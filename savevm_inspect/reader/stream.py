@@ -9,8 +9,10 @@ from typing import Self
 
 from ..container.source import Source, SourceLike
 from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError
+from ..memory.history import History
 from ..memory.page_table import PageTable
 from ..memory.rebuild import Memory
+from ..memory.unpack import Buffers
 from ..payload import FIELD_PAYLOADS, ram
 from ..payload.ram_blocks import RamBlock
 from ..stream.cursor import Cursor
@@ -134,9 +136,19 @@ class Stream:
         return self._source.name
 
     @property
+    def inputs(self) -> Inputs:
+        """The bytes of all its channels, for whoever reads them in another way."""
+        return self._inputs
+
+    @property
     def buffer(self) -> memoryview:
         """The bytes of the main channel, to which the spans' offsets refer."""
         return self._source.buffer
+
+    @property
+    def buffers(self) -> Buffers:
+        """The bytes of each forward channel by its number, and of what was unpacked of it; pages refer to them."""
+        return self._channels.buffers
 
     @property
     def size_bytes(self) -> int:
@@ -258,6 +270,12 @@ class Stream:
     def memory(self) -> Memory:
         """The RAM blocks by name, as files of their final bytes."""
         return Memory(self._channels.buffers, self.pages)
+
+    @cached_property
+    def history(self) -> History:
+        """Each time a page was sent: in which iteration, as what, and what it cost."""
+        events = self._source.capture.events() if self._source.capture else ()
+        return History(self.pages, self.buffers, self.records, events)
 
     # Whether it is sound ----------------------------------------------------------------------------------
 

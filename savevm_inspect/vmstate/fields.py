@@ -34,7 +34,7 @@ _MEANINGS: dict[str, Callable[[int], str]] = {
     "fpscr": cpu_types.describe_fpscr,
 }
 
-_NUMBERS: dict[str, Scalar] = {
+NUMBERS: dict[str, Scalar] = {
     **SCALARS,
     "powered_off": Scalar("?"),
     "cpsr": Scalar("I"),
@@ -67,7 +67,7 @@ def read_numbers(cursor: Cursor, field: FieldSchema, parts: Parts) -> FieldValue
         One value: a number, or a tuple of ``field.count`` numbers if the schema has several in one;
         ``None`` if the field holds no plain numbers of the width that its type has.
     """
-    scalar = _NUMBERS.get(field.type)
+    scalar = NUMBERS.get(field.type)
     if scalar is None or scalar.size_bytes != field.size:
         return None
     start = cursor.require(field.length, field.name)

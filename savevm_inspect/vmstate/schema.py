@@ -229,6 +229,10 @@ def _text(raw: Any, key: str, path: str, default: str | None = None) -> str:
     value = raw.get(key, default) if isinstance(raw, dict) else None
     if not isinstance(value, str):
         raise SchemaError(f"no text {key!r}", path=path)
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write and UTF-8 can't
+        raise SchemaError(f"{key!r} is no Unicode text", path=path) from None
     return value
 
 

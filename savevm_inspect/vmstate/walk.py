@@ -9,8 +9,8 @@ from ..wire import VmRecord
 from .fields import Codec, Parts, element_name, read_bytes, read_numbers
 from .schema import FieldSchema, StateSchema
 
-_INLINE = ("struct", "tmp", "vstruct")
-_LISTS = ("qtailq", "qlist")
+INLINE = ("struct", "tmp", "vstruct")
+LISTS = ("qtailq", "qlist")
 
 
 def walk(state: StateSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts = ()) -> Iterator[FieldValue]:
@@ -63,10 +63,10 @@ def _walk_field(
 def _walk_element(
     field: FieldSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts
 ) -> Iterator[FieldValue]:
-    if field.type in _INLINE:
+    if field.type in INLINE:
         for state in field.states:
             yield from walk(state, cursor, codecs, parts)
-    elif field.type in _LISTS:
+    elif field.type in LISTS:
         yield from _walk_list(field, cursor, codecs, parts)
     else:
         yield from codecs.get(field.type, read_bytes)(cursor, field, parts)

@@ -11,6 +11,7 @@ from savevm_inspect.engine.callbacks import CALLBACKS, Place, Returns
 from savevm_inspect.stream.events import Side
 
 UPSTREAM = runpy.run_path(str(Path(__file__).parent / "upstream_rules.py"))
+DRAWN = runpy.run_path(str(Path(__file__).parent / "drawn_docs.py"))
 Guard, Mode, Section = UPSTREAM["Guard"], UPSTREAM["Mode"], UPSTREAM["Section"]
 WALKS, WAYS = UPSTREAM["WALKS"], UPSTREAM["WAYS"]
 
@@ -108,3 +109,18 @@ def test_sections_are_written_by_those_that_are_given_the_file() -> None:
 def test_who_drops_the_lock_was_given_it_and_who_takes_it_was_not(table: str, held: bool) -> None:
     for _idstr, name in UPSTREAM[table]:
         assert held in {way.bql for way in ways_to(name)}
+
+
+def test_the_docs_and_the_tables_agree() -> None:
+    """``python tests/engine/drawn_docs.py`` brings them together again."""
+    texts = [path.read_text(encoding="utf-8") for path in DRAWN["DOCS"]]
+    assert sorted(part for text in texts for part in DRAWN["parts_of"](text)) == sorted(DRAWN["PARTS"])
+    for text in texts:
+        assert DRAWN["renewed"](text) == text
+
+
+def test_the_headers_column_has_every_callback_in_its_order() -> None:
+    assert list(DRAWN["HEADER"]) == list(CALLBACKS)
+    for header in DRAWN["HEADER"].values():
+        assert header.differs.startswith("- ")
+        assert header.differs.endswith(".\n")

@@ -189,7 +189,7 @@ WALKS: Final[dict[str, Walk]] = {
     ),
     "complete": Walk(
         callback="save_complete",
-        function="qemu_savevm_complete, from ..._complete_precopy_iterable (in_postcopy false)",
+        function="qemu_savevm_complete",
         guards=(G.PRESENT, G.ACTIVE),
         sections=(Section.END,),
         failure="the save threads are told to stop and joined; no device state, no end mark; failed",
@@ -198,7 +198,7 @@ WALKS: Final[dict[str, Walk]] = {
     ),
     "complete before postcopy": Walk(
         callback="save_complete",
-        function="qemu_savevm_complete, from ..._complete_precopy_iterable (in_postcopy true)",
+        function="qemu_savevm_complete",
         guards=(G.PRESENT, G.NOT_POSTCOPIABLE, G.ACTIVE),
         sections=(Section.END,),
         failure="the save threads are told to stop and joined; no package; failed, and the source's VM goes on",
@@ -207,7 +207,7 @@ WALKS: Final[dict[str, Walk]] = {
     ),
     "complete postcopy": Walk(
         callback="save_complete",
-        function="qemu_savevm_complete, from ..._complete_postcopy",
+        function="qemu_savevm_complete",
         guards=(G.PRESENT, G.ACTIVE),
         sections=(Section.END,),
         failure="no end mark; the error in the QEMUFile is found once the return path is closed: failed",
@@ -216,13 +216,13 @@ WALKS: Final[dict[str, Walk]] = {
     ),
     "device state": Walk(
         callback="save_state",
-        function="vmstate_save, from ..._complete_precopy_non_iterable",
+        function="vmstate_save",
         guards=(G.NOT_EARLY, G.PRESENT, G.NO_VMSD),
         sections=(Section.FULL,),
     ),
     "device state alone": Walk(
         callback="save_state",
-        function="vmstate_save, from qemu_save_device_state",
+        function="vmstate_save",
         guards=(G.NOT_ITERABLE, G.PRESENT, G.NO_VMSD),
         sections=(Section.FULL,),
     ),
@@ -249,7 +249,7 @@ WALKS: Final[dict[str, Walk]] = {
     ),
     "load": Walk(
         callback="load_state",
-        function="vmstate_load, from qemu_loadvm_section_start_full and ..._part_end",
+        function="vmstate_load",
         guards=(G.FOUND, G.VERSION, G.NO_VMSD),
         sections=(Section.START, Section.PART, Section.END, Section.FULL),
         failure="no footer is read, loading ends: failed, cleanup",
@@ -258,7 +258,7 @@ WALKS: Final[dict[str, Walk]] = {
     ),
     "load package": Walk(
         callback="load_state",
-        function="vmstate_load, from qemu_loadvm_section_start_full",
+        function="vmstate_load",
         guards=(G.FOUND, G.VERSION, G.NO_VMSD),
         sections=(Section.FULL,),
         failure="the error goes to the main channel's QEMUFile, too, and ends the listen thread: failed, cleanup",
@@ -267,7 +267,7 @@ WALKS: Final[dict[str, Walk]] = {
     ),
     "load in postcopy": Walk(
         callback="load_state",
-        function="vmstate_load, from qemu_loadvm_section_part_end",
+        function="vmstate_load",
         guards=(G.FOUND, G.NO_VMSD),
         sections=(Section.PART, Section.END),
         failure="paused if RUN has come and postcopy-ram is on; failed if not; dirty bitmaps alone are given up",

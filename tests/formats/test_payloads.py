@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from savevm_inspect.errors import BadPayload, SavevmError, Truncated
-from savevm_inspect.reader.kaitai import parse
+from savevm_inspect.kaitai import parse
 
 PAGE = 4096
 MIB = 1 << 20
@@ -33,7 +33,7 @@ def payload(idstr: bytes, content: bytes, configuration: bytes = b"") -> Any:
     """The tree of one section's payload, after all of the stream was read."""
     stream = HEADER + configuration + start(idstr, content) + EOF
     tree = parse(stream, page_size=PAGE)
-    assert not tree.padding
+    assert not tree.padding.len_content
     return tree.records[0].body.payload.content
 
 

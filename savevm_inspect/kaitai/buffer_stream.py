@@ -1,0 +1,105 @@
+"""A Kaitai stream over bytes that are mapped, so that reading one copies no page."""
+
+from struct import Struct
+
+from kaitaistruct import EndOfStreamError, InvalidArgumentError, KaitaiStream
+
+from .._ksy.devices import Devices
+
+_U2BE = Struct(">H").unpack_from
+_U4BE = Struct(">I").unpack_from
+_U8BE = Struct(">Q").unpack_from
+
+
+class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no types
+    """Reads one channel's bytes where they lie.
+
+    The compiled modules take it for the runtime's own stream. It also says what is known of the devices, for the type
+    that reads their payloads.
+
+    Args:
+        view: the channel's bytes; positions count from its first.
+        position: of the first read, in bytes.
+        channel: number of the channel.
+
+    Attributes:
+        start: position of the first read, in bytes.
+        devices: tells how long a device's payload is and what it consists of.
+    """
+
+    def __init__(self, view: memoryview, *, position: int = 0, channel: int = 0) -> None:
+        self._view = view
+        self._position = position
+        self._end = len(view)
+        self.start = position
+        self.channel = channel
+        self.devices = Devices()
+        super().__init__(self)  # the runtime asks its file for position and size; both are here
+
+    def close(self) -> None:
+        """Let go of the bytes; whoever mapped them unmaps them."""
+        self._view = memoryview(b"")
+        self._end = 0
+
+    def size(self) -> int:
+        """Number of bytes."""
+        return self._end
+
+    def pos(self) -> int:
+        """Where the next read starts."""
+        return self._position
+
+    def seek(self, n: int) -> None:
+        """Go to a position; one behind the end is allowed, and nothing can be read there."""
+        if n < 0:
+            raise InvalidArgumentError(f"cannot seek to invalid position {n}")
+        self._position = n
+
+    def is_eof(self) -> bool:
+        """Whether all bytes were read."""
+        return self._position >= self._end
+
+    def read_bytes(self, n: int) -> bytes:
+        """Read a run of bytes, as a copy.
+
+        Raises:
+            EndOfStreamError: fewer are left; none is allocated.
+            InvalidArgumentError: the length is negative.
+        """
+        if n < 0:
+            raise InvalidArgumentError(f"requested invalid {n} amount of bytes")
+        start = self._step(n)
+        return bytes(self._view[start : start + n])
+
+    _read_bytes_not_aligned = read_bytes  # no format of ours reads single bits
+
+    def read_bytes_full(self) -> bytes:
+        """Read all that is left."""
+        return self.read_bytes(max(self._end - self._position, 0))
+
+    def read_u1(self) -> int:
+        """Read one unsigned byte."""
+        return self._view[self._step(1)]
+
+    def read_u2be(self) -> int:
+        """Read a big-endian unsigned 16-bit number."""
+        value: int = _U2BE(self._view, self._step(2))[0]
+        return value
+
+    def read_u4be(self) -> int:
+        """Read a big-endian unsigned 32-bit number."""
+        value: int = _U4BE(self._view, self._step(4))[0]
+        return value
+
+    def read_u8be(self) -> int:
+        """Read a big-endian unsigned 64-bit number; most reads are this one, once a page."""
+        value: int = _U8BE(self._view, self._step(8))[0]
+        return value
+
+    def _step(self, n: int) -> int:
+        start = self._position
+        if n > self._end - start:
+            left = max(self._end - start, 0)
+            raise EndOfStreamError(f"requested {n} bytes, but only {left} bytes available", n, left)
+        self._position = start + n
+        return start

@@ -1,0 +1,170 @@
+"""The Kaitai tree of each channel of a stream."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+from kaitaistruct import EndOfStreamError, KaitaiStruct
+
+from .._ksy.device_lengths import find_description
+from .._ksy.devices import Devices, described
+from .._ksy.qemu_migration_envelope import QemuMigrationEnvelope
+from ..container.source import SourceLike
+from ..errors import BadPayload, SavevmError
+from ..reader.payloads import DEFAULT_PAGE_SIZE
+from ..reader.stream import Stream, open_stream
+from ..stream.cursor import end_of_content
+from ..stream.records import Section
+from .buffer_stream import BufferStream
+from .refusal import REFUSALS, refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelTree:
+    """One channel as Kaitai read it.
+
+    Attributes:
+        number: the channel's, as in spans; the return path has that of the main channel.
+        kind: ``main``, ``resumed``, ``multifd``, ``preempt`` or ``return``.
+        tree: an object of the compiled class of that kind; where the channel is broken, as far as it was read.
+        io: what it was read from.
+    """
+
+    number: int
+    kind: str
+    tree: KaitaiStruct
+    io: BufferStream
+
+
+class StreamTree(QemuMigrationEnvelope):
+    """The tree of a stream's main channel (``formats/qemu_migration_envelope.ksy``), and beside it the others.
+
+    It is a context manager that lets go of the bytes: what Kaitai reads late, such as pages, needs them.
+
+    Args:
+        stream: an open stream.
+        page_size: of a target page in bytes, where the stream does not tell it.
+        strict: raise at the first thing that can't be right, or note it in :attr:`problems`.
+        stream_class: what reads a channel's bytes.
+
+    Attributes:
+        channels: the tree of each channel, the main one first.
+        problems: what Kaitai refused; empty if ``strict``.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        page_size: int,
+        strict: bool = True,
+        stream_class: type[BufferStream] = BufferStream,
+    ) -> None:
+        self._strict = strict
+        self._opened = ExitStack()
+        self.problems: list[SavevmError] = []
+        self._page_size = page_size
+        self._stream_class = stream_class
+        main = stream_class(stream.buffer, position=stream.offset)
+        main.devices = self._known_devices(stream, main)
+        self.channels: list[ChannelTree] = [ChannelTree(number=0, kind="main", tree=self, io=main)]
+        self._run(main, lambda: super(StreamTree, self).__init__(page_size, main))  # type: ignore[no-untyped-call]
+        self._check_padding(stream.buffer)
+
+    def _known_devices(self, stream: Stream, main: BufferStream) -> Devices:
+        """The stream's own description, read once more; what it lacks is taken from our reading."""
+        text = find_description(main)
+        own = Devices()
+        if text is not None:
+            try:
+                own = described(text)
+            except SavevmError as error:
+                self._report(error)
+        ends = {
+            record.payload.offset: record.payload.end
+            for record in stream.records
+            if isinstance(record, Section) and not record.span.channel
+        }
+        return replace(own, schema=own.schema or stream.description, ends=ends)
+
+    def _run(self, io: BufferStream, read: Callable[[], object], *, may_break: bool = False) -> None:
+        """Let a compiled class read; what it has read stays where it breaks."""
+        try:
+            read()
+        except REFUSALS as error:
+            if not (may_break and isinstance(error, EndOfStreamError)):
+                self._report(refusal(error, io), error)
+
+    def _report(self, error: SavevmError, cause: Exception | None = None) -> None:
+        if self._strict:
+            raise error from cause
+        self.problems.append(error)
+
+    def _check_padding(self, buffer: memoryview) -> None:
+        """Behind the end there may be zeros, and nothing else."""
+        padding = getattr(self, "padding", None)
+        content = end_of_content(buffer)
+        if padding is not None and content > padding.ofs_content:
+            self._report(BadPayload("bytes behind the end of the stream that are not zero", offset=content - 1))
+
+    def own(self, stream: Stream) -> None:
+        """Close a stream together with the tree."""
+        self._opened.callback(stream.close)
+
+    def close(self) -> None:
+        """Let go of the bytes."""
+        for channel in self.channels:
+            channel.io.close()
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def parse(source: Stream | SourceLike, *, page_size: int = 0, strict: bool = True, **places: Any) -> StreamTree:
+    """Read a stream with the modules that ``formats/*.ksy`` compile to.
+
+    Every record becomes Python objects, some 300 bytes of them for each RAM record; pages stay where they are.
+
+    Args:
+        source: a stream that :func:`open_stream` opened, or whatever it opens: a file in any container, a capture
+            folder, or bytes.
+        page_size: of a target page in bytes, for a stream that does not tell it: not in its configuration, in a
+            command or in a description. 0 for the one that our reader finds.
+        strict: raise at the first thing that can't be right. Otherwise the tree holds what could be read, and
+            :attr:`StreamTree.problems` what is wrong.
+        places: what else :func:`open_stream` takes, such as ``channels`` and ``schema``, if it has to open it.
+
+    Returns:
+        The tree of the main channel, with those of the other channels in :attr:`StreamTree.channels`. It is a
+        context manager.
+
+    Raises:
+        BadMagic: it does not open as a stream does.
+        Truncated: it ends early.
+        BadPayload: something is not what the format allows.
+        Unsupported: the length of a device is unknown.
+        SchemaError: the description is not what it must be.
+        SavevmError: the source can't be opened.
+    """
+    if isinstance(source, Stream):
+        return StreamTree(source, page_size=page_size or _page_size(source), strict=strict)
+    stream = open_stream(source, strict=False, **places)
+    try:
+        tree = StreamTree(stream, page_size=page_size or _page_size(stream), strict=strict)
+    except BaseException:
+        stream.close()
+        raise
+    tree.own(stream)
+    return tree
+
+
+def _page_size(stream: Stream) -> int:
+    return stream.page_size or DEFAULT_PAGE_SIZE

@@ -1,0 +1,118 @@
+"""A machine's stream as one format of Kaitai Struct, which needs nothing of this package.
+
+The envelope and the payloads with a format of their own come from ``savevm_inspect/_ksy/parts.json``, which
+``formats/bundle.mjs`` makes of the formats; the devices' types come from the description.
+"""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+from ..errors import SchemaError, printable
+from ..reader.payloads import DEFAULT_PAGE_SIZE
+from ..reader.stream import Stream
+from ..stream.records import Configuration, Framing, SectionKind
+from ..vmstate.schema import Description
+from .ksy_names import identifier
+from .ksy_types import StateTypes, literal
+from .yaml_text import yaml_text
+
+_NOTE = """\
+Made by `savevm-inspect schema to-ksy` of the description of one machine's stream.
+
+Subsections are read where they are there, lists as long as they are. Lengths of arrays and buffers are those of that
+machine as it was saved; a stream whose devices differ in more, such as fields that depend on a state that leaves no
+mark, needs a format of its own.
+"""
+_SCAN = "device_payload"
+
+
+def ksy_of_stream(stream: Stream) -> str:
+    """The format of a stream, as YAML.
+
+    Args:
+        stream: what it is to be of. Without a description, its devices are bytes of the lengths that were found.
+
+    Raises:
+        SchemaError: its description is not what it must be, or no format can be made of it.
+    """
+    for problem in stream.problems:
+        if isinstance(problem, SchemaError):
+            raise problem
+    configuration = next((each for each in stream.records if isinstance(each, Configuration)), None)
+    lengths = {
+        (section.idstr, section.instance_id): section.payload.length
+        for section in stream.sections
+        if section.kind is SectionKind.FULL and section.framing is Framing.INFERRED
+    }
+    return yaml_text(
+        ksy_document(
+            stream.description,
+            machine=configuration.machine if configuration else "",
+            page_size=stream.page_size,
+            lengths=lengths,
+        )
+    )
+
+
+def ksy_document(
+    description: Description | None,
+    *,
+    machine: str = "",
+    page_size: int = 0,
+    lengths: dict[tuple[str, int], int] | None = None,
+) -> dict[str, Any]:
+    """The format of a machine's stream, as plain data.
+
+    Args:
+        description: what its devices' states consist of; ``None`` if nothing tells.
+        machine: name of the machine type; empty if it is not known.
+        page_size: bytes of a target page; 0 if it is not known.
+        lengths: bytes of the payload of each section that is not described, by (idstr, instance_id).
+
+    Raises:
+        SchemaError: no format can be made of the description.
+    """
+    parts = json.loads(files("savevm_inspect._ksy").joinpath("parts.json").read_text("utf-8"))
+    document: dict[str, Any] = parts["stream"]
+    types: dict[str, Any] = document["types"]
+    made = StateTypes([*types, *parts["types"], "device_state"])
+    devices = description.devices if description else {}
+    cases = {_case(*key): made.of_device(key[0], state) for key, state in devices.items()}
+    for key, length in (lengths or {}).items():
+        cases.setdefault(_case(*key), f"known_length({length})")
+        made.parts.add("known_length")
+    document["meta"]["id"] = f"qemu_{identifier(machine, 'machine')}"
+    document["meta"]["title"] = f"QEMU migration stream of a {printable(machine) or 'machine'}"
+    document["doc"] = _NOTE
+    document["instances"]["page_size_default"]["value"] = page_size or DEFAULT_PAGE_SIZE
+    payload = next(entry for entry in types["section_full"]["seq"] if entry["id"] == "payload")
+    payload["type"] = "device_state(name.idstr, name.instance_id, name.section_id)"
+    types["device_state"] = _device_state(cases)
+    types |= made.types
+    types |= {name: parts["types"][name] for name in sorted(made.parts)}
+    return document
+
+
+def _case(idstr: str, instance_id: int) -> str:
+    return literal(f"{idstr}@{instance_id}")
+
+
+def _device_state(cases: dict[str, str]) -> dict[str, Any]:
+    return {
+        "doc": "by idstr and instance_id; a payload that is not known ends where its footer seems to be",
+        "params": [
+            {"id": "idstr", "type": "str"},
+            {"id": "instance_id", "type": "u4"},
+            {"id": "section_id", "type": "u4"},
+        ],
+        "seq": [
+            {
+                "id": "state",
+                "type": {
+                    "switch-on": 'idstr + "@" + instance_id.to_s',
+                    "cases": cases | {"_": f"{_SCAN}(section_id)"},
+                },
+            }
+        ],
+    }

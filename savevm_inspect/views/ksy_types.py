@@ -1,0 +1,236 @@
+"""The schema of devices as types of Kaitai Struct.
+
+Each state (a device, a nested struct, a subsection) becomes a type, equal ones the same. What the wire tells is read
+from the wire: which subsections are there, and where a list ends. What only the description tells stands in the type:
+lengths of arrays and buffers, and which elements of an array of pointers are null.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..errors import SchemaError, printable
+from ..vmstate.fields import BYTES_BY_NATURE, NUMBERS
+from ..vmstate.schema import FieldSchema, StateSchema
+from ..vmstate.walk import INLINE, LISTS
+from .ksy_names import UniqueNames, identifier
+
+Entry = dict[str, Any]
+"""An entry of a type's ``seq``, without its ``id``."""
+
+LIMIT_STATE_BYTES = 1 << 30
+"""A state that claims to be longer gives no type: some array in it is longer than any reader should try to read."""
+
+_LIMIT_SUBSECTION_NAME = 255
+_NUMBERS = {"?": "u1", "b": "s1", "B": "u1", "h": "s2", "H": "u2", "i": "s4", "I": "u4", "q": "s8", "Q": "u8"}
+"""By the letter for :mod:`struct`; a truth value is a byte that is 0 or 1."""
+
+_OBVIOUS = {"struct", "buffer", *(f"{sign}int{bits}" for sign in ("u", "") for bits in (8, 16, 32, 64))}
+"""QEMU's types that need no mention beside Kaitai's."""
+
+_WORD_BYTES = 8
+_PCI_HEADER_BYTES = 0x40
+_MSIX_ENTRY_BITS = 16 * 8 + 1
+
+
+class StateTypes:
+    """Makes types of schemas.
+
+    Args:
+        taken: names of types that there are already.
+
+    Attributes:
+        types: what was made, by name.
+        parts: names of the ready-made types (``formats/plain``) that these use.
+    """
+
+    def __init__(self, taken: Sequence[str]) -> None:
+        self.types: dict[str, dict[str, Any]] = {}
+        self.parts: set[str] = set()
+        self._names = UniqueNames(taken)
+        self._same: dict[str, str] = {}
+
+    def of_device(self, idstr: str, state: StateSchema) -> str:
+        """The name of the type of a device's state.
+
+        Raises:
+            SchemaError: a state is too long, or has a subsection that no stream can hold.
+        """
+        if state.length > LIMIT_STATE_BYTES:
+            raise SchemaError(f"device {idstr!r} is {state.length} bytes, more than {LIMIT_STATE_BYTES}")
+        return self._of_state(state, state.name or idstr)
+
+    def _of_state(self, state: StateSchema, name: str) -> str:
+        return self._named(f"{identifier(name, 'unnamed')}_state", self._body(state, name, []))
+
+    def _of_subsection(self, state: StateSchema) -> str:
+        head = {"id": "subsection", "type": self._part("subsection_head", state.version)}
+        return self._named(f"{identifier(state.name, 'unnamed')}_subsection", self._body(state, state.name, [head]))
+
+    def _named(self, wanted: str, body: dict[str, Any]) -> str:
+        """The name of a type with this body; a new one if there is none yet."""
+        key = json.dumps(body)
+        if key not in self._same:
+            self._same[key] = self._names.take(wanted)
+            self.types[self._same[key]] = body
+        return self._same[key]
+
+    def _part(self, name: str, *arguments: int) -> str:
+        self.parts.add(name)
+        return f"{name}({', '.join(map(str, arguments))})" if arguments else name
+
+    def _body(self, state: StateSchema, name: str, seq: list[Entry]) -> dict[str, Any]:
+        names = UniqueNames(each["id"] for each in seq)
+        seq.extend(_named_entry(field, self._entry(field), names) for field in state.fields)
+        instances: dict[str, Any] = {}
+        for subsection in state.subsections:
+            made = names.take(identifier(subsection.name.rsplit("/", 1)[-1], "unnamed"))
+            ahead = names.take(f"ahead_{made}")
+            instances[ahead] = {"pos": "_io.pos", "type": self._part("subsection_ahead")}
+            seq.append(
+                {
+                    "id": made,
+                    "-orig-id": printable(subsection.name),
+                    "type": self._of_subsection(subsection),
+                    "if": _is_ahead(ahead, subsection.name),
+                }
+            )
+        about = printable(name) + (f", version {state.version}" if state.name else ", without a version")
+        return {"doc": about, "seq": seq} | ({"instances": instances} if instances else {})
+
+    def _entry(self, field: FieldSchema) -> Entry:
+        """How one element of a field is read."""
+        if not field.size:
+            return {"size": 0}
+        number = NUMBERS.get(field.type)
+        if number is not None and number.size_bytes == field.size:
+            return {"type": _NUMBERS[number.code]}
+        if field.type in INLINE:
+            return {"type": self._inline(field)}
+        if field.type in LISTS:
+            return {"type": self._list(field)}
+        make = _CODECS.get(field.type)
+        return (make(self, field) if make else None) or {"size": field.size}
+
+    def _inline(self, field: FieldSchema) -> str:
+        names = [self._of_state(state, state.name or field.name) for state in field.states]
+        if len(names) == 1:
+            return names[0]
+        return self._wrapper(field, "parts", [{"id": f"part_{at}", "type": each} for at, each in enumerate(names)])
+
+    def _list(self, field: FieldSchema) -> str:
+        """A linked list: a byte 1 before each element, a byte 0 at the end (put_qtailq, put_qlist)."""
+        names = [self._of_state(state, state.name or field.name) for state in field.states]
+        mark = {"id": "present", "type": "u1", "valid": {"max": 1}}
+        if len(set(names)) == 1:
+            element = {"id": "element", "type": names[0], "if": "present == 1"}
+            kind = self._wrapper(field, "element", [mark, element])
+            end = {"id": "elements", "-orig-id": printable(field.name), "type": kind}
+            end |= {"repeat": "until", "repeat-until": "_.present == 0"}
+            return self._wrapper(field, "list", [end])
+        seq: list[Entry] = []
+        for at, name in enumerate(names):
+            orig = {"-orig-id": printable(f"{field.name}[{at}]")}
+            seq += [{"id": f"present_{at}", "type": "u1", "valid": 1}, {"id": f"element_{at}", **orig, "type": name}]
+        return self._wrapper(field, "list", [*seq, {"id": "end", "type": "u1", "valid": 0}])
+
+    def _wrapper(self, field: FieldSchema, what: str, seq: list[Entry]) -> str:
+        return self._named(f"{identifier(field.name, 'unnamed')}_{what}", {"seq": seq})
+
+    def _run(self, field: FieldSchema, kind: str, width: int) -> Entry:
+        """Numbers of one width up to the end of a field; what is left over are bytes."""
+        count, left = divmod(field.size, width)
+        numbers = {"type": kind, "repeat": "expr", "repeat-expr": count}
+        if field.count == 1 and not left:
+            return numbers
+        rest = [{"id": "rest", "size": left}] if left else []
+        return {"type": self._wrapper(field, "numbers", [{"id": "numbers", **numbers}, *rest])}
+
+    def _words(self, field: FieldSchema) -> Entry:
+        return self._run(field, "u8", _WORD_BYTES)
+
+    def _null(self, field: FieldSchema) -> Entry | None:
+        return {"type": self._part("null_pointer")} if field.size == 1 else None
+
+    def _scsi_requests(self, field: FieldSchema) -> Entry | None:
+        return {"type": "u1", "valid": 0} if field.size == 1 else None
+
+    def _pci_config(self, field: FieldSchema) -> Entry | None:
+        if field.size < _PCI_HEADER_BYTES:
+            return None
+        return {"size": field.size, "type": self._part("pci_config")}
+
+    def _irq_state(self, field: FieldSchema) -> Entry:
+        return self._run(field, "u4", 4)
+
+    def _msix(self, field: FieldSchema) -> Entry | None:
+        vectors = field.size * 8 // _MSIX_ENTRY_BITS
+        fits = vectors * 16 + (vectors + 7) // 8 == field.size
+        return {"type": self._part("msix_table", vectors)} if fits else None
+
+    def _virtio(self, field: FieldSchema) -> Entry:
+        self.parts.update(("msix_table", "pci_config", "subsection_ahead", "subsection_head"))
+        return {"type": self._part("virtio", field.size)}
+
+
+_CODECS: dict[str, Callable[[StateTypes, FieldSchema], Entry | None]] = {
+    "bitmap": StateTypes._words,
+    "avr": StateTypes._words,
+    "slbe": StateTypes._words,
+    "nullptr": StateTypes._null,
+    "ptr-marker": StateTypes._null,
+    "scsi-requests": StateTypes._scsi_requests,
+    "pci config": StateTypes._pci_config,
+    "pci irq state": StateTypes._irq_state,
+    "msix state": StateTypes._msix,
+    "virtio": StateTypes._virtio,
+}
+"""By QEMU's name of a type with a structure of its own, as :data:`~savevm_inspect.vmstate.fields.CODECS`."""
+
+
+def _named_entry(field: FieldSchema, entry: Entry, names: UniqueNames) -> Entry:
+    name, repeat = field.name, {}
+    if field.size and field.count != 1:
+        if "repeat" in entry:
+            raise AssertionError("an element that is an array has a type of its own")
+        repeat = {"repeat": "expr", "repeat-expr": field.count}
+        repeat |= {"-orig-index": field.index} if field.index else {}
+    elif field.index is not None and field.size:
+        name = f"{field.name}[{field.index}]"
+    wanted = f"{name}_{field.index}" if repeat and field.index else name
+    made = names.take(identifier(wanted, "unnamed"))
+    named: Entry = {"id": made}
+    if name != made:
+        named["-orig-id"] = printable(name)
+    if field.type not in _OBVIOUS:
+        named["-orig-type"] = printable(field.type)
+    about = list(_about(field, entry))
+    return named | entry | repeat | ({"doc": "; ".join(about)} if about else {})
+
+
+def _about(field: FieldSchema, entry: Entry) -> Iterator[str]:
+    if "size" in entry and "type" not in entry and field.size:
+        yield BYTES_BY_NATURE.get(field.type, "no structure of it is known")
+
+
+def _is_ahead(ahead: str, name: str) -> str:
+    """The condition that a subsection follows."""
+    raw = name.encode()
+    if len(raw) > _LIMIT_SUBSECTION_NAME:
+        raise SchemaError(
+            f"subsection {name[:40]!r}... has a name of {len(raw)} bytes, at most 255 fit into a stream"
+        )
+    if name.isascii():
+        return f"{ahead}.mark == 0x05 and {ahead}.name == {literal(name)}"
+    return f"{ahead}.mark == 0x05 and {ahead}.raw == [{', '.join(f'{each:#x}' for each in raw)}]"
+
+
+def literal(text: str) -> str:
+    """A string in Kaitai's expression language."""
+    return f'"{"".join(_escape(char) for char in text)}"'
+
+
+def _escape(char: str) -> str:
+    if char in '"\\':
+        return f"\\{char}"
+    return char if char.isprintable() or ord(char) > 0xFFFF else f"\\u{ord(char):04x}"

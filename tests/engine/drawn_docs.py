@@ -1,0 +1,157 @@
+"""The parts of the docs that are drawn from tables; ``python tests/engine/drawn_docs.py`` renews them."""
+
+import re
+import runpy
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from savevm_inspect.engine.callbacks import CALLBACKS
+
+HERE: Final = Path(__file__).parent
+DOCS: Final = tuple(HERE.parent.parent / "docs" / name for name in ("handlers.md", "migration-course.md"))
+
+UPSTREAM: Final = runpy.run_path(str(HERE / "upstream_rules.py"))
+HEADER: Final = runpy.run_path(str(HERE / "upstream_header.py"))["HEADER"]
+COURSE: Final = runpy.run_path(str(HERE / "upstream_course.py"))
+
+_PART: Final = re.compile(r"(<!-- drawn: (\w+) -->\n).*?(<!-- end of what is drawn -->\n)", re.DOTALL)
+
+
+def renewed(text: str) -> str:
+    """A document with its drawn parts renewed."""
+    return _PART.sub(lambda found: found[1] + PARTS[found[2]]() + found[3], text)
+
+
+def parts_of(text: str) -> list[str]:
+    """Names of the parts of a document that are drawn."""
+    return [name for _begin, name, _end in _PART.findall(text)]
+
+
+def _callbacks() -> str:
+    return "\n".join(line for name in CALLBACKS for line in _callback(name))
+
+
+def _callback(name: str) -> Iterator[str]:
+    callback, header = CALLBACKS[name], HEADER[name]
+    walks = {key: walk for key, walk in UPSTREAM["WALKS"].items() if _calls(walk, name)}
+    ways = [way for way in UPSTREAM["WAYS"] if way.walk in walks]
+    own = [walk for walk in walks.values() if walk.callback == name]
+    rows = {
+        "side": (header.side, _list(way.side for way in ways)),
+        "phase": (header.phase, _list(phase for way in ways for phase in way.phases)),
+        "called by": ("", _lines(_chain(way, walks[way.walk]) for way in ways)),
+        "thread": (header.thread, _list(way.thread for way in ways)),
+        "lock": (header.bql, _lock(name, ways)),
+        "guards, in this order": (header.guards, _lines(_guards(walk, name) for walk in walks.values())),
+        "section": ("", _list(section for walk in own for section in walk.sections) or "none"),
+        "returns": (header.returns, callback.returns.value),
+        "failure": (header.failure, _lines(_failure(walk) for walk in own if walk.failure) or "none"),
+        "without it": ("", callback.absent),
+        "never in": ("", _list(UPSTREAM["NEVER"][name]) or "no mode: all call it"),
+    }
+    yield f"### `{name}`\n\n{callback.promise}\n"
+    yield "| | the header says | the code does |\n|---|---|---|"
+    for what, (says, does) in rows.items():
+        yield f"| {what} | {says or '—'} | {does} |"
+    yield "\n" + header.differs
+
+
+def _calls(walk: Any, name: str) -> bool:
+    return walk.callback == name or (
+        not walk.spawned_by and any(UPSTREAM["ASKS"].get(guard) == name for guard in walk.guards)
+    )
+
+
+def _chain(way: Any, walk: Any) -> str:
+    top = f"`{way.chain[0]}`" + (f" … `{way.chain[-1]}`" if len(way.chain) > 1 else "")
+    function, _, told = walk.function.partition(" ")
+    return f"{top} → `{function}` {told}".rstrip()
+
+
+def _guards(walk: Any, name: str) -> str:
+    asked = [guard for guard in walk.guards if UPSTREAM["ASKS"].get(guard) == name]
+    before = walk.guards[: walk.guards.index(asked[0])] if asked else walk.guards
+    what = f"for `{walk.callback}`: " if asked else ""
+    return what + ("; ".join(f"{number}. {guard}" for number, guard in enumerate(before, 1)) or "none")
+
+
+def _failure(walk: Any) -> str:
+    ends = "" if walk.goes_on else "the walk ends; "
+    noted = "the error is set in the QEMUFile; " if walk.file_error else ""
+    return f"{ends}{noted}{walk.failure}"
+
+
+def _lock(name: str, ways: list[Any]) -> str:
+    held = _list(way.thread for way in ways if way.bql)
+    free = _list(way.thread for way in ways if not way.bql)
+    told = [f"held ({held})" if held else "", f"not held ({free})" if free else ""]
+    told += [f"{idstr} drops it: {where}" for (idstr, each), where in UPSTREAM["DROPS_BQL"].items() if each == name]
+    told += [f"{idstr} takes it: {where}" for (idstr, each), where in UPSTREAM["TAKES_BQL"].items() if each == name]
+    return _lines(filter(None, told))
+
+
+def _transitions() -> str:
+    return _table(
+        "side | from | to | set by | when",
+        (
+            (each.side, _list(each.before), each.after, f"`{each.function}`", each.why)
+            for each in COURSE["TRANSITIONS"]
+        ),
+    )
+
+
+def _commands() -> str:
+    return _table(
+        "command | carries | when | if",
+        (
+            (f"{'in the package: ' * each.packaged}{each.name}", each.payload or "—", each.when, each.condition)
+            for each in COURSE["COMMANDS"]
+        ),
+    )
+
+
+def _failures() -> str:
+    return _table(
+        "side | what fails | states | cleanup | the VM",
+        (
+            (each.side, each.point, " → ".join(each.states) or "unchanged", _list(each.cleanup) or "none", each.guest)
+            for each in COURSE["FAILURES"]
+        ),
+    )
+
+
+def _differences() -> str:
+    return _table(
+        "QEMU | what | there | in 10.2 | seen in",
+        ((each.version, each.what, each.there, each.here, each.evidence) for each in COURSE["DIFFERENCES"]),
+    )
+
+
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "callbacks": _callbacks,
+    "transitions": _transitions,
+    "commands": _commands,
+    "failures": _failures,
+    "differences": _differences,
+}
+"""What is drawn, by the name in the document's mark."""
+
+
+def _table(head: str, rows: Iterable[Iterable[object]]) -> str:
+    lines = [f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(texts: Iterable[str]) -> str:
+    return "<br>".join(dict.fromkeys(texts))
+
+
+def _list(values: Iterable[object]) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in values))
+
+
+if __name__ == "__main__":
+    for path in DOCS:
+        path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")

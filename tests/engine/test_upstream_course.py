@@ -1,0 +1,86 @@
+"""The course of a migration as read off QEMU's source: its tables are whole, and agree with each other."""
+
+import runpy
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from savevm_inspect.engine.callbacks import CALLBACKS, Returns
+from savevm_inspect.engine.machine import MigrationStatus
+from savevm_inspect.stream.events import Side
+from savevm_inspect.wire import MigCmd
+
+COURSE = runpy.run_path(str(Path(__file__).parent / "upstream_course.py"))
+RULES = runpy.run_path(str(Path(__file__).parent / "upstream_rules.py"))
+STATUSES = COURSE["STATUSES"]
+
+ENDS = {"completed", "failed", "cancelled"}
+
+
+def _edges(side: Side) -> set[tuple[str, str]]:
+    return {(before, each.after) for each in COURSE["TRANSITIONS"] if each.side is side for before in each.before}
+
+
+@pytest.mark.parametrize("side", Side)
+def test_every_state_can_be_reached_and_leads_to_an_end(side: Side) -> None:
+    edges = _edges(side)
+    assert {state for edge in edges for state in edge} <= set(STATUSES)
+    reached = {"none"}
+    while more := {after for before, after in edges if before in reached} - reached:
+        reached |= more
+    assert {state for edge in edges for state in edge} <= reached
+    ending = set(ENDS) & reached
+    while more := {before for before, after in edges if after in ending} - ending:
+        ending |= more
+    assert ending == reached
+
+
+def test_all_states_of_10_2_are_used_and_the_engine_has_none_of_its_own() -> None:
+    used = {state for side in Side for edge in _edges(side) for state in edge}
+    assert used == set(STATUSES)
+    assert {status.value for status in MigrationStatus} <= {*STATUSES, "failing"}
+
+
+def test_a_ended_migration_stays_ended_until_the_next() -> None:
+    for before, after in _edges(Side.SOURCE) | _edges(Side.DESTINATION):
+        assert before not in ENDS or after == "setup"
+
+
+def test_states_of_the_callers_are_states_of_their_side() -> None:
+    for way in RULES["WAYS"]:
+        known = {state for edge in _edges(way.side) for state in edge}
+        assert set(way.states) <= known
+
+
+def test_a_failure_goes_ways_that_exist_and_cleans_up_its_own_side() -> None:
+    for failure in COURSE["FAILURES"]:
+        edges = _edges(failure.side)
+        assert set(failure.states) <= {after for _before, after in edges}
+        assert all(pair in edges for pair in pairwise(failure.states))
+        for name in failure.cleanup:
+            assert failure.side in CALLBACKS[name].sides
+        if not failure.states:
+            assert failure.guest
+
+
+@pytest.mark.parametrize("side", Side)
+def test_what_can_fail_is_among_the_failures(side: Side) -> None:
+    failing = {Returns.ZERO_OR_NEGATIVE, Returns.TRUE_OR_FALSE, Returns.MORE_OR_DONE}
+    told = " ".join(failure.point for failure in COURSE["FAILURES"] if failure.side is side)
+    for walk in RULES["WALKS"].values():
+        sides = {way.side for way in RULES["WAYS"] if RULES["WALKS"][way.walk] is walk}
+        harmless = "nobody looks" in walk.failure or "thread" in walk.callback
+        if sides == {side} and CALLBACKS[walk.callback].returns in failing and not harmless:
+            assert f"`{walk.callback}`" in told
+
+
+def test_commands_exist_and_are_all_there() -> None:
+    names = {f"MIG_CMD_{command.name}" for command in COURSE["COMMANDS"]}
+    assert names == {command.name for command in MigCmd} - {"MIG_CMD_INVALID"}
+
+
+def test_the_package_is_one_piece_and_follows_its_command() -> None:
+    inside = [index for index, command in enumerate(COURSE["COMMANDS"]) if command.packaged]
+    assert inside == list(range(inside[0], inside[-1] + 1))
+    assert COURSE["COMMANDS"][inside[0] - 1].name == "PACKAGED"

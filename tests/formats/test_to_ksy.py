@@ -1,0 +1,109 @@
+"""A machine's stream as one format: read in JavaScript with nothing of ours, its fields are those that we decode."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import savevm_inspect as si
+from savevm_inspect.reader.stream import Stream
+from savevm_inspect.stream.records import Framing, Section
+from savevm_inspect.stream.values import FieldValue, Undecoded
+from savevm_inspect.views.ksy import ksy_of_stream
+
+MACHINES = [
+    "x86-10.0-paused",
+    "q35-stor-10.0",
+    "aarch64-virt-10.0",
+    "ppc64-pseries-11.1",
+    "riscv64-virt-10.0",
+    "s390x-s390-ccw-virtio-11.1",
+    "none-11.1",
+]
+MOST_EXACT = 1 << 53
+"""A number in JavaScript has this many values without gaps; the runtime reads 64 bits into such a number."""
+
+CapturePath = Callable[[str], Path]
+Javascript = Callable[[list[dict[str, str]]], list[dict[str, Any]]]
+
+
+class Leaf(NamedTuple):
+    """One number or one run of bytes; the mark of a list's element has no name."""
+
+    name: str
+    start: int
+    end: int
+    value: int | str
+
+
+def test_kaitai_reads_every_field_as_we_do(capture_path: CapturePath, javascript: Javascript, tmp_path: Path) -> None:
+    jobs = []
+    for name in MACHINES:
+        with si.open_stream(capture_path(name)) as stream:
+            (tmp_path / f"{name}.ksy").write_text(ksy_of_stream(stream), encoding="utf-8")
+        jobs.append({"ksy": str(tmp_path / f"{name}.ksy"), "stream": str(capture_path(name))})
+    answers = javascript(jobs)
+    for name, answer in zip(MACHINES, answers, strict=True):
+        with si.open_stream(capture_path(name)) as stream:
+            assert compare(stream, answer) > (5 if name == "none-11.1" else 1000)
+
+
+def compare(stream: Stream, answer: dict[str, Any]) -> int:
+    """Hold a reading in JavaScript against ours; the number of leaves that are equal."""
+    assert "error" not in answer, answer["error"]
+    assert answer["end"] == answer["size"] == len(stream.buffer)
+    theirs = {(record["start"], record["end"]): record for record in answer["records"]}
+    compared = 0
+    for section in stream.sections:
+        record = theirs[section.span.offset, section.span.end]
+        assert (record["kind"], record["section_id"]) == (f"section_{section.kind}", section.section_id)
+        assert (record["idstr"], record["payload"]) == (section.idstr, [section.payload.offset, section.payload.end])
+        if section.framing is not Framing.SCHEMA:
+            continue
+        ours = [leaf for field in fields_of(stream, section) for leaf in leaves(field, stream)]
+        read = [each for each in record["leaves"] if each[1] != each[2]]
+        assert len(ours) == len(read), section.idstr
+        for leaf, (path, start, end, value) in zip(ours, read, strict=True):
+            assert (leaf.start, leaf.end) == (start, end), (section.idstr, leaf, path)
+            assert is_equal(leaf.value, value), (section.idstr, leaf, path, value)
+            assert not leaf.name or leaf.name in {plain(each) for each in path[-3:]}, (section.idstr, leaf, path)
+        compared += len(ours)
+    return compared
+
+
+def fields_of(stream: Stream, section: Section) -> Iterator[FieldValue]:
+    device = stream[section.idstr, section.instance_id]
+    return device.decode(section)
+
+
+def leaves(field: FieldValue, stream: Stream) -> Iterator[Leaf]:
+    """The numbers of a field one by one; text that stands for bytes as the bytes."""
+    if not field.span.length:
+        return
+    name = "" if field.type == "list mark" else plain(field.name)
+    values = field.value if isinstance(field.value, tuple) else (field.value,)
+    width = field.span.length // len(values)
+    for number, value in enumerate(values):
+        start = field.span.offset + number * width
+        data = bytes(stream.buffer[start : start + width])
+        if isinstance(value, Undecoded):
+            pytest.fail(f"{field.path} is not decoded: {value.why}")
+        if value == "no requests":
+            yield Leaf(name, start, start + width, 0)
+        else:
+            yield Leaf(name, start, start + width, int(value) if isinstance(value, int) else data.hex())
+
+
+def plain(name: str) -> str:
+    """A name without the index behind it."""
+    return re.sub(r"(\[[0-9:]+\])+$", "", name)
+
+
+def is_equal(ours: int | str, theirs: Any) -> bool:
+    if isinstance(theirs, dict):
+        assert isinstance(ours, int)
+        assert abs(ours) >= MOST_EXACT
+        return abs(theirs["inexact"] - ours) <= abs(ours) / MOST_EXACT * 2
+    return bool(ours == theirs)
