@@ -30,6 +30,7 @@ class BackgroundSnapshot:
 
     def __init__(self, source: "Source") -> None:
         self._s = source
+        self._protected = False
 
     def steps(self) -> Steps[None]:
         """Run it to its end; what goes wrong is kept in the source."""
@@ -80,8 +81,9 @@ class BackgroundSnapshot:
 
     def _protect(self, *, on: bool) -> None:
         """Have each page go out before it is written for the first time (ram_write_tracking_start and _stop)."""
-        guest, ram = self._s.machine.guest, self._s.machine.ram
-        guest.before_write = ram.write_protected if on and ram is not None else None
+        if self._s.machine.ram is not None and (on or self._protected):
+            self._s.machine.ram.guard(on=on)
+        self._protected = on
 
     def _iterate(self, buffer: BufferFile) -> Steps[None]:
         """Send RAM, then the devices that were saved before (bg_migration_iteration_run, bg_migration_completion)."""

@@ -18,7 +18,7 @@ from .network import Connection
 from .options import Capability, Options
 from .pipe import Pipe
 from .postcopy_destination import PostcopyIncoming, PostcopyState
-from .qemu_file import PipeInput, QEMUFile
+from .qemu_file import PipeInput, QEMUFile, QEMUFileInput
 from .side import MigrationSide
 from .status import MigrationStatus
 
@@ -45,7 +45,7 @@ class Destination(MigrationSide):
         super().__init__(Side.DESTINATION, machine, options)
         machine.destination = self
         self.connection: Connection | None = None
-        self.from_src_file: PipeInput | None = None
+        self.from_src_file: QEMUFileInput | None = None
         self.to_src_file: QEMUFile | None = None
         self.loadvm = LoadVM(self)
         self.postcopy = PostcopyIncoming(self)
@@ -53,12 +53,6 @@ class Destination(MigrationSide):
         self.switchover_ack_pending = 0
         self._load_threads: list[Lane] = []
         self.set_state(_S.SETUP)
-
-    @property
-    def pipe(self) -> Pipe:
-        """The main channel, where there must be one."""
-        assert self.from_src_file is not None
-        return self.from_src_file.pipe
 
     def accept(self, connection: Connection) -> None:
         """A source has connected: begin to load, or go on (migration_start_incoming, postcopy_try_recover)."""
@@ -73,9 +67,9 @@ class Destination(MigrationSide):
             self.multifd = MultifdRecv(self, connection)
         self.lanes.start(Thread.MAIN, self._incoming())
 
-    def load_file(self, pipe: Pipe) -> None:
-        """Begin to load what lies in a file (``-incoming file:``)."""
-        self.from_src_file = PipeInput(pipe)
+    def load_file(self, content: bytes) -> None:
+        """Begin to load what lies in a file (-incoming file:, load_snapshot)."""
+        self.from_src_file = QEMUFileInput(memoryview(content))
         self.lanes.start(Thread.MAIN, self._incoming())
 
     def _incoming(self) -> Steps[None]:
@@ -102,7 +96,8 @@ class Destination(MigrationSide):
             self.machine.bql.unlock(told=False)
 
     def _gone(self) -> bool:
-        return self.pipe.broken or self.pipe.closed
+        main = self.connection.main if self.connection is not None else None
+        return main is not None and (main.broken or main.closed)
 
     def _incoming_bh(self) -> Steps[None]:
         """Let the VM go on as it did on the source (process_incoming_migration_bh)."""

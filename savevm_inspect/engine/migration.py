@@ -1,103 +1,138 @@
 """A whole migration between two machines in one process: who runs when, and where the bytes go."""
 
-import errno
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from itertools import count
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ..errors import EngineError
-from ..stream.events import Event, EventKind, Side
+from ..stream.events import Event, Thread
 from .clock import Clock, Link
 from .destination import Destination
-from .qemu_file import QEMUFile
+from .file_channel import FileChannel
+from .lanes import Choose, Lanes, Steps, Wait, fair
+from .network import Network, Watch
+from .script import play
+from .snapshot import save_snapshot
 from .source import Source
+from .status import MigrationStatus
 
 if TYPE_CHECKING:
     from .scenarios import Scenario
 
-_RECORD_ENDS: Final = (EventKind.RECORD, EventKind.COMMAND)
+_ENDS = frozenset({MigrationStatus.COMPLETED, MigrationStatus.FAILED, MigrationStatus.CANCELLED})
+
+
+class Way(StrEnum):
+    """How the bytes get from one machine to the other."""
+
+    LIVE = "live"
+    FILE = "file"
+    SNAPSHOT = "snapshot"
 
 
 class Migration:
     """Runs a scenario's source and its destination against each other.
 
-    The destination gets a record as soon as its last byte has gone over the link, as upstream, where what is
-    written waits in a buffer for a while.
+    Iterate over :meth:`steps`: the run halts at each event, before and after each call of a handler, and all of
+    :attr:`source` and :attr:`destination` can be looked at there. The same scenario gives the same run, so that
+    going back is running again up to an earlier event.
 
     Args:
         scenario: what to run.
-        sink: gets the stream's bytes as they go out.
+        watch: says who gets a copy of which channel's bytes.
+        choose: which thread is next where several can go on; the one that waited longest unless told otherwise.
+
+    Attributes:
+        file: what the source has written, on the ways that lead over a file.
+        failure: why the migration did not come to its end; ``None`` if it did, or was cancelled.
     """
 
-    def __init__(self, scenario: "Scenario", sink: Callable[[bytes], object] | None = None) -> None:
+    def __init__(self, scenario: "Scenario", watch: Watch | None = None, *, choose: Choose = fair) -> None:
         self.scenario = scenario
         self.clock = Clock()
-        numbers = count()
-        self._sink = sink
-        self._arrived = bytearray()
-        self._fed = 0
-        self._ends: deque[int] = deque()
-        f = QEMUFile(self._send, Link(self.clock, scenario.link_bytes_per_s))
-        self.source = Source(scenario.build_source(self.clock), f, scenario.parameters, numbers)
-        self.destination = Destination(scenario.build_destination(self.clock), numbers)
+        self.lanes = Lanes(self.clock, choose)
+        self.network = Network(
+            self.clock,
+            bandwidth_bytes_per_s=scenario.link_bytes_per_s,
+            latency_us=scenario.latency_us,
+            watch=watch,
+        )
+        self.file = FileChannel(Link(self.clock, scenario.link_bytes_per_s))
+        self.failure: EngineError | None = None
+        self._watch = watch
+        self.source = Source(scenario.build_source(self.lanes), scenario.source_options, self.network)
+        self.destination = Destination(scenario.build_destination(self.lanes), scenario.destination_options)
+        self.lanes.start(Thread.MAIN, play(self, scenario.script), daemon=True)
+        self.lanes.start(Thread.MAIN, _WAYS[scenario.way](self), daemon=False)
 
-    def run(self) -> Iterator[Event]:
+    def steps(self) -> Iterator[Event]:
         """Run to the end; each event comes as it happens.
 
+        A failure of the migration is no error here: it is told by events, and kept in :attr:`failure`.
+
         Raises:
-            EngineError: one side failed; the other had its chance to clean up. Or the scenario's time is over
-                before the migration is.
+            EngineError: the scenario's time is over before the migration is.
         """
-        broken: EngineError | None = None
-        steps = self.source.steps()
-        while True:
-            try:
-                event = next(steps, None)
-            except EngineError:
-                if broken is not None:
-                    raise broken  # noqa: B904 - it came first and has a cause of its own
-                yield from self._hang_up()
-                raise
-            if event is None:
-                break
+        for event in self.lanes.run():
             yield event
-            if event.side is Side.SOURCE and event.event in _RECORD_ENDS:
-                self._ends.append((event.offset or 0) + (event.length or 0))
-            if broken is not None:
-                continue
-            try:
-                yield from self._deliver()
-            except EngineError as error:
-                broken = error
-                self.source.f.set_error(-errno.EPIPE)
             if event.time_us > self.scenario.time_limit_us:
-                broken = self.source.fail(f"not done after {self.scenario.time_limit_us} us; it does not converge")
-                self.source.f.set_error(-errno.ETIMEDOUT)
-                yield from self._hang_up()
-        if broken is not None:
-            raise broken
-        yield from self._deliver()
-        yield from self.destination.finish()
+                raise EngineError(
+                    f"not done after {self.scenario.time_limit_us} us; it does not converge", phase=self.source.phase
+                )
+        self.failure = self.source.error or self.destination.error
 
-    def _send(self, data: bytes) -> None:
-        self._arrived += data
-        if self._sink is not None:
-            self._sink(data)
+    def run(self) -> list[Event]:
+        """Run to the end.
 
-    def _deliver(self) -> Iterator[Event]:
-        """Feed the destination with the records that have arrived whole."""
-        whole = 0
-        while self._ends and self._ends[0] <= self._fed + len(self._arrived):
-            whole = self._ends.popleft() - self._fed
-        if whole:
-            data = bytes(self._arrived[:whole])
-            del self._arrived[:whole]
-            self._fed += whole
-            yield from self.destination.feed(data)
+        Raises:
+            EngineError: one side failed, or the scenario's time is over before the migration is.
+        """
+        events = list(self.steps())
+        if self.failure is not None:
+            raise self.failure
+        return events
 
-    def _hang_up(self) -> Iterator[Event]:
-        """Let the destination find out that nothing more will come."""
-        with suppress(EngineError):  # that is what it is meant to say; the cause is raised by the caller
-            yield from self.destination.finish()
+    def _live(self) -> Steps[None]:
+        self.network.on_connect = self.destination.accept
+        self._ask_source()
+        yield
+
+    def _over_file(self) -> Steps[None]:
+        """Migrate into a file, then load it (migrate file:, -incoming file:)."""
+        self.source.target = self.file
+        self._ask_source()
+        yield from self._load_file()
+
+    def _over_snapshot(self) -> Steps[None]:
+        """Save a snapshot, then load it into a machine that has just started (savevm, loadvm)."""
+
+        def save() -> Steps[None]:
+            self.source.tell_qmp("savevm")
+            yield from save_snapshot(self.source, self.file)
+
+        self.source.schedule(save)
+        yield from self._load_file()
+
+    def _ask_source(self) -> None:
+        def migrate() -> Steps[None]:
+            self.source.tell_qmp("migrate")
+            yield from self.source.migrate()
+
+        self.source.schedule(migrate)
+
+    def _load_file(self) -> Steps[None]:
+        source = self.source
+
+        def done() -> bool:
+            return source.status in _ENDS or (source.status is MigrationStatus.NONE and source.error is not None)
+
+        yield Wait(what="the file to be whole", ready=lambda: done() and self.file.closed)
+        sink = self._watch(0, back=False, resumed=0) if self._watch is not None else None
+        if sink is not None:
+            sink(bytes(self.file.data))
+        if source.status is MigrationStatus.COMPLETED:
+            self.destination.load_file(bytes(self.file.data))
+
+
+_WAYS = {Way.LIVE: Migration._live, Way.FILE: Migration._over_file, Way.SNAPSHOT: Migration._over_snapshot}  # noqa: SLF001
+"""What each way begins with."""

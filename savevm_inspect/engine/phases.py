@@ -13,10 +13,11 @@ from .callbacks import CALLBACKS, Place
 TRANSITIONS: Final[Mapping[Side, Mapping[Phase, tuple[Phase, ...]]]] = {
     Side.SOURCE: {
         Phase.PREPARE: (Phase.SETUP,),
-        Phase.SETUP: (Phase.ITERATE, Phase.CLEANUP),
+        # A background snapshot saves its devices first: it completes, then iterates.
+        Phase.SETUP: (Phase.ITERATE, Phase.COMPLETE, Phase.CLEANUP),
         Phase.ITERATE: (Phase.SWITCHOVER, Phase.CLEANUP),
         Phase.SWITCHOVER: (Phase.COMPLETE, Phase.CLEANUP),
-        Phase.COMPLETE: (Phase.POSTCOPY, Phase.CLEANUP),
+        Phase.COMPLETE: (Phase.ITERATE, Phase.POSTCOPY, Phase.CLEANUP),
         Phase.POSTCOPY: (Phase.POSTCOPY_PAUSED, Phase.CLEANUP),
         Phase.POSTCOPY_PAUSED: (Phase.POSTCOPY_RECOVER, Phase.CLEANUP),
         Phase.POSTCOPY_RECOVER: (Phase.POSTCOPY, Phase.POSTCOPY_PAUSED, Phase.CLEANUP),

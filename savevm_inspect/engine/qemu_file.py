@@ -43,6 +43,10 @@ class RateLimit:
         """Whether this window's share is used up (migration_rate_exceeded)."""
         return bool(self._limit_max) and self.transferred - self._start > self._limit_max
 
+    def room_bytes(self) -> int | None:
+        """What may still go out within this window; ``None`` without a limit."""
+        return self._limit_max - (self.transferred - self._start) if self._limit_max else None
+
 
 class Outgoing(Protocol):
     """Where a writing half puts what it has gathered."""

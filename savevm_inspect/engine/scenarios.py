@@ -4,16 +4,20 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final
 
-from .clock import US_PER_S, Clock
+from .clock import US_PER_S
+from .devices.cpu import Cpu
 from .devices.dirty_bitmap import DirtyBitmap, DirtyBitmaps
 from .devices.globalstate import GlobalState
 from .devices.htab import HashPageTable
 from .devices.ram import RamDevice
 from .devices.slirp import Slirp
 from .devices.timer import Timers
-from .guest import Guest, Workload
+from .guest import Guest, GuestBlock, Workload
+from .lanes import Lanes
 from .machine import Attach, Machine, MachineType, RunState
-from .source import MigrationParameters
+from .migration import Way
+from .options import Capability, MigrationParameters, Options
+from .script import Step
 
 _MIB: Final = 1 << 20
 
@@ -26,8 +30,8 @@ NONE_DEVICES: Final[tuple[Attach, ...]] = (
 )
 """What a machine without any hardware still has, in the order in which QEMU registers it."""
 
-OUR_DEVICES: Final[tuple[Attach, ...]] = (*NONE_DEVICES, HashPageTable.attach)
-"""The same with a second iterable device besides RAM."""
+OUR_DEVICES: Final[tuple[Attach, ...]] = (*NONE_DEVICES, Cpu.attach, HashPageTable.attach)
+"""The same with a processor, and a second iterable device besides RAM."""
 
 
 OUR_MACHINE: Final = MachineType(name="savevm-inspect-1.0")
@@ -52,7 +56,12 @@ class Scenario:
         workload: what the guest does.
         seed: of all that is random.
         link_bytes_per_s: bandwidth of the link.
-        parameters: what the user set.
+        capabilities: what the user switched on, on both sides.
+        parameters: what the user set, on both sides.
+        latency_us: how long a byte is on its way, in microseconds.
+        way: how the bytes get to the other side.
+        script: what the user does meanwhile.
+        shared_bytes: length of a further block that lies in a file which both sides have; 0 is none.
         disks: name and length in bytes of each disk of both machines.
         bitmaps: those that the source keeps of its disks.
         time_limit_us: virtual time after which the migration is given up.
@@ -69,30 +78,48 @@ class Scenario:
     workload: Workload = IDLE
     seed: int = 1
     link_bytes_per_s: int = 10_000_000
+    capabilities: frozenset[Capability] = frozenset()
     parameters: MigrationParameters = SLOW
+    latency_us: int = 0
+    way: Way = Way.LIVE
+    script: tuple[Step, ...] = ()
+    shared_bytes: int = 0
     disks: tuple[tuple[str, int], ...] = ()
     bitmaps: tuple[DirtyBitmap, ...] = ()
     time_limit_us: int = 60 * US_PER_S
 
-    def build_source(self, clock: Clock) -> Machine:
+    @property
+    def source_options(self) -> Options:
+        """What the user set on the source."""
+        return Options(capabilities=self.capabilities, parameters=self.parameters)
+
+    @property
+    def destination_options(self) -> Options:
+        """What the user set on the destination."""
+        return self.source_options
+
+    def build_source(self, lanes: Lanes) -> Machine:
         """The machine that moves, running."""
-        machine = self._build(clock, self.filled)
+        machine = self._build(lanes, self.filled)
         for device in machine.devices:
             if isinstance(device, DirtyBitmaps):
                 device.bitmaps.extend(deepcopy(self.bitmaps))
         machine.vm_start()
         return machine
 
-    def build_destination(self, clock: Clock) -> Machine:
+    def build_destination(self, lanes: Lanes) -> Machine:
         """A machine of the same type and devices that waits to be loaded."""
-        machine = self._build(clock, filled=0.0)
+        machine = self._build(lanes, filled=0.0)
         machine.runstate = RunState.INMIGRATE
         return machine
 
-    def _build(self, clock: Clock, filled: float) -> Machine:
-        blocks = ((self.ram_block, self.ram_bytes),) if self.ram_bytes else ()
-        guest = Guest(blocks, page_size=self.machine.page_size, workload=self.workload, seed=self.seed, filled=filled)
-        machine = Machine(kind=self.machine, guest=guest, clock=clock, disks=self.disks)
+    def _build(self, lanes: Lanes, filled: float) -> Machine:
+        page_size = self.machine.page_size
+        blocks = [GuestBlock(self.ram_block, self.ram_bytes, page_size)] if self.ram_bytes else []
+        if self.shared_bytes:
+            blocks.append(GuestBlock("shared", self.shared_bytes, page_size, shared=True))
+        guest = Guest(blocks, page_size=page_size, workload=self.workload, seed=self.seed, filled=filled)
+        machine = Machine(kind=self.machine, guest=guest, lanes=lanes, disks=self.disks)
         machine.attach(*self.devices)
         return machine
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import EngineError
 from ..stream.events import Phase
+from .file_channel import FileChannel, FileQEMUFile
 from .lanes import Steps
 from .machine import RunState
 from .options import Capability
@@ -16,28 +17,27 @@ from .qemu_file import QEMUFile
 from .status import MigrationStatus
 
 if TYPE_CHECKING:
-    from .pipe import Pipe
     from .source import Source
 
 _S = MigrationStatus
 
 
-def save_snapshot(s: "Source", pipe: "Pipe") -> Steps[None]:
+def save_snapshot(s: "Source", file: FileChannel) -> Steps[None]:
     """Save the VM's state into a file (save_snapshot, qemu_savevm_state).
 
     Args:
         s: the machine's end.
-        pipe: the file.
+        file: where to.
     """
     if s.options.has(Capability.MULTIFD):
         s.propagate(s.fail("savevm is not possible with multifd"))
         return
     s.stop_vm(RunState.SAVE_VM)
     try:
-        yield from _savevm_state(s, QEMUFile(pipe, s.rate))
+        yield from _savevm_state(s, FileQEMUFile(file, s.rate))
     except EngineError as error:
         s.propagate(error)
-    pipe.close()
+    file.close()
     s.resume_vm()
 
 

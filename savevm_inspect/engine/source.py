@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import EngineError, SavevmError
 from ..stream.events import EventKind, Phase, Side, Thread
 from .background_snapshot import BackgroundSnapshot
+from .file_channel import FileChannel, FileQEMUFile
 from .lanes import Lane, Steps, Wait
 from .machine import Machine, RunState
 from .migration_thread import MigrationThread
@@ -24,6 +25,7 @@ from .status import MigrationStatus, is_active, is_running
 
 if TYPE_CHECKING:
     from .network import Connection, Network
+    from .pipe import Pipe
 
 _S = MigrationStatus
 
@@ -37,6 +39,7 @@ class Source(MigrationSide):
         network: over which it moves.
 
     Attributes:
+        target: the file that it moves to instead; ``None`` for a connection.
         f: the main channel's writing half; ``None`` while there is no connection (upstream: to_dst_file).
         rate: the rate limit, over all channels.
         savevm: the walks over all devices.
@@ -53,6 +56,7 @@ class Source(MigrationSide):
         super().__init__(Side.SOURCE, machine, options)
         machine.source = self
         self.network = network
+        self.target: FileChannel | None = None
         self.connection: Connection | None = None
         self.f: QEMUFile | None = None
         self.rate = RateLimit()
@@ -99,15 +103,18 @@ class Source(MigrationSide):
         """Connect, and begin or wake the migration thread (migration_start_outgoing)."""
         parameters = self.options.parameters
         self.rate.set(parameters.max_postcopy_bandwidth_bytes_per_s if resume else parameters.max_bandwidth_bytes_per_s)
-        self.connection = self.network.connect()
-        self.f = QEMUFile(self.connection.main, self.rate)
-        if self.options.return_path:
-            self.return_path = ReturnPath(self, PipeInput(self.connection.back))
-            self.return_path.open()
+        if self.target is not None:
+            self.f = FileQEMUFile(self.target, self.rate)
+        else:
+            self.connection = self.network.connect()
+            self.f = QEMUFile(self.connection.main, self.rate)
+            if self.options.return_path:
+                self.return_path = ReturnPath(self, PipeInput(self.connection.back))
+                self.return_path.open()
         if resume:
             self.set_state(_S.POSTCOPY_RECOVER)  # which wakes the migration thread
             return
-        if self.options.has(Capability.MULTIFD):
+        if self.options.has(Capability.MULTIFD) and self.connection is not None:
             self.multifd = MultifdSend(self, self.connection)
         if self.options.has(Capability.BACKGROUND_SNAPSHOT):
             self._thread = self.lanes.start(Thread.SNAPSHOT, BackgroundSnapshot(self).steps())
@@ -158,8 +165,9 @@ class Source(MigrationSide):
         if self.status is not _S.CANCELLING:
             self.set_state(_S.CANCELLING)
         self._continued = True
-        if self.connection is not None and self.f is not None:
+        if self.connection is not None:
             self.connection.fail()
+        if self.f is not None:
             self.f.set_error(-errno.EIO)
 
     # What the threads of the source share.
@@ -266,9 +274,15 @@ class Source(MigrationSide):
             yield from self.multifd.shutdown()
         if self.f is not None:
             self.f.fflush()
-            for pipe in self.connection.forward if self.connection is not None else ():
-                pipe.close()
+            for channel in self._channels():
+                channel.close()
             self.f = self.preempt = None
         assert not is_active(self.status)
         self.set_state(_S.CANCELLED, old=_S.CANCELLING)
         yield
+
+    def _channels(self) -> "list[Pipe] | list[FileChannel]":
+        """All that is written to."""
+        if self.target is not None:
+            return [self.target]
+        return self.connection.forward if self.connection is not None else []

@@ -183,6 +183,8 @@ class MultifdWriter:
             normal_pages=0,
             zero_pages=0,
             data=data,
+            idstr=idstr,
+            instance_id=instance_id,
         )
 
     def _put_magic(self) -> None:

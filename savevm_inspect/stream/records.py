@@ -193,6 +193,8 @@ class MultifdPacket(Record):
         normal_pages: pages with data.
         zero_pages: pages of zeros, named in the packet alone.
         data: the pages' data, bare or compressed, or a device's state.
+        idstr: the device's name, in a packet of device state.
+        instance_id: which of the devices of that name.
     """
 
     flags: int
@@ -200,6 +202,8 @@ class MultifdPacket(Record):
     normal_pages: int
     zero_pages: int
     data: Span
+    idstr: str = ""
+    instance_id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

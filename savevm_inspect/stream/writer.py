@@ -3,6 +3,7 @@
 The framer reads back exactly what these functions write; each returns the record that it wrote.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from struct import Struct
 from typing import BinaryIO
@@ -71,10 +72,29 @@ class Writer:
         return Span(channel=self.channel, offset=start, length=self.transferred - start)
 
 
-class SeekableWriter(Writer):
-    """Writes to a file at any place, as mapped-ram needs it (migration/qemu-file.c, qemu_set_offset and others).
+class SeekableWriter(Writer, ABC):
+    """A writer that can go to any place, as mapped-ram needs it; offsets in spans are places in the file."""
 
-    Offsets in spans are places in the file.
+    @abstractmethod
+    def get_offset(self) -> int:
+        """Where the next byte goes, in bytes from the start of the file (qemu_get_offset)."""
+
+    @abstractmethod
+    def set_offset(self, offset: int) -> None:
+        """Go on at a place, in bytes from the start; what is left out becomes a hole (qemu_set_offset)."""
+
+    @abstractmethod
+    def put_buffer_at(self, data: bytes, offset: int) -> None:
+        """Write bytes at a place and go on where the writer stood (qemu_put_buffer_at).
+
+        Args:
+            data: the bytes.
+            offset: their place in bytes from the start of the file.
+        """
+
+
+class FileWriter(SeekableWriter):
+    """A writer to a file that is open.
 
     Args:
         file: opened for writing; the stream starts where it stands.
@@ -87,24 +107,15 @@ class SeekableWriter(Writer):
         self.transferred = file.tell()
 
     def get_offset(self) -> int:
-        """Where the next byte goes, in bytes from the start of the file (qemu_get_offset)."""
+        """Where the file stands."""
         return self._file.tell()
 
     def set_offset(self, offset: int) -> None:
-        """Go on at a place; what is left out becomes a hole (qemu_set_offset).
-
-        Args:
-            offset: in bytes from the start of the file.
-        """
+        """Go on at a place."""
         self.transferred = self._file.seek(offset)
 
     def put_buffer_at(self, data: bytes, offset: int) -> None:
-        """Write bytes at a place and go on where the writer stood (qemu_put_buffer_at).
-
-        Args:
-            data: the bytes.
-            offset: their place in bytes from the start of the file.
-        """
+        """Write elsewhere."""
         position = self._file.tell()
         self._file.seek(offset)
         self._file.write(data)

@@ -27,7 +27,7 @@ from savevm_inspect.stream.records import (
     Section,
     SectionKind,
 )
-from savevm_inspect.stream.writer import SeekableWriter, Writer
+from savevm_inspect.stream.writer import FileWriter, Writer
 from savevm_inspect.wire import MULTIFD_PACKET_SIZE, MigCmd, MultifdFlag
 
 Options = Callable[[str], dict[str, Any]]
@@ -158,7 +158,7 @@ def test_a_mapped_ram_file_is_written_as_it_was_read(name: str, capture_options:
         first, last = sections[0], sections[-1]
         file = io.BytesIO()
         file.seek(first.payload.offset)
-        f = SeekableWriter(file)
+        f = FileWriter(file)
         mapped, words = MappedRamWriter(f, stream.page_size), RamWriter(f)
         assert mapped.put_block_list(stream.blocks) == list(stream.blocks)
         words.put_eos()

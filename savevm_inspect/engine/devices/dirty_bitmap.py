@@ -10,6 +10,7 @@ from typing import Final
 from ...errors import BadPayload
 from ...wire import DirtyBitmapFlag, DirtyBitmapStartFlag
 from ..handlers import Pending, Refused, SaveVMHandlers
+from ..lanes import Steps
 from ..machine import Machine, RunState
 from ..qemu_file import QEMUFile, QEMUFileInput
 
@@ -112,14 +113,14 @@ class DirtyBitmaps:
         f.put_byte(DirtyBitmapFlag.EOS)
         return 0
 
-    def state_pending_estimate(self) -> Pending:
+    def state_pending_estimate(self) -> Steps[Pending]:
         """One byte for each bit, upstream's reckoning (dirty_bitmap_state_pending)."""
-        with self._machine.bql:
-            return Pending(
-                can_postcopy=sum(-(-bitmap.disk_bytes // bitmap.granularity_bytes) for bitmap in self.bitmaps)
-            )
+        yield from self._machine.bql.lock()
+        left = sum(-(-bitmap.disk_bytes // bitmap.granularity_bytes) for bitmap in self.bitmaps)
+        self._machine.bql.unlock()
+        return Pending(can_postcopy=left)
 
-    def state_pending_exact(self) -> Pending:
+    def state_pending_exact(self) -> Steps[Pending]:
         """The same function serves both (dirty_bitmap_state_pending)."""
         return self.state_pending_estimate()
 

@@ -19,7 +19,7 @@ from ..qemu_file import PipeInput, QEMUFile, QEMUFileInput
 from ..ram.load import RamLoad
 from ..ram.mapped import MappedPages
 from ..ram.save import BarePages, MultifdPages, XbzrlePages
-from ..ram.state import RamState
+from ..ram.state import Pages, RamState
 
 if TYPE_CHECKING:
     from ..guest import GuestBlock
@@ -50,6 +50,7 @@ class RamDevice:
         self._preempt: BarePages | None = None
         self._bitmaps_wanted: set[str] = set()
         self._last_request = ""
+        self._guarded = False
         self._load = RamLoad(machine)
 
     @classmethod
@@ -64,13 +65,10 @@ class RamDevice:
 
     def save_setup(self, f: QEMUFile) -> Steps[int]:
         """Mark all pages dirty, collect the log once, write the block list (ram_save_setup)."""
-        source = self._source
         self._state = RamState(self._machine, self._blocks())
         self._state.sync()
         self._saver = self._make_saver(f, self._state)
-        self._saver.writer.put_block_list([self._listed(block) for block in self._machine.guest.blocks])
-        if isinstance(self._saver, MappedPages):
-            self._saver.put_headers()
+        self._saver.put_block_list([self._listed(block) for block in self._machine.guest.blocks])
         # The channels are brought into line, for which the lock is given up for a moment.
         self._machine.bql.unlock()
         yield
@@ -78,7 +76,6 @@ class RamDevice:
             self._saver.flush_and_sync()
         yield from self._machine.bql.lock()
         self._saver.writer.put_eos()
-        assert source is not None
         return f.fflush()
 
     def save_live_iterate(self, f: QEMUFile) -> int:
@@ -144,7 +141,7 @@ class RamDevice:
 
     def resume_prepare(self) -> Steps[int]:
         """Ask what the destination has received; the rest is to be sent (ram_resume_prepare)."""
-        source, (state, saver) = self._source, self._started()
+        source, (state, _) = self._source, self._started()
         f = source.to_dst_file
         self._bitmaps_wanted = {block.name for block in state.blocks}
         for block in state.blocks:
@@ -154,7 +151,6 @@ class RamDevice:
         if self._bitmaps_wanted:
             return -1
         state.recount()
-        del saver
         self._saver, self._preempt = BarePages(self._machine, f), None
         return 0
 
@@ -229,14 +225,17 @@ class RamDevice:
         state.set_received(number, bits[: state.blocks[number].num_pages].astype(np.bool_))
         self._bitmaps_wanted.discard(name)
 
-    def write_protected(self, page: int) -> None:
-        """In a background snapshot: a page is about to be written, and goes out before that (ram.c, poll_fault_page)."""
-        state, saver = self._started()
-        if state.blocks and state.bmap[0][page]:
-            state.requests.append((0, page))
-            taken = state.take_request()
-            assert taken is not None
-            saver.save(state.blocks[0], taken[1])
+    def guard(self, *, on: bool) -> None:
+        """In a background snapshot, have the guest wait before it writes to a page that has not gone out yet.
+
+        Upstream the kernel does it (ram_write_tracking_start, ram_write_tracking_stop).
+        """
+        state, _ = self._started()
+        names = [block.name for block in state.blocks]
+        guest = self._machine.guest
+        self._guarded = on
+        guest.missing = (lambda block, page: bool(state.bmap[names.index(block.name)][page])) if on else None
+        guest.fault = None
 
     # The destination's handlers, and what is asked of it there.
 
@@ -324,9 +323,7 @@ class RamDevice:
     def _find_and_save(self, f: QEMUFile, limit: int) -> int:
         """Find the next dirty pages and send them; returns how many, 0 if there are none (ram_find_and_save_block)."""
         state, saver = self._started()
-        taken = state.take_request()
-        if taken is None:
-            taken = state.take(limit)
+        taken = state.take_request() or self._take_guarded(state) or state.take(limit)
         if taken is None:
             saver.end_round()
             state.begin_round()
@@ -335,9 +332,21 @@ class RamDevice:
             return 0
         number, pages = taken
         saver.save(state.blocks[number], pages)
+        if self._guarded:
+            for page in pages.tolist():
+                self._machine.guest.arrived(state.blocks[number].name, page * self._page_size)
         if self._source.in_postcopy:
             f.end_record()  # the guest on the other side may wait for just this page
         return len(pages)
+
+    def _take_guarded(self, state: RamState) -> tuple[int, Pages] | None:
+        """In a background snapshot: the page that the guest waits to write to (poll_fault_page)."""
+        fault = self._machine.guest.fault
+        if not self._guarded or fault is None:
+            return None
+        number = next(place for place, block in enumerate(state.blocks) if block.name == fault[0])
+        state.requests.append((number, fault[1] // self._page_size))
+        return state.take_request()
 
     def _save_urgent(self, f: QEMUFile, state: RamState, number: int, pages: range) -> None:
         """Send pages at once on the channel for them, in the thread that heard of it (ram_save_host_page_urgent)."""

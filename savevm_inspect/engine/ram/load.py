@@ -1,6 +1,6 @@
 """How pages come in, and what was received (migration/ram.c, ram_load_precopy and ram_load_postcopy)."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,17 +11,13 @@ from ...payload.page_log import PageKind, PageLog
 from ...payload.ram import IDSTR, RamReader
 from ...stream.records import SectionHead, SectionKind
 from ...wire import RAM_SAVE_VERSION, RamSaveFlag
+from ..handlers import Refused
 from ..lanes import Steps
-from ..options import Capability
 from ..qemu_file import QEMUFileInput
-from .mapped import load_mapped
 
 if TYPE_CHECKING:
     from ..guest import GuestBlock
     from ..machine import Machine
-
-_EOS: Final = int(RamSaveFlag.RAM_SAVE_FLAG_EOS)
-
 
 class RamLoad:
     """The receiving end of guest memory.
@@ -35,30 +31,30 @@ class RamLoad:
         self._page_size = machine.kind.page_size
         self._blocks = {block.name: block for block in machine.guest.blocks}
         self._received: dict[str, npt.NDArray[np.bool_]] = {}
-        self._readers: dict[bool, RamReader] = {}
+        self._reader: RamReader | None = None
 
     def setup(self) -> None:
         """Nothing has been received (ram_load_setup)."""
         destination = self._machine.destination
         capabilities = destination.options.in_configuration if destination is not None else ()
         self._received = {name: np.zeros(block.num_pages, np.bool_) for name, block in self._blocks.items()}
-        # A preempt channel has its own notion of the block that was named last.
-        self._readers = {preempt: RamReader(self._page_size, capabilities) for preempt in (False, True)}
+        self._reader = RamReader(self._page_size, capabilities)
 
     def cleanup(self) -> None:
         """Nothing is kept (ram_load_cleanup)."""
-        self._received, self._readers = {}, {}
+        self._received, self._reader = {}, None
         self._machine.guest.missing = None
 
     def section(self, f: QEMUFileInput) -> Steps[None]:
         """Read a section's records up to the one that ends it."""
-        destination = self._machine.destination
+        destination, reader = self._machine.destination, self._started()
         if destination is not None and destination.in_postcopy:
-            yield from self._postcopy(f, self._readers[False])
+            while not reader.ended:  # each page may be what the guest waits for
+                yield from destination.loadvm.need(f, "a page")
+                reader.read_pages(f, bare=True)
+                self._place_logged(reader, f)
             return
-        reader = self._readers[False]
-        word = int.from_bytes(f.peek(8), "big")
-        start = bool(word & RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE)
+        start = bool(int.from_bytes(f.peek(8), "big") & RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE)
         kind = SectionKind.START if start else SectionKind.PART
         head = SectionHead(section_id=0, idstr=IDSTR, instance_id=0, version_id=RAM_SAVE_VERSION, kind=kind)
         place, flushes = f.place, reader.flushes
@@ -66,30 +62,21 @@ class RamLoad:
         if start:
             self._check_blocks(reader, place, f.section)
         self._place_logged(reader, f)
-        multifd = destination.multifd if destination is not None else None
-        if multifd is not None:
+        if destination is not None and destination.multifd is not None:
             for _ in range(reader.flushes - flushes):
-                yield from multifd.sync_main()
-
-    def _postcopy(self, f: QEMUFileInput, reader: RamReader) -> Steps[None]:
-        """Read pages as they come, each of which may be what the guest waits for."""
-        while True:
-            yield from self._machine.destination.loadvm.need(f, "a page")  # type: ignore[union-attr]
-            ended = reader.read_pages(f, bare=True)
-            self._place_logged(reader, f)
-            if ended:
-                return
+                yield from destination.multifd.sync_main()
 
     def preempt(self, f: QEMUFileInput) -> Steps[None]:
         """Read the channel for requested pages, which may end behind any of them (postcopy_preempt_thread)."""
-        reader = self._readers[True]
-        reader.blocks = self._readers[False].blocks
-        reader.adopt(self._readers[False])
+        reader = self._started()
         while (yield from f.more()):
-            ended = reader.read_pages(f, bare=True)
+            reader.read_pages(f, bare=True)
             self._place_logged(reader, f)
-            if ended:
-                return
+
+    def _started(self) -> RamReader:
+        if self._reader is None:
+            raise Refused("load_setup has not run")
+        return self._reader
 
     def place(self, name: str, addr: int, content: bytes | None) -> None:
         """Put one page in its place (ram_load_multifd_pages); the caller has checked where it lies."""

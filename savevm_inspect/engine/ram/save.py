@@ -1,13 +1,12 @@
 """How dirty pages go out: bare, as differences, over other channels, or to their place in a file (migration/ram.c)."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...payload import xbzrle
 from ...payload.ram import RamWriter
-from ..options import Capability
+from ...payload.ram_blocks import RamBlock
 from ..qemu_file import QEMUFile
 from .state import Pages, RamState
 from .xbzrle_cache import XbzrleCache
@@ -16,21 +15,6 @@ if TYPE_CHECKING:
     from ..guest import GuestBlock
     from ..machine import Machine
     from ..source import Source
-
-
-class PageSaver(Protocol):
-    """Sends pages of one block."""
-
-    def save(self, block: "GuestBlock", pages: Pages) -> None:
-        """Send them.
-
-        Args:
-            block: whose.
-            pages: their numbers, ascending, shape (n,).
-        """
-
-    def end_round(self) -> None:
-        """The search for dirty pages has come to the end of the last block."""
 
 
 class BarePages:
@@ -60,11 +44,15 @@ class BarePages:
                 self._stats.zero_pages += end - first
                 self.writer.put_zero_pages(block.name, addrs)
 
+    def put_block_list(self, blocks: list[RamBlock]) -> None:
+        """Write the block list (ram_save_setup)."""
+        self.writer.put_block_list(blocks)
+
     def end_round(self) -> None:
         """Nothing is to be done."""
 
 
-class XbzrlePages:
+class XbzrlePages(BarePages):
     """Pages as the difference to what was sent before, from the second pass over RAM on.
 
     Args:
@@ -75,11 +63,9 @@ class XbzrlePages:
     """
 
     def __init__(self, machine: "Machine", source: "Source", state: RamState, f: QEMUFile) -> None:
-        self._machine = machine
+        super().__init__(machine, f)
         self._source = source
         self._state = state
-        self._bare = BarePages(machine, f)
-        self._page_size = machine.kind.page_size
         self._cache = XbzrleCache(source.options.parameters.xbzrle_cache_bytes, self._page_size)
         self._base = dict(
             zip(
@@ -91,23 +77,18 @@ class XbzrlePages:
         self.last_stage = False
         """The VM has stopped: what is sent now is never sent again, and not kept."""
 
-    @property
-    def writer(self) -> RamWriter:
-        """What writes the records."""
-        return self._bare.writer
-
     def save(self, block: "GuestBlock", pages: Pages) -> None:
         """Send pages, each as cheaply as it can be (ram_save_page, save_xbzrle_page)."""
         if not self._state.rounds or self._source.in_postcopy:
-            self._bare.save(block, pages)
+            super().save(block, pages)
             return
-        age = self._machine.stats.dirty_sync_count
+        age = self._stats.dirty_sync_count
         for page in pages.tolist():
             addr, content = page * self._page_size, block.page(page)
             place = self._base[block.name] + addr
             if not any(content):
                 self._cache.put(place, content, age)
-                self._machine.stats.zero_pages += 1
+                self._stats.zero_pages += 1
                 self.writer.put_zero_page(block.name, addr)
                 continue
             before = self._cache.get(place, age)
@@ -116,7 +97,7 @@ class XbzrlePages:
                     self._cache.put(place, content, age)
             elif self._save_difference(block.name, addr, before, content, place, age):
                 continue
-            self._machine.stats.normal_pages += 1
+            self._stats.normal_pages += 1
             self.writer.put_page(block.name, addr, content)
 
     def _save_difference(self, name: str, addr: int, before: bytes, content: bytes, place: int, age: int) -> bool:
@@ -127,15 +108,12 @@ class XbzrlePages:
         if len(delta) > self._page_size:
             return False
         if delta:  # a page that is as it was is not sent at all
-            self._machine.stats.xbzrle_pages += 1
+            self._stats.xbzrle_pages += 1
             self.writer.put_xbzrle_page(name, addr, delta)
         return True
 
-    def end_round(self) -> None:
-        """Nothing is to be done."""
 
-
-class MultifdPages:
+class MultifdPages(BarePages):
     """Pages that other channels carry; the main one only says where an epoch ends.
 
     Args:
@@ -145,27 +123,21 @@ class MultifdPages:
     """
 
     def __init__(self, machine: "Machine", source: "Source", f: QEMUFile) -> None:
-        self._machine = machine
+        super().__init__(machine, f)
         self._source = source
-        self._bare = BarePages(machine, f)
         self._f = f
-
-    @property
-    def writer(self) -> RamWriter:
-        """What writes the records on the main channel."""
-        return self._bare.writer
 
     def save(self, block: "GuestBlock", pages: Pages) -> None:
         """Queue pages (ram_save_multifd_page); in postcopy they go over the main channel after all."""
         multifd = self._source.multifd
         if self._source.in_postcopy or multifd is None:
-            self._bare.save(block, pages)
+            super().save(block, pages)
             return
         for page in pages.tolist():
             content = block.page(page)
             zero = not any(content)
-            self._machine.stats.zero_pages += zero
-            self._machine.stats.normal_pages += not zero
+            self._stats.zero_pages += zero
+            self._stats.normal_pages += not zero
             multifd.queue_page(block.name, page * block.page_size, content)
 
     def end_round(self) -> None:

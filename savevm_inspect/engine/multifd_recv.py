@@ -1,0 +1,159 @@
+"""The destination's channels for pages and device state besides the main one (migration/multifd.c)."""
+
+from typing import TYPE_CHECKING
+
+from ..errors import BadPayload, SavevmError
+from ..payload.multifd import MultifdReader
+from ..payload.page_log import PageKind, PageLog
+from ..payload.ram_blocks import RamBlock
+from ..stream.events import EventKind, Thread
+from ..stream.records import MultifdPacket
+from ..wire import MultifdFlag
+from .lanes import Lane, Steps, Wait
+from .pipe import Pipe
+from .qemu_file import PipeInput
+
+if TYPE_CHECKING:
+    from .destination import Destination
+    from .network import Connection
+
+_SYNC = MultifdFlag.MULTIFD_FLAG_SYNC
+_UNPACKED_CHANNEL = 0x80
+
+
+class _Unpacked:
+    """What came out of one compressed packet."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.length = 0
+
+    def write(self, data: bytes) -> None:
+        """Keep the pages of the packet that is being read."""
+        self.data = data
+
+
+class MultifdRecv:
+    """The receiving end of all channels.
+
+    Args:
+        destination: whose.
+        connection: that the channels belong to.
+    """
+
+    def __init__(self, destination: "Destination", connection: "Connection") -> None:
+        self._d = destination
+        self._connection = connection
+        self._count = destination.options.parameters.multifd_channels
+        self._lanes: list[Lane] = []
+        self._at_sync: set[int] = set()
+        self._quit = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all channels are connected (multifd_recv_all_channels_created)."""
+        return len(self._pipes) >= self._count
+
+    @property
+    def _pipes(self) -> list[Pipe]:
+        return self._connection.forward[1 : 1 + self._count]
+
+    def start(self) -> None:
+        """Begin to read all channels (multifd_recv_new_channel)."""
+        self._lanes = [self._d.lanes.start(Thread.MULTIFD_RECV, self._channel(pipe)) for pipe in self._pipes]
+
+    def sync_main(self) -> Steps[None]:
+        """Wait until all channels have come to the end of an epoch, then let them go on (multifd_recv_sync_main).
+
+        Raises:
+            EngineError: one of them failed.
+        """
+        d = self._d
+
+        def ready() -> bool:
+            return len(self._at_sync) == len(self._lanes) or d.error is not None
+
+        yield from d.poll(Wait(what="the end of an epoch on all channels", ready=ready))
+        if d.error is not None:
+            raise d.error
+        self._at_sync.clear()
+
+    def _channel(self, pipe: Pipe) -> Steps[None]:
+        """Read one channel (multifd_recv_thread)."""
+        d, f = self._d, PipeInput(pipe)
+        unpacked, log = _Unpacked(), PageLog()
+        blocks = [RamBlock(block.name, block.size_bytes) for block in d.machine.guest.blocks]
+        reader = MultifdReader(
+            f,
+            blocks=blocks,
+            page_size=d.machine.kind.page_size,
+            log=log,
+            sink=unpacked,
+            sink_channel=f.channel + _UNPACKED_CHANNEL,
+        )
+        try:
+            if not (yield from f.more()):
+                return
+            self._tell("initial packet", reader.read_initial().span.offset, f)
+            while (yield from f.more()):
+                start = f.place
+                packet = reader.read_packet()
+                if packet.idstr:
+                    yield from self._device_state(packet, f)
+                else:
+                    self._place_pages(log, blocks, f, unpacked)
+                self._tell("sync" if packet.flags & _SYNC else "packet", start, f)
+                if packet.flags & _SYNC:
+                    self._at_sync.add(f.channel)
+                    yield Wait(
+                        what="the other channels", ready=lambda: f.channel not in self._at_sync or self._quit
+                    )
+                else:
+                    yield
+        except SavevmError as error:
+            if not self._quit:
+                d.fail_loading(error)
+
+    def _place_pages(self, log: PageLog, blocks: list[RamBlock], f: PipeInput, unpacked: _Unpacked) -> None:
+        """Put a packet's pages in their places (multifd_nocomp_recv, multifd_recv_zero_page_process)."""
+        ram = self._d.machine.ram
+        assert ram is not None
+        for row in log.rows:
+            offset, length = int(row["offset"]), int(row["length"])
+            if row["kind"] == PageKind.ZERO:
+                content = None
+            elif row["channel"] == f.channel:
+                content = bytes(f.buffer[offset - f.base : offset - f.base + length])
+            else:
+                content = unpacked.data[offset : offset + length]
+            ram.place(blocks[int(row["block"])].name, int(row["addr"]), content)
+        log.clear()
+
+    def _device_state(self, packet: MultifdPacket, f: PipeInput) -> Steps[None]:
+        """Hand a piece of state to its device (multifd_device_state_recv, qemu_loadvm_load_state_buffer)."""
+        entry = self._d.machine.registry.find_se(packet.idstr, packet.instance_id)
+        if entry is None or not entry.has("load_state_buffer"):
+            raise BadPayload(
+                f"state of {packet.idstr!r}, instance {packet.instance_id}, which can't take it here",
+                offset=packet.span.offset,
+            )
+        start = packet.data.offset - f.base
+        content = bytes(f.buffer[start : start + packet.data.length])
+        yield from self._d.call(entry, "load_state_buffer", content)
+
+    def _tell(self, name: str, start: int, f: PipeInput) -> None:
+        self._d.tell(
+            EventKind.RECORD, name=f"multifd {name}", channel=f.channel, offset=start, length=f.place - start
+        )
+
+    def shutdown(self) -> Steps[None]:
+        """All is loaded: the channels may end (multifd_recv_shutdown)."""
+        yield from self.cleanup()
+
+    def cleanup(self) -> Steps[None]:
+        """End all threads (multifd_recv_cleanup)."""
+        self._quit = True
+        for pipe in self._pipes:
+            pipe.hang_up()
+        for lane in self._lanes:
+            yield from self._d.poll(Wait(what=f"the end of {lane.thread}", ready=lambda lane=lane: lane.done))

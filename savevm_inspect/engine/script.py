@@ -1,0 +1,93 @@
+"""What a person does to a migration while it runs, as data: wait for something, then do something."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from ..errors import SavevmError
+from ..stream.events import Phase
+from .lanes import Steps, Wait
+from .status import MigrationStatus
+
+if TYPE_CHECKING:
+    from .migration import Migration
+
+
+class Do(StrEnum):
+    """What a person, or fate, can do; by QEMU's names where it has any."""
+
+    MIGRATE_START_POSTCOPY = "migrate-start-postcopy"
+    MIGRATE_CONTINUE = "migrate-continue"
+    MIGRATE_CANCEL = "migrate_cancel"
+    MIGRATE_PAUSE = "migrate-pause"
+    MIGRATE_RECOVER = "migrate-recover"
+    NETWORK_FAILS = "the network fails"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One deed, once all of its conditions hold.
+
+    Attributes:
+        do: what.
+        status: the source's state to wait for.
+        phase: the source's phase to wait for.
+        iteration: the pass over RAM to wait for.
+        after_us: how long to wait then, in microseconds.
+    """
+
+    do: Do
+    status: MigrationStatus | None = None
+    phase: Phase | None = None
+    iteration: int = 0
+    after_us: int = 0
+
+    def due(self, migration: "Migration") -> bool:
+        """Whether its conditions hold."""
+        source = migration.source
+        return (
+            (self.status is None or source.status is self.status)
+            and (self.phase is None or source.phase is self.phase)
+            and source.machine.stats.dirty_sync_count >= self.iteration
+        )
+
+
+def play(migration: "Migration", script: tuple[Step, ...]) -> Steps[None]:
+    """Do one thing after the other; what is refused is told of, and the next one follows."""
+    clock, source = migration.clock, migration.source
+    for step in script:
+        yield Wait(what=f"the time for {step.do}", ready=lambda step=step: step.due(migration), patient=True)
+        if step.after_us:
+            until_us = clock.now_us + step.after_us
+            yield Wait(
+                what=f"the time for {step.do}",
+                ready=lambda until_us=until_us: clock.now_us >= until_us,
+                wake_us=lambda until_us=until_us: until_us,
+            )
+        source.schedule(lambda step=step: _do(migration, step.do))
+        yield
+
+
+def _do(migration: "Migration", do: Do) -> Steps[None]:
+    source = migration.source
+    source.tell_qmp(do.value)
+    yield
+    try:
+        if do is Do.MIGRATE_RECOVER:
+            yield from source.migrate()
+        else:
+            _DEEDS[do](migration)
+    except SavevmError as error:
+        source.note(f"refused: {error}")
+    yield
+
+
+_DEEDS: Final[Mapping[Do, Callable[["Migration"], None]]] = {
+    Do.MIGRATE_START_POSTCOPY: lambda migration: migration.source.start_postcopy(),
+    Do.MIGRATE_CONTINUE: lambda migration: migration.source.continue_(),
+    Do.MIGRATE_CANCEL: lambda migration: migration.source.cancel(),
+    Do.MIGRATE_PAUSE: lambda migration: migration.source.pause(),
+    Do.NETWORK_FAILS: lambda migration: migration.network.fail(),
+}
+"""How each thing is done, but for those that take time."""
