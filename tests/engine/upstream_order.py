@@ -194,7 +194,6 @@ INCOMING: Final[dict[str, tuple[Step, ...]]] = {
         Step(_S, "postcopy-paused", False),
         Step(_S, "postcopy-recover", True),
         Step(_S, "postcopy-active", False),
-        Step(_W, "load cleanup", True, "the end, of the recovery or of the postcopy that it saved"),
     ),
     "loadvm": (
         Step(_V, "stopped", True),
