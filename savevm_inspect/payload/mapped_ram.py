@@ -19,6 +19,7 @@ from .page_log import PageKind, PageLog
 from .ram_blocks import MappedRam, RamBlock, bitmap_bytes_of, put_block, put_total_size
 
 _HEADER_BYTES = 4 + 3 * 8
+_STEP_BYTES = 1 << 16
 
 
 def log_mapped_pages(log: PageLog, cursor: Cursor, number: int, block: RamBlock, page_size: int) -> int:
@@ -42,27 +43,33 @@ def log_mapped_pages(log: PageLog, cursor: Cursor, number: int, block: RamBlock,
     mapped = block.mapped
     start = mapped.bitmap_offset - cursor.base
     words = np.frombuffer(cursor.buffer[start : start + mapped.bitmap_bytes], np.uint8)
-    present = np.flatnonzero(np.unpackbits(words, bitorder="little"))
-    if len(present) and present[-1] >= block.used_bytes // page_size:
-        raise BadPayload(
-            f"the bitmap of block {block.name!r} has page {present[-1]} of {block.used_bytes // page_size}",
-            offset=mapped.bitmap_offset,
-            section=cursor.section,
-        )
-    addrs = present.astype(np.uint64) * np.uint64(page_size)
-    log.addr.frombytes(addrs.tobytes())
-    log.offset.frombytes((addrs + np.uint64(mapped.pages_offset)).tobytes())
-    for column, value in (
-        (log.length, page_size),
-        (log.block, number),
-        (log.kind, PageKind.NORMAL),
-        (log.section, 0),
-        (log.channel, cursor.channel),
-        (log.epoch, 0),
-    ):
-        column.extend([value] * len(present))
+    logged = 0
+    for first in range(0, len(words), _STEP_BYTES):
+        bits = np.unpackbits(words[first : first + _STEP_BYTES], bitorder="little")
+        present = np.flatnonzero(bits).astype(np.uint64) + np.uint64(8 * first)
+        if len(present) and present[-1] >= block.used_bytes // page_size:
+            raise BadPayload(
+                f"the bitmap of block {block.name!r} has page {present[-1]} of {block.used_bytes // page_size}",
+                offset=mapped.bitmap_offset,
+                section=cursor.section,
+            )
+        rows = log.reserve(len(present))
+        np.multiply(present, np.uint64(page_size), out=rows["addr"])
+        np.add(rows["addr"], np.uint64(mapped.pages_offset), out=rows["offset"])
+        for name, value in (
+            ("length", page_size),
+            ("block", number),
+            ("kind", PageKind.NORMAL),
+            ("section", 0),
+            ("channel", cursor.channel),
+            ("epoch", 0),
+        ):
+            rows[name] = value
+        del rows  # so that the log can grow in its place
+        log.commit(len(present))
+        logged += len(present)
     region = mapped.pages_offset + block.used_bytes - mapped.bitmap_offset
-    return region - mapped.bitmap_bytes - len(present) * page_size
+    return region - mapped.bitmap_bytes - logged * page_size
 
 
 class MappedRamWriter:

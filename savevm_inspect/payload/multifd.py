@@ -7,8 +7,10 @@ written to a sink, since it lies nowhere in the channel.
 
 import zlib
 from collections.abc import Callable, Iterator
-from struct import Struct
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from ..container.compression import zstd_module
 from ..errors import BadMagic, BadPayload, Unsupported
@@ -25,7 +27,7 @@ from .page_log import PageKind, PageLog
 from .ram_blocks import RamBlock
 
 _NAME_BYTES = 256
-_OFFSET = Struct(">Q")
+_OFFSET_BYTES = 8
 _SYNC = int(MultifdFlag.MULTIFD_FLAG_SYNC)
 _DEVICE_STATE = int(MultifdFlag.MULTIFD_FLAG_DEVICE_STATE)
 
@@ -142,20 +144,16 @@ class MultifdReader:
                 section=cursor.section,
             )
         name = bytes(cursor.take(_NAME_BYTES, "a packet's block"))
-        offsets = cursor.require(self._slots * _OFFSET.size, "the places of a packet's pages")
+        offsets = cursor.require(self._slots * _OFFSET_BYTES, "the places of a packet's pages")
         begin = cursor.offset
         if normal or zero:
             number, block = self._find_block(name, place)
+            addrs = np.ndarray((normal + zero,), ">u8", cursor.buffer, offsets).astype(np.uint64)
             first, channel = self._read_data(flags, normal, next_packet_size)
-            for slot in range(normal + zero):
-                at = offsets + slot * _OFFSET.size
-                addr = _OFFSET.unpack_from(cursor.buffer, at)[0]
-                self._check_addr(addr, block, cursor.base + at)
-                if slot < normal:
-                    row = (first + slot * self._page_size, self._page_size, PageKind.NORMAL, channel)
-                else:
-                    row = (cursor.base + at, _OFFSET.size, PageKind.ZERO, cursor.channel)
-                self._append(addr, number, row)
+            self._check_addrs(addrs, block, cursor.base + offsets)
+            self._append(addrs[:normal], number, (first, self._page_size, PageKind.NORMAL, channel))
+            at = cursor.base + offsets + normal * _OFFSET_BYTES
+            self._append(addrs[normal:], number, (at, _OFFSET_BYTES, PageKind.ZERO, cursor.channel))
         if flags & _SYNC:
             self.epoch += 1
         return MultifdPacket(
@@ -167,17 +165,19 @@ class MultifdReader:
             data=cursor.span_from(begin),
         )
 
-    def _append(self, addr: int, block: int, row: tuple[int, int, PageKind, int]) -> None:
-        offset, length, kind, channel = row
-        log = self._log
-        log.offset.append(offset)
-        log.length.append(length)
-        log.addr.append(addr)
-        log.block.append(block)
-        log.kind.append(kind)
-        log.section.append(0)
-        log.channel.append(channel)
-        log.epoch.append(self.epoch)
+    def _append(self, addrs: npt.NDArray[np.uint64], block: int, first: tuple[int, int, PageKind, int]) -> None:
+        """Log pages whose contents lie one behind the other, from the first one's place, length, kind and channel."""
+        offset, length, kind, channel = first
+        rows = self._log.reserve(len(addrs))
+        rows["offset"] = np.arange(len(addrs), dtype=np.uint64) * np.uint64(length) + np.uint64(offset)
+        rows["length"] = length
+        rows["addr"] = addrs
+        rows["block"] = block
+        rows["kind"] = kind
+        rows["section"] = 0
+        rows["channel"] = channel
+        rows["epoch"] = self.epoch
+        self._log.commit(len(addrs))
 
     def _read_data(self, flags: int, normal: int, size: int) -> tuple[int, int]:
         """Step over the pages' data.
@@ -223,11 +223,15 @@ class MultifdReader:
                 f"block {text!r} is not in the block list", offset=place, section=self._cursor.section
             ) from None
 
-    def _check_addr(self, addr: int, block: RamBlock, place: int) -> None:
-        if addr % self._page_size or addr > block.used_bytes - self._page_size:
+    def _check_addrs(self, addrs: npt.NDArray[np.uint64], block: RamBlock, place: int) -> None:
+        page_size = np.uint64(self._page_size)
+        outside = (addrs % page_size != 0) | (addrs >= np.uint64(block.used_bytes))
+        outside |= np.uint64(block.used_bytes) - addrs < page_size
+        if outside.any():
+            slot = int(outside.argmax())
             raise BadPayload(
-                f"page at {addr:#x} in block {block.name!r} of {block.used_bytes:#x} bytes",
-                offset=place,
+                f"page at {int(addrs[slot]):#x} in block {block.name!r} of {block.used_bytes:#x} bytes",
+                offset=place + slot * _OFFSET_BYTES,
                 section=self._cursor.section,
             )
 

@@ -1,10 +1,47 @@
-"""Every page of a stream in stream order, a column an attribute; pages are never objects."""
+"""Every page of a stream in stream order, as rows of one growing array; pages are never objects."""
 
-from __future__ import annotations  # array is subscriptable at run time from Python 3.12 on
+from __future__ import annotations
 
-from array import array
-from dataclasses import dataclass, field
 from enum import IntEnum
+from struct import Struct
+
+import numpy as np
+import numpy.typing as npt
+
+PAGE_DTYPE = np.dtype(
+    [
+        ("offset", "<u8"),
+        ("length", "<u4"),
+        ("addr", "<u8"),
+        ("block", "<u2"),
+        ("kind", "u1"),
+        ("section", "<u4"),
+        ("channel", "u1"),
+        ("epoch", "<u4"),
+    ]
+)
+"""A row, 32 bytes.
+
+- ``offset``: place in bytes on the channel of the page's content, of the fill byte for a zero page
+- ``length``: bytes of that content
+- ``addr``: place in bytes in the RAM block
+- ``block``: index of the block in the block list
+- ``kind``: a :class:`PageKind`
+- ``section``: running number of the RAM section that holds it, from 0 (the START section)
+- ``channel``: number of the channel
+- ``epoch``: how many times all channels were brought into line before; pages of one epoch have no order
+"""
+
+PAGE_ROW = Struct("<QIQHBIBI")
+"""The same row for one page at a time."""
+
+_SPARE_ROWS = 4096
+_RELEASED_ROWS = 1 << 18
+
+
+def copy_rows(rows: npt.NDArray[np.void], target: npt.NDArray[np.void]) -> None:
+    """Copy rows as bytes; numpy would copy them field by field, which takes thirty times as long."""
+    target.view(np.uint8)[:] = rows.view(np.uint8)
 
 
 class PageKind(IntEnum):
@@ -16,29 +53,73 @@ class PageKind(IntEnum):
     COMPRESSED = 3
 
 
-@dataclass(slots=True)
 class PageLog:
-    """The columns.
+    """Rows of :data:`PAGE_DTYPE`, appended; they lie in one piece, which grows in its place where the system can."""
 
-    Attributes:
-        offset: place in bytes on the channel of the page's content, of the fill byte for a zero page.
-        length: bytes of that content.
-        addr: place in bytes in the RAM block.
-        block: index of the block in the block list.
-        kind: a :class:`PageKind`.
-        section: running number of the RAM section that holds it, from 0 (the START section).
-        channel: number of the channel.
-        epoch: how many times all channels were brought into line before; pages of one epoch have no order.
-    """
+    __slots__ = ("_count", "_rows")
 
-    offset: array[int] = field(default_factory=lambda: array("Q"))
-    length: array[int] = field(default_factory=lambda: array("I"))
-    addr: array[int] = field(default_factory=lambda: array("Q"))
-    block: array[int] = field(default_factory=lambda: array("H"))
-    kind: array[int] = field(default_factory=lambda: array("B"))
-    section: array[int] = field(default_factory=lambda: array("I"))
-    channel: array[int] = field(default_factory=lambda: array("B"))
-    epoch: array[int] = field(default_factory=lambda: array("I"))
+    def __init__(self) -> None:
+        self._rows = np.zeros(0, PAGE_DTYPE)
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self.offset)
+        return self._count
+
+    @property
+    def rows(self) -> npt.NDArray[np.void]:
+        """What was logged, shape (n,), dtype :data:`PAGE_DTYPE`; as long as it is held, appending copies."""
+        return self._rows[: self._count]
+
+    def reserve(self, count: int) -> npt.NDArray[np.void]:
+        """Room for rows behind the last one, to be filled and then counted by :meth:`commit`.
+
+        Args:
+            count: number of rows.
+
+        Returns:
+            Shape (count,), dtype :data:`PAGE_DTYPE`.
+        """
+        needed = self._count + count
+        if needed > len(self._rows):
+            self._resize(needed + needed // 8 + _SPARE_ROWS)
+        return self._rows[self._count : needed]
+
+    def commit(self, count: int) -> None:
+        """Count the first rows of what was reserved last."""
+        assert self._count + count <= len(self._rows)
+        self._count += count
+
+    def extend(self, packed: bytes | bytearray) -> None:
+        """Append rows that were packed one by one with :data:`PAGE_ROW`."""
+        rows = np.frombuffer(packed, PAGE_DTYPE)
+        copy_rows(rows, self.reserve(len(rows)))
+        self.commit(len(rows))
+
+    def move_last(self, target: npt.NDArray[np.void]) -> None:
+        """Take rows from the end; the memory that they lay in is given back.
+
+        Args:
+            target: filled with the last rows in their order; as many as it has.
+        """
+        while len(target):
+            count = min(len(target), _RELEASED_ROWS)
+            copy_rows(self._rows[self._count - count : self._count], target[-count:])
+            target = target[:-count]
+            self._count -= count
+            if len(self._rows) - self._count >= _RELEASED_ROWS:
+                self.trim()
+
+    def trim(self) -> None:
+        """Give back the room that is not used."""
+        self._resize(self._count)
+
+    def _resize(self, length: int) -> None:
+        try:
+            self._rows.resize(length)
+        except ValueError:  # a view of it is held
+            rows = np.zeros(length, PAGE_DTYPE)
+            copy_rows(self._rows[: self._count], rows[: self._count])
+            self._rows = rows
+
+
+assert PAGE_ROW.size == PAGE_DTYPE.itemsize

@@ -1,7 +1,7 @@
 """The ``ram`` section: block list, pages, end marks; reader and writer together (migration/ram.c).
 
-The reader appends one row a page to a :class:`~savevm_inspect.payload.page_log.PageLog`, whose columns become a
-table in the memory room. Pages are sent again and zero pages overwrite, so rows keep the order of the stream.
+The reader appends one row a page to a :class:`~savevm_inspect.payload.page_log.PageLog`, which becomes a table in the
+memory room. Pages are sent again and zero pages overwrite, so rows keep the order of the stream.
 """
 
 from ..errors import BadPayload, StreamError, UnknownRecord, Unsupported
@@ -10,8 +10,9 @@ from ..stream.records import Framing, SectionHead, SectionKind
 from ..stream.writer import Writer
 from ..wire import ENCODING_FLAG_XBZRLE, RAM_SAVE_VERSION, RamSaveFlag
 from .mapped_ram import log_mapped_pages
-from .page_log import PageKind, PageLog
+from .page_log import PAGE_ROW, PageKind, PageLog
 from .ram_blocks import RamBlock, put_block_list, read_block_list
+from .ram_scan import Engine, RamScan, Stretch
 
 IDSTR = "ram"
 
@@ -30,6 +31,8 @@ _KINDS = {
     _XBZRLE: PageKind.XBZRLE,
     _COMPRESS: PageKind.COMPRESSED,
 }
+_HELD_RECORDS = 1 << 10
+_MOST_BLOCKS = 1 << 16  # a page's row has 16 bits for its block
 
 
 class RamReader:
@@ -38,6 +41,7 @@ class RamReader:
     Args:
         page_size: the target page size in bytes, a power of two of at least 256.
         capabilities: those the configuration tells; some change the block list.
+        engine: what takes pages that follow one another regularly; all give the same rows and errors.
 
     Attributes:
         blocks: the block list, empty before the START section.
@@ -47,7 +51,7 @@ class RamReader:
         hole_bytes: bytes within sections that are nobody's: alignment and absent pages of mapped-ram.
     """
 
-    def __init__(self, page_size: int, capabilities: tuple[str, ...] = ()) -> None:
+    def __init__(self, page_size: int, capabilities: tuple[str, ...] = (), *, engine: Engine = "auto") -> None:
         self.page_size = page_size
         self.capabilities = capabilities
         self.blocks: list[RamBlock] = []
@@ -55,8 +59,14 @@ class RamReader:
         self.sections = 0
         self.flushes = 0
         self.hole_bytes = 0
+        self._scan = RamScan(engine)
         self._index: dict[str, int] = {}
         self._last: dict[int, int] = {}
+
+    @property
+    def epoch(self) -> int:
+        """How many times all channels were brought into line so far: by each section, unless by a record."""
+        return self.flushes or self.sections
 
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
         """Read one section's payload up to and with its EOS mark.
@@ -82,6 +92,12 @@ class RamReader:
     def _read_setup(self, cursor: Cursor) -> None:
         start = cursor.offset
         self.blocks = read_block_list(cursor, self.page_size, self.capabilities)
+        if len(self.blocks) > _MOST_BLOCKS:
+            raise BadPayload(
+                f"a list of {len(self.blocks)} blocks, expected at most {_MOST_BLOCKS}",
+                offset=cursor.place,
+                section=cursor.section,
+            )
         self._index = {block.name: number for number, block in enumerate(self.blocks)}
         for number, block in enumerate(self.blocks):
             if block.mapped is not None:
@@ -89,7 +105,7 @@ class RamReader:
         assert self.hole_bytes <= cursor.offset - start
 
     def read_pages(self, cursor: Cursor, *, bare: bool = False) -> None:
-        """Read words until the EOS mark; the loop is kept flat, since it runs once a page.
+        """Read words until the EOS mark.
 
         Args:
             cursor: stands on the first word.
@@ -98,49 +114,64 @@ class RamReader:
         Raises:
             StreamError: as :meth:`consume`.
         """
-        log, page_size = self.pages, self.page_size
+        while not self._read_records(cursor, self._scan.patience, bare=bare):
+            last = self._last.get(cursor.channel, -1)
+            if last >= 0 and self._scan.patience is not None:
+                used_bytes = self.blocks[last].used_bytes
+                stretch = Stretch(self.page_size, last, used_bytes, self.sections, self.flushes)
+                self._scan.take(cursor, self.pages, stretch)
+
+    def _read_records(self, cursor: Cursor, most: int | None, *, bare: bool) -> bool:
+        """The plain loop: a record at a time. It is kept flat, since it may run once a page.
+
+        Args:
+            cursor: stands on a word.
+            most: return after this many records.
+            bare: as in :meth:`read_pages`.
+
+        Returns:
+            Whether the pages ended.
+        """
+        page_size, section, channel = self.page_size, self.sections, cursor.channel
         flag_mask = page_size - 1
-        last = self._last.get(cursor.channel, -1)
-        while cursor.remaining or not bare:
-            place = cursor.place
-            word = cursor.be64("a RAM record")
-            flags = word & flag_mask
-            flag = flags & ~_CONTINUE
-            if flag == _EOS:
-                break
-            if flag == _FLUSH:
-                self.flushes += 1
-                continue
-            kind = _KINDS.get(flag)
-            if kind is None:
-                raise _refusal(flags, place, cursor.section)
-            if not flags & _CONTINUE:
-                last = self._find_block(cursor)
-            elif last < 0:
-                raise BadPayload(
-                    "a page continues a block, but none was named yet", offset=place, section=cursor.section
-                )
-            addr = word - flags
-            block = self.blocks[last]
-            if addr >= block.used_bytes:
-                raise BadPayload(
-                    f"page at {addr:#x} in block {block.name!r} of {block.used_bytes:#x} bytes",
-                    offset=place,
-                    section=cursor.section,
-                )
-            if kind is PageKind.NORMAL:
-                start, length = cursor.require(page_size, "a page"), page_size
-            else:
+        last = self._last.get(channel, -1)
+        packed = bytearray()
+        try:
+            for _ in range(_HELD_RECORDS if most is None else most):
+                if bare and not cursor.remaining:
+                    return True
+                place = cursor.place
+                word = cursor.be64("a RAM record")
+                flags = word & flag_mask
+                flag = flags & ~_CONTINUE
+                if flag == _EOS:
+                    return True
+                if flag == _FLUSH:
+                    self.flushes += 1
+                    continue
+                kind = _KINDS.get(flag)
+                if kind is None:
+                    raise _refusal(flags, place, cursor.section)
+                if not flags & _CONTINUE:
+                    last = self._last[channel] = self._find_block(cursor)
+                elif last < 0:
+                    raise BadPayload(
+                        "a page continues a block, but none was named yet", offset=place, section=cursor.section
+                    )
+                addr = word - flags
+                block = self.blocks[last]
+                if addr >= block.used_bytes:
+                    raise BadPayload(
+                        f"page at {addr:#x} in block {block.name!r} of {block.used_bytes:#x} bytes",
+                        offset=place,
+                        section=cursor.section,
+                    )
                 start, length = _CONTENTS[kind](cursor, page_size)
-            log.offset.append(cursor.base + start)
-            log.length.append(length)
-            log.addr.append(addr)
-            log.block.append(last)
-            log.kind.append(kind)
-            log.section.append(self.sections)
-            log.channel.append(cursor.channel)
-            log.epoch.append(self.flushes)
-        self._last[cursor.channel] = last
+                offset = cursor.base + start
+                packed += PAGE_ROW.pack(offset, length, addr, last, kind, section, channel, self.flushes)
+            return False
+        finally:
+            self.pages.extend(packed)
 
     def _find_block(self, cursor: Cursor) -> int:
         place = cursor.place
@@ -151,6 +182,10 @@ class RamReader:
             raise BadPayload(
                 f"block {name!r} is not in the block list", offset=place, section=cursor.section
             ) from None
+
+
+def _read_normal(cursor: Cursor, page_size: int) -> tuple[int, int]:
+    return cursor.require(page_size, "a page"), page_size
 
 
 def _read_zero(cursor: Cursor, _page_size: int) -> tuple[int, int]:
@@ -189,6 +224,7 @@ def _read_compressed(cursor: Cursor, page_size: int) -> tuple[int, int]:
 
 
 _CONTENTS = {
+    PageKind.NORMAL: _read_normal,
     PageKind.ZERO: _read_zero,
     PageKind.XBZRLE: _read_xbzrle,
     PageKind.COMPRESSED: _read_compressed,

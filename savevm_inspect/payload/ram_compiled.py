@@ -1,0 +1,110 @@
+"""The walk over pages, compiled by numba; imported only when there is enough to scan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+
+from ..wire import ENCODING_FLAG_XBZRLE, RamSaveFlag
+from .page_log import PageKind
+
+if TYPE_CHECKING:
+    from ..stream.cursor import Cursor
+    from .page_log import PageLog
+    from .ram_scan import Stretch
+
+_CONTINUE = int(RamSaveFlag.RAM_SAVE_FLAG_CONTINUE)
+_PAGE = int(RamSaveFlag.RAM_SAVE_FLAG_PAGE) | _CONTINUE
+_ZERO = int(RamSaveFlag.RAM_SAVE_FLAG_ZERO) | _CONTINUE
+_XBZRLE = int(RamSaveFlag.RAM_SAVE_FLAG_XBZRLE) | _CONTINUE
+_NORMAL_KIND, _ZERO_KIND, _XBZRLE_KIND = int(PageKind.NORMAL), int(PageKind.ZERO), int(PageKind.XBZRLE)
+_ENCODING = ENCODING_FLAG_XBZRLE
+_FIRST_ROWS = 1 << 10
+_MOST_ROWS = 1 << 16
+
+
+def take_pages(cursor: Cursor, log: PageLog, stretch: Stretch) -> None:
+    """Take pages of any kind but compressed ones, as long as they continue the block; see :mod:`.ram_scan`."""
+    if cursor.remaining <= 2 * stretch.page_size:
+        return  # an empty buffer has no array, and little is no work
+    data = np.frombuffer(cursor.buffer, np.uint8)
+    same = (stretch.block, stretch.section, cursor.channel, stretch.epoch)
+    room = _FIRST_ROWS
+    while True:
+        rows = log.reserve(room)
+        found, offset = _walk(
+            data, cursor.offset, cursor.end, cursor.base, stretch.page_size, np.uint64(stretch.used_bytes), same, rows
+        )
+        del rows  # so that the log can grow in its place
+        log.commit(found)
+        cursor.offset = offset
+        if found < room:
+            return
+        room = min(8 * room, _MOST_ROWS)
+
+
+def _walk_plainly(
+    data: Any, offset: int, end: int, base: int, page_size: int, used_bytes: Any, same: Any, rows: Any
+) -> tuple[int, int]:
+    """Fill rows with the pages that begin at an offset.
+
+    Args:
+        data: the channel's bytes, uint8.
+        offset: of the first word in ``data``.
+        end: of ``data``.
+        base: added to offsets in rows.
+        page_size: bytes of a page.
+        used_bytes: the block's length, uint64.
+        same: block, section, channel and epoch.
+        rows: filled from the first one on.
+
+    Returns:
+        The number of rows, and the offset behind the last page.
+    """
+    found = 0
+    flag_mask = np.uint64(page_size - 1)
+    while found < len(rows) and end - offset > 8:
+        word = np.uint64(0)
+        for number in range(8):
+            word = (word << np.uint64(8)) | np.uint64(data[offset + number])
+        flags = word & flag_mask
+        addr = word - flags
+        content = offset + 8
+        if addr >= used_bytes:
+            break
+        if flags == np.uint64(_PAGE):
+            kind, length = _NORMAL_KIND, page_size
+        elif flags == np.uint64(_ZERO):
+            kind, length = _ZERO_KIND, 1
+            if data[content] != 0:
+                break
+        elif flags == np.uint64(_XBZRLE) and end - content >= 3:
+            kind, length = _XBZRLE_KIND, (int(data[content + 1]) << 8) | int(data[content + 2])
+            if data[content] != _ENCODING or length > page_size:
+                break
+            content += 3
+        else:
+            break
+        if length > end - content:
+            break
+        row = rows[found]
+        row.offset = base + content
+        row.length = length
+        row.addr = addr
+        row.block, row.section, row.channel, row.epoch = same
+        row.kind = kind
+        found += 1
+        offset = content + length
+    return found, offset
+
+
+def _compile() -> Any:
+    try:
+        return numba.njit(cache=True)(_walk_plainly)
+    except RuntimeError:  # no folder that a cache could be in
+        return numba.njit(_walk_plainly)
+
+
+_walk = _compile()
