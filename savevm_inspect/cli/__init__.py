@@ -14,8 +14,10 @@ _VERBS = {
     "show": ("show", "The decoded fields of a device, with their offsets."),
     "check": ("check", "Judge a stream: exit 0 whole and consistent, 1 not."),
     "ram": ("ram", "Guest memory: statistics, and a block's final bytes."),
+    "export": ("export", "Sections, fields, pages and events as Parquet files."),
     "schema": ("schema", "Descriptions, for streams that have none."),
     "record": ("record", "Record a migration into a capture folder."),
+    "events": ("events", "What happened in a migration, also by QEMU's own trace; for Perfetto, too."),
     "scenarios": ("scenarios", "What the engine can play."),
     "lab": ("lab", "Open JupyterLab on the notebooks."),
 }

@@ -1,28 +1,17 @@
 """Every page of a stream as one numpy table; pages are never objects in bulk."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from ..payload.page_log import PageKind, PageLog
+from ..payload.page_log import PAGE_DTYPE, PageKind, PageLog
 from ..payload.ram_blocks import RamBlock
+from .final import Discard, FinalPages
 
-PAGE_DTYPE = np.dtype(
-    [
-        ("offset", "<u8"),
-        ("length", "<u4"),
-        ("addr", "<u8"),
-        ("block", "<u2"),
-        ("kind", "u1"),
-        ("section", "<u4"),
-        ("channel", "u1"),
-        ("epoch", "<u4"),
-    ]
-)
-"""A row: place and length of the content on its channel, place of the page in its block, all in bytes; index of
-the block; a :class:`~savevm_inspect.payload.page_log.PageKind`; running number of the RAM section; the channel; the
-epoch, which is how many times all channels were brought into line before."""
+__all__ = ["PAGE_DTYPE", "PageTable"]
 
 
 class PageTable:
@@ -32,29 +21,51 @@ class PageTable:
         rows: shape (pages,), dtype :data:`PAGE_DTYPE`.
         blocks: the block list.
         page_size: bytes of a page.
+        discards: what the destination was told to forget between the rows, in order.
     """
 
-    def __init__(self, rows: npt.NDArray[np.void], blocks: Sequence[RamBlock], page_size: int) -> None:
+    def __init__(
+        self,
+        rows: npt.NDArray[np.void],
+        blocks: Sequence[RamBlock],
+        page_size: int,
+        discards: Sequence[Discard] = (),
+    ) -> None:
         self.rows = rows
         self.blocks = tuple(blocks)
         self.page_size = page_size
+        self.discards = tuple(discards)
 
     @classmethod
-    def from_logs(cls, logs: Sequence[PageLog], blocks: Sequence[RamBlock], page_size: int) -> "PageTable":
-        """Make one table of what was logged on several channels, ordered by epoch and then as they are given."""
-        parts = []
-        for log in logs:
-            rows = np.zeros(len(log), PAGE_DTYPE)
-            for name in PAGE_DTYPE.names or ():
-                rows[name] = np.asarray(getattr(log, name))
-            parts.append(rows)
-        together = np.concatenate(parts)
-        if len(logs) > 1:
-            together = together[np.argsort(together["epoch"], kind="stable")]
-        return cls(together, blocks, page_size)
+    def from_logs(
+        cls, logs: Sequence[PageLog], blocks: Sequence[RamBlock], page_size: int, discards: Sequence[Discard] = ()
+    ) -> "PageTable":
+        """Make one table of what was logged on several channels, ordered by epoch and then as they are given.
+
+        Args:
+            logs: each in the order of its epochs; taken over, and empty then if there are several.
+            blocks: the block list.
+            page_size: bytes of a page.
+            discards: between the rows of the first log.
+        """
+        if len(logs) == 1:
+            logs[0].trim()
+            return cls(logs[0].rows, blocks, page_size, discards)
+        further = [log.rows["epoch"] for log in logs[1:]]
+        moved = [
+            each.behind(each.rows_before + sum(bisect_left(epochs, each.epoch) for epochs in further))
+            for each in discards
+        ]
+        del further  # so that the logs can shrink in their places
+        return cls(_merge(logs), blocks, page_size, moved)
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def final(self) -> FinalPages:
+        """Which row of each page counts in the end."""
+        return FinalPages(self.rows, self.blocks, self.page_size, self.discards)
 
     def of_block(self, index: int) -> npt.NDArray[np.void]:
         """The rows of one block, in the order in which they were sent.
@@ -68,3 +79,16 @@ class PageTable:
     def count(self, kind: PageKind) -> int:
         """How many pages were sent as this kind."""
         return int(np.count_nonzero(self.rows["kind"] == kind))
+
+
+def _merge(logs: Sequence[PageLog]) -> npt.NDArray[np.void]:
+    """Put logs together from their ends, so that what is moved is given back at once."""
+    rows = np.empty(sum(map(len, logs)), PAGE_DTYPE)
+    end = len(rows)
+    while end:
+        epoch = max(int(log.rows["epoch"][-1]) for log in logs if len(log))
+        for log in reversed(logs):
+            count = len(log) - bisect_left(log.rows["epoch"], epoch)
+            log.move_last(rows[end - count : end])
+            end -= count
+    return rows

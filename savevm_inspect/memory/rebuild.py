@@ -12,55 +12,75 @@ import numpy.typing as npt
 
 from ..errors import BadPayload, NotFound
 from ..payload.page_log import PageKind
-from ..payload.ram_blocks import RamBlock
 from .page_table import PageTable
+from .runs import find_runs
+from .search import find_bytes
 from .unpack import Buffers, unpack_page
 
 
 class BlockImage(io.RawIOBase):
     """The final bytes of a block as a read-only file; reads only what is asked for.
 
-    Pages that were never sent read as zeros; :attr:`missing_pages` tells how many there are.
+    Pages that were never sent, or discarded and not sent again, read as zeros; :meth:`missing` tells which they are.
 
     Args:
         buffers: the bytes of each channel.
-        block: the block.
-        rows: shape (n,), dtype ``PAGE_DTYPE``: all that was sent of the block, in the order in which it was sent.
-        page_size: bytes of a page.
+        pages: all pages of the stream.
+        index: place of the block in the block list.
     """
 
-    def __init__(self, buffers: Buffers, block: RamBlock, rows: npt.NDArray[np.void], page_size: int) -> None:
+    def __init__(self, buffers: Buffers, pages: PageTable, index: int) -> None:
         super().__init__()
-        self.block = block
-        self.page_size = page_size
+        self.block = pages.blocks[index]
+        self.page_size = pages.page_size
         self._buffers = buffers
-        self._rows = rows[np.argsort(rows["addr"], kind="stable")]
-        addrs = self._rows["addr"]
-        self._last = np.flatnonzero(np.append(addrs[1:] != addrs[:-1], len(addrs) > 0))
+        self._rows = pages.rows
+        self._final = pages.final
+        self._index = index
         self._position = 0
+
+    @property
+    def pages(self) -> int:
+        """How many pages the block has; the last one may be shorter than the others."""
+        return -(-self.block.used_bytes // self.page_size)
 
     @property
     def sent(self) -> npt.NDArray[np.int64]:
         """The numbers of the block's pages that were sent, ascending; shape (n,), int64."""
-        return (self._rows["addr"][self._last] // self.page_size).astype(np.int64)
+        return self._final.between(self._index, 0, self.pages)[0]
 
     @property
     def final(self) -> npt.NDArray[np.void]:
         """The row of each of :attr:`sent` that was sent last; shape (n,), dtype ``PAGE_DTYPE``."""
-        rows: npt.NDArray[np.void] = self._rows[self._last]
+        rows: npt.NDArray[np.void] = self._rows[self._final.between(self._index, 0, self.pages)[1]]
         return rows
 
     @property
     def ignored(self) -> bool:
         """Whether x-ignore-shared left the block out, so that its content is not in the stream."""
-        return self.block.gpa is not None and self.block.mapped is None and not len(self._last)
+        return self.block.gpa is not None and self.block.mapped is None and not self._final.count(self._index)
 
     @property
     def missing_pages(self) -> int:
-        """Pages that were never sent; in mapped-ram a page that is absent is zero."""
+        """Pages that were never sent, or not again; in mapped-ram a page that is absent is zero."""
+        return 0 if self.block.mapped is not None else self.pages - self._final.count(self._index)
+
+    def missing(self) -> Iterator[tuple[int, int]]:
+        """The ranges of the block that were never sent, or discarded and not sent again.
+
+        Yields:
+            Place in bytes in the block, and length in bytes, ascending.
+        """
         if self.block.mapped is not None:
-            return 0
-        return -(-self.block.used_bytes // self.page_size) - len(self._last)
+            return
+        end = 0
+        for numbers, _ in self._final.steps(self._index):
+            for first, behind in _consecutive(numbers):
+                if first > end:
+                    yield end * self.page_size, (first - end) * self.page_size
+                end = behind
+        if end < self.pages:
+            yield end * self.page_size, self.block.used_bytes - end * self.page_size
 
     def readable(self) -> bool:
         """A block can be read."""
@@ -103,17 +123,85 @@ class BlockImage(io.RawIOBase):
             The number of bytes read; 0 at the block's end.
         """
         view = memoryview(target).cast("B")  # type: ignore[arg-type]  # io types buffers as object
-        length = min(len(view), max(self.block.used_bytes - self._position, 0))
-        view = view[:length]
-        view[:] = bytes(length)
-        start = self._position
-        for page, content in self._contents(start, length):
-            at = page * self.page_size - start
-            skip = max(-at, 0)
-            piece = content[skip : min(self.page_size, length - at)]
-            view[at + skip : at + skip + len(piece)] = piece
-        self._position += length
-        return length
+        view = view[: max(self.block.used_bytes - self._position, 0)]
+        self.read_at(self._position, view)
+        self._position += len(view)
+        return len(view)
+
+    def read_at(self, start: int, view: memoryview) -> None:
+        """Fill a buffer from a place on, which stays what :meth:`tell` says.
+
+        Args:
+            start: place in bytes in the block.
+            view: writable bytes, no more than the block has from there on.
+
+        Raises:
+            BadPayload: a page can't be unpacked.
+        """
+        size, end = self.page_size, start + len(view)
+        first, behind = -(-start // size), end // size
+        if first <= behind:
+            self._fill(np.frombuffer(view, np.uint8, (behind - first) * size, first * size - start), first)
+            edges = [(start, first * size), (behind * size, end)]
+        else:
+            edges = [(start, end)]  # within one page
+        for place, stop in edges:
+            if place < stop:
+                page = np.empty(size, np.uint8)
+                self._fill(page, place // size)
+                view[place - start : stop - start] = page[place % size :][: stop - place].data
+
+    def _fill(self, target: npt.NDArray[np.uint8], first: int) -> None:
+        """Fill a buffer with whole pages, from a page on."""
+        size = self.page_size
+        pages = target.reshape(-1, size)
+        numbers, index = self._final.between(self._index, first, first + len(pages))
+        kinds = self._rows["kind"][index]
+        filled = np.flatnonzero(kinds != PageKind.ZERO)
+        if len(filled) < len(pages):
+            pages[:] = 0
+        numbers, index, kinds = numbers[filled], index[filled], kinds[filled]
+        offsets, channels = self._rows["offset"][index].astype(np.int64), self._rows["channel"][index]
+        bare = kinds == PageKind.NORMAL
+        apart = (channels[1:] != channels[:-1]) | ~(bare[1:] & bare[:-1])
+        for run in find_runs(numbers, offsets, apart):
+            at = int(numbers[run.first]) - first
+            if not bare[run.first]:
+                pages[at] = np.frombuffer(self._unpack(int(index[run.first])), np.uint8)
+                continue
+            buffer, offset = self._buffers[int(channels[run.first])], int(offsets[run.first])
+            content = np.ndarray((run.pages, size), np.uint8, buffer, offset, (run.stride, 1))
+            pages[at : at + run.pages * run.step : run.step] = content
+
+    def _unpack(self, row: int) -> bytes:
+        return unpack_page(self._buffers, self._rows[self._final.history(row)], self.page_size)
+
+    def search(self, pattern: bytes, start: int = 0) -> Iterator[int]:
+        """Find bytes in the final content, also where they cross from one page to the next.
+
+        Args:
+            pattern: what to look for; at least one byte.
+            start: the first place that is looked at, in bytes in the block.
+
+        Yields:
+            Each place where it begins, ascending, in bytes in the block.
+        """
+        size = self.block.used_bytes
+        return find_bytes(pattern, start=start, size=size, filled=self.filled(), read=self.read_at)
+
+    def filled(self, gap_pages: int = 0) -> Iterator[tuple[int, int]]:
+        """The ranges outside of which all bytes are zero or were never sent; whole pages, but for the last one.
+
+        Args:
+            gap_pages: ranges no further apart than this are one.
+
+        Yields:
+            Place and end in bytes in the block, ascending; neighbours may meet.
+        """
+        for numbers, index in self._final.steps(self._index):
+            filled = numbers[self._rows["kind"][index] != PageKind.ZERO]
+            for first, behind in _consecutive(filled, gap_pages):
+                yield first * self.page_size, min(behind * self.page_size, self.block.used_bytes)
 
     def problems(self) -> Iterator[BadPayload]:
         """Unpack every page that does not lie bare in the stream.
@@ -121,27 +209,26 @@ class BlockImage(io.RawIOBase):
         Yields:
             What is wrong with each that can't be unpacked.
         """
-        packed = np.isin(self._rows["kind"][self._last], (PageKind.XBZRLE, PageKind.COMPRESSED))
-        for page in self.sent[packed].tolist():
-            try:
-                for _ in self._contents(page * self.page_size, 1):
-                    pass
-            except BadPayload as error:
-                yield error
+        for _, index in self._final.steps(self._index):
+            packed = np.isin(self._rows["kind"][index], (PageKind.XBZRLE, PageKind.COMPRESSED))
+            for row in index[packed].tolist():
+                try:
+                    self._unpack(row)
+                except BadPayload as error:
+                    yield error
 
-    def _contents(self, start: int, length: int) -> Iterator[tuple[int, memoryview | bytes]]:
-        """The pages of a range that are not zero, with their content."""
-        places = (start // self.page_size, -(-(start + length) // self.page_size))
-        first, end = np.searchsorted(self.sent, places)
-        for number in range(first, end):
-            row = self._rows[self._last[number]]
-            page = int(row["addr"]) // self.page_size
-            if row["kind"] == PageKind.NORMAL:
-                offset = int(row["offset"])
-                yield page, self._buffers[int(row["channel"])][offset : offset + self.page_size]
-            elif row["kind"] != PageKind.ZERO:
-                begin = self._last[number - 1] + 1 if number else 0
-                yield page, unpack_page(self._buffers, self._rows[begin : self._last[number] + 1], self.page_size)
+
+def _consecutive(numbers: npt.NDArray[np.int64], gap: int = 0) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as ranges: the first one, and the one behind the last.
+
+    Args:
+        numbers: the numbers.
+        gap: ranges no further apart than this are one.
+    """
+    borders = np.flatnonzero(np.diff(numbers) > 1 + gap)
+    firsts = numbers[np.append(0, borders + 1)] if len(numbers) else numbers
+    lasts = numbers[np.append(borders, -1)] if len(numbers) else numbers
+    yield from zip(firsts.tolist(), (lasts + 1).tolist(), strict=True)
 
 
 class Memory(Mapping[str, BlockImage]):
@@ -161,9 +248,7 @@ class Memory(Mapping[str, BlockImage]):
         if name not in self._index:
             known = ", ".join(self._index) or "none"
             raise NotFound(f"no RAM block {name!r}; the stream has: {known}")
-        index = self._index[name]
-        rows = self._pages.of_block(index)
-        return BlockImage(self._buffers, self._pages.blocks[index], rows, self._pages.page_size)
+        return BlockImage(self._buffers, self._pages, self._index[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._index)

@@ -170,9 +170,7 @@ class MultifdReader:
             data=cursor.span_from(begin),
         )
 
-    def _append(
-        self, addrs: npt.NDArray[np.uint64], block: int, first: tuple[int, int, PageKind, int]
-    ) -> None:
+    def _append(self, addrs: npt.NDArray[np.uint64], block: int, first: tuple[int, int, PageKind, int]) -> None:
         """Log pages whose contents lie one behind the other, from the first one's place, length, kind and channel."""
         offset, length, kind, channel = first
         rows = self._log.reserve(len(addrs))

@@ -73,7 +73,7 @@ class RamReader:
 
     @property
     def epoch(self) -> int:
-        """How many times all channels were brought into line so far: by each section, as long as nothing else does."""
+        """How many times all channels were brought into line so far: by each section, unless by a record."""
         return self.flushes or self.sections
 
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
@@ -302,7 +302,7 @@ class RamWriter:
             words = (addrs[1:] | np.uint64(_PAGE | _CONTINUE)).astype(">u8")
             records[:, :_WORD_BYTES] = words.view(np.uint8).reshape(-1, _WORD_BYTES)
             records[:, _WORD_BYTES:] = pages[1:]
-            self._f.put_buffer(records.data)
+            self._f.put_buffer(records.tobytes())
 
     def put_xbzrle_page(self, block: str, addr: int, delta: bytes) -> None:
         """Write a page as the difference to what was sent of it before (save_xbzrle_page)."""

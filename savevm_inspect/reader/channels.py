@@ -6,6 +6,7 @@ bytes tell what they are: multifd's packets have a magic, the pages of postcopy-
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 
 from ..container.spool import Spool
 from ..errors import BadPayload, StreamError
@@ -63,8 +64,7 @@ class Channels:
             self._keep(self._read_further(cursor))
         if self._sound and any(isinstance(record, EndOfStream) for record in self.records):
             self._check_order()
-            logs = [payloads.ram.pages, *self._logs] if payloads.ram else self._logs
-            for error in check_channels(self.records, payloads, logs):
+            for error in check_channels(self.records, payloads, self._pages):
                 report(error)
         self.buffers: Buffers = self._buffers | {number: spool.view() for number, spool in self._spools.items()}
 
@@ -124,10 +124,15 @@ class Channels:
 
     def pages(self) -> PageTable:
         """Every page of all channels, in an order in which the last one of an address is the one that counts."""
+        return self._pages
+
+    @cached_property
+    def _pages(self) -> PageTable:
         ram = self._payloads.ram
         if ram is None:
             return PageTable.from_logs([PageLog()], (), self._payloads.page_size)
         if self._multifd and not ram.flushes:
             # Before MULTIFD_FLUSH, each RAM section ended with the channels in line.
-            ram.pages.epoch[:] = ram.pages.section
-        return PageTable.from_logs([ram.pages, *self._logs], ram.blocks, ram.page_size)
+            ram.pages.rows["epoch"] = ram.pages.rows["section"]
+        logs, self._logs = [ram.pages, *self._logs], []  # the table takes them over
+        return PageTable.from_logs(logs, ram.blocks, ram.page_size, self._payloads.discards)

@@ -7,32 +7,30 @@ are. What tells is what they count, and the pages that nobody sent.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from ..errors import BadPayload, StreamError
-from ..payload.page_log import PageKind, PageLog
-from ..payload.ram import RamReader
+from ..memory.page_table import PageTable
+from ..payload.page_log import PageKind
 from ..stream.records import MultifdInitial, MultifdPacket, Record
 from ..wire import MultifdFlag
 from .payloads import Payloads
 
 
-def check_channels(records: Sequence[Record], payloads: Payloads, logs: Sequence[PageLog]) -> Iterator[StreamError]:
+def check_channels(records: Sequence[Record], payloads: Payloads, pages: PageTable) -> Iterator[StreamError]:
     """Look for channels that are missing, given twice, cut, or of another migration.
 
     Args:
         records: of all channels.
         payloads: what consumed the main channel, read to its end.
-        logs: the pages of the main channel and of each multifd channel.
+        pages: of all channels.
 
     Yields:
         What can't be right.
     """
-    ram = payloads.ram
+    ram, forgotten = payloads.ram, pages.final.not_sent_again
     if ram is None or any(block.mapped for block in ram.blocks) or "x-ignore-shared" in ram.capabilities:
         unsent = 0  # there, pages that were not sent are no sign of anything
     else:
-        unsent = _never_sent(ram, logs)
+        unsent = pages.final.missing - forgotten
     if ram is None:
         return
     initials = [record for record in records if isinstance(record, MultifdInitial)]
@@ -43,9 +41,8 @@ def check_channels(records: Sequence[Record], payloads: Payloads, logs: Sequence
             yield _broken(f"{unsent} pages were never sent: a multifd channel is missing")
     elif ram.flushes and not any(block.mapped for block in ram.blocks):
         yield _broken(f"the main channel waits for multifd channels {ram.flushes} times, but none was given")
-    elif unsent and set(ram.pages.kind) == {PageKind.ZERO}:
+    elif unsent and pages.count(PageKind.ZERO) == len(pages) > 0:
         yield _broken(f"{unsent} pages were never sent, and none with content: the multifd channels are missing")
-    forgotten = _never_sent_again(payloads, ram)
     if forgotten:
         yield _broken(
             f"{forgotten} pages were discarded for postcopy and not sent again: a channel is missing or cut"
@@ -75,30 +72,6 @@ def _check_multifd(
 
 def _repeated(numbers: Iterator[int]) -> int | None:
     return next((number for number, count in Counter(numbers).items() if count > 1), None)
-
-
-def _never_sent(ram: RamReader, logs: Sequence[PageLog]) -> int:
-    """Pages of all blocks that no channel sent."""
-    pages = sum(-(-block.used_bytes // ram.page_size) for block in ram.blocks)
-    sent = sum(
-        len(np.unique(np.concatenate([np.asarray(log.addr)[np.asarray(log.block) == number] for log in logs])))
-        for number in range(len(ram.blocks))
-    )
-    return pages - sent
-
-
-def _never_sent_again(payloads: Payloads, ram: RamReader) -> int:
-    """Pages that the destination was told to forget, and that nobody sent after that."""
-    addrs, blocks = np.asarray(ram.pages.addr), np.asarray(ram.pages.block)
-    names = {block.name: number for number, block in enumerate(ram.blocks)}
-    missing = 0
-    for discard in payloads.discards:
-        if discard.block not in names:
-            continue  # a name that the block list lacks is the destination's to refuse
-        later = addrs[discard.pages_before :][blocks[discard.pages_before :] == names[discard.block]]
-        sent = np.unique(later[(later >= discard.start) & (later < discard.start + discard.length)])
-        missing += -(-discard.length // ram.page_size) - len(sent)
-    return missing
 
 
 def _broken(message: str) -> BadPayload:

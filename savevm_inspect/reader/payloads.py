@@ -2,9 +2,10 @@
 
 from collections import deque
 from itertools import count
-from typing import NamedTuple, cast
+from typing import cast
 
 from ..errors import BadPayload, StreamError, Truncated
+from ..memory.final import Discard
 from ..payload import FIELD_PAYLOADS, FieldPayload, ram
 from ..stream.command import command_fields
 from ..stream.cursor import Cursor
@@ -19,22 +20,6 @@ DEFAULT_PAGE_SIZE = 4096
 _PAGE_SIZES = (4096, 1024, 8192, 16384, 2048, 512, 256, 65536)
 _ADVISE_BYTES = 16
 _SCAN_STEP_BYTES = 1 << 20
-
-
-class Discard(NamedTuple):
-    """A range of a RAM block that the destination must forget, since it will be sent again.
-
-    Attributes:
-        block: the block's name.
-        start: first byte, in bytes in the block.
-        length: number of bytes.
-        pages_before: number of pages that were sent before.
-    """
-
-    block: str
-    start: int
-    length: int
-    pages_before: int
 
 
 class Payloads:
@@ -83,11 +68,13 @@ class Payloads:
         except Truncated as error:  # the command ends early, not the stream
             raise BadPayload(error.message, offset=error.offset) from error
         before = len(self.ram.pages) if self.ram else 0
+        epoch = self.ram.epoch if self.ram else 0
         for number in count():
             start, length = said.get(f"range[{number}]/start"), said.get(f"range[{number}]/length")
             if start is None or length is None:
                 return
-            self.discards.append(Discard(str(said["block"]), cast("int", start), cast("int", length), before))
+            block = str(said["block"])
+            self.discards.append(Discard(block, cast("int", start), cast("int", length), before, epoch))
 
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
         """Move the cursor behind a payload.

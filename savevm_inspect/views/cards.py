@@ -149,12 +149,18 @@ _FIGURES: Final[tuple[tuple[str, str, Callable[[int], str]], ...]] = (
     ("dirty_pages", "dirty pages", str),
     ("iteration", "iteration", str),
     ("section_id", "section_id", str),
+    ("version_id", "version_id", str),
+    ("addr", "address in the block", hex),
+    ("repeats", "came again", str),
     ("length", "bytes", bytes_text),
 )
 
 
 def _known_from(event: Event) -> str:
-    return f"{event.origin.value}, {'observed' if event.observed else 'derived from the rules of the source code'}"
+    if not event.observed:
+        return f"{event.origin.value}, derived from the rules of the source code"
+    derived = f"; derived from the rules of the source code: {', '.join(event.derived)}" if event.derived else ""
+    return f"{event.origin.value}, observed{derived}"
 
 
 def _span(event: Event) -> Span | None:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from ..container.capture_folder import CaptureFolder, Direction
+from ..container.source import Source
 from ..errors import SavevmError
-from ..reader.stream import Stream, open_stream
+from ..reader.stream import Stream
 from ..span import Span
 from ..stream.events import Side
 from ..timeline.timeline import Timeline
+from ..trace.recorded import Recorded
 from .bytes import ByteNames
 from .cards import EventCard, event_card, headline
 from .hexdump import HexRow, hex_rows
@@ -63,29 +65,36 @@ class Run:
     """A capture, opened to be gone through event by event.
 
     Args:
-        capture: a capture folder, or its path.
+        capture: a capture folder, or its path; or that of QEMU's trace logs, as
+            :meth:`~savevm_inspect.trace.recorded.Recorded.open` takes it.
 
     Attributes:
-        capture: the folder.
+        capture: what was opened.
         timeline: its events.
-        problem: why its stream can't be read; empty if it can.
+        problem: why its stream can't be read; empty if it can, or if there is none.
 
     Raises:
-        SavevmError: it is no capture folder, or one without events.
+        SavevmError: it is none, or one without events.
     """
 
     def __init__(self, capture: CaptureFolder | str | Path) -> None:
-        self.capture = capture if isinstance(capture, CaptureFolder) else CaptureFolder.open(Path(capture))
-        self.timeline = Timeline(self.capture.events())
-        if not len(self.timeline):
-            raise SavevmError(f"{self.capture.path}: a capture without events; there is nothing to go through")
+        self.capture = Recorded.open(capture)
         self._stream: Stream | None = None
+        self._sources: dict[int, Source] = {}
         self.problem = ""
         try:
-            self._stream = open_stream(self.capture.path, strict=False)
-            self.problem = "; ".join(str(each) for each in self._stream.problems)
+            self._stream = self.capture.open_stream(strict=False)
+            if self._stream is not None:
+                self.problem = "; ".join(str(each) for each in self._stream.problems)
         except SavevmError as error:
             self.problem = str(error)
+        try:
+            self.timeline = Timeline(self.capture.events(self._stream))
+            if not len(self.timeline):
+                raise SavevmError(f"{self.capture.path}: a capture without events; there is nothing to go through")
+        except BaseException:
+            self.close()
+            raise
         self._names = ByteNames(self._stream) if self._stream is not None else None
 
     def moment(self, index: int) -> Moment:
@@ -131,12 +140,16 @@ class Run:
         """The first bytes of a span, from the file of its channel; empty if the capture has none of them."""
         for channel in self.capture.channels:
             if channel.number == span.channel and channel.direction is Direction.FORWARD:
-                with channel.path.open("rb") as file:
-                    file.seek(span.offset)
-                    return file.read(min(span.length, _BYTES_SHOWN))
+                if channel.number not in self._sources:
+                    self._sources[channel.number] = Source(channel.path, strict=False)
+                buffer = self._sources[channel.number].buffer
+                return bytes(buffer[span.offset : span.offset + min(span.length, _BYTES_SHOWN)])
         return b""
 
     def close(self) -> None:
-        """Give back the stream."""
+        """Give back the stream and the files."""
+        for source in self._sources.values():
+            source.close()
+        self._sources.clear()
         if self._stream is not None:
             self._stream.close()

@@ -23,13 +23,14 @@ def replay(capture: CaptureFolder | str | Path) -> "Player":
     """Go through a recorded migration step by step.
 
     Args:
-        capture: a capture folder, or its path.
+        capture: a capture folder, or its path; or QEMU's trace logs with or without streams: the path of one
+            (``NAME.trace``, ``NAME.src.trace``), what the names of all files begin with (``NAME``), or a folder.
 
     Returns:
         The player; as the last line of a notebook's cell it shows itself.
 
     Raises:
-        SavevmError: it is no capture folder, or one without events.
+        SavevmError: it is none of these, or one without events.
         ImportError: the packages that it draws with are missing.
     """
     return Player(Run(capture))
@@ -134,7 +135,7 @@ class Player(ipywidgets.VBox):  # type: ignore[misc]
         run = self.run
         problem = f'<div class="note">{esc(run.problem)}</div>' if run.problem else ""
         return (
-            f"<h3>{esc(run.capture.path.name)}</h3><div class='muted'>recorded by {esc(run.capture.made_by)}; "
+            f"<h3>{esc(run.capture.name)}</h3><div class='muted'>recorded by {esc(run.capture.made_by)}; "
             f"{len(run.timeline)} events</div>{problem}"
         )
 

@@ -42,7 +42,7 @@ def test_all_states_of_10_2_are_used_and_the_engine_has_none_of_its_own() -> Non
     assert {status.value for status in MigrationStatus} <= {*STATUSES, "failing"}
 
 
-def test_a_ended_migration_stays_ended_until_the_next() -> None:
+def test_an_ended_migration_stays_ended_until_the_next() -> None:
     for before, after in _edges(Side.SOURCE) | _edges(Side.DESTINATION):
         assert before not in ENDS or after == "setup"
 
@@ -84,3 +84,57 @@ def test_the_package_is_one_piece_and_follows_its_command() -> None:
     inside = [index for index, command in enumerate(COURSE["COMMANDS"]) if command.packaged]
     assert inside == list(range(inside[0], inside[-1] + 1))
     assert COURSE["COMMANDS"][inside[0] - 1].name == "PACKAGED"
+
+
+ORDER = runpy.run_path(str(Path(__file__).parent / "upstream_order.py"))
+COURSES = [
+    pytest.param(side, mode, steps, id=f"{side}-{mode}")
+    for side, table in ((Side.SOURCE, ORDER["ORDER"]), (Side.DESTINATION, ORDER["INCOMING"]))
+    for mode, steps in table.items()
+]
+
+
+@pytest.mark.parametrize(("side", "mode", "steps"), COURSES)
+def test_a_course_has_the_walks_of_its_mode_with_their_locks(side: Side, mode: str, steps: tuple) -> None:
+    ways = {(way.walk, way.bql) for way in RULES["WAYS"] if way.side is side and mode in way.modes}
+    told = {(step.name, step.lock) for step in steps if step.kind == "walk"}
+    assert told == ways
+
+
+@pytest.mark.parametrize(("side", "mode", "steps"), COURSES)
+def test_a_course_goes_from_state_to_state(side: Side, mode: str, steps: tuple) -> None:
+    edges = _edges(side)
+    states = [step for step in steps if step.kind == "state"]
+    for number, before in enumerate(states):
+        for after in states[number + 1 :]:
+            assert (before.name, after.name) in edges
+            if not after.only:
+                break
+
+
+@pytest.mark.parametrize(("side", "mode", "steps"), COURSES)
+def test_a_walk_is_called_in_a_state_of_its_way(side: Side, mode: str, steps: tuple) -> None:
+    present = {"none"}
+    for step in steps:
+        if step.kind == "state":
+            present = {step.name} | (present if step.only else set())
+        elif step.kind == "walk" and step.name not in ("prepare", "cleanup", "load cleanup"):
+            called = {
+                state
+                for way in RULES["WAYS"]
+                if way.walk == step.name and way.side is side and mode in way.modes
+                for state in way.states
+            }
+            assert present & called
+
+
+def test_the_commands_of_the_courses_are_those_of_the_table_in_its_order() -> None:
+    def named(command: object) -> str:
+        return f"PING {command.payload}" if command.name == "PING" else command.name
+
+    table = list(dict.fromkeys(named(command) for command in COURSE["COMMANDS"]))
+    table.insert(table.index("POSTCOPY_RUN"), table.pop(table.index("PACKAGED")))  # made before it is announced
+    sent = [[step.name for step in steps if step.kind == "command"] for steps in ORDER["ORDER"].values()]
+    for names in sent:
+        assert names == sorted(names, key=table.index)
+    assert {name for names in sent for name in names} == set(table) - {"RECV_BITMAP"}

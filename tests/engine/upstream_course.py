@@ -433,5 +433,12 @@ DIFFERENCES: Final = (
         "none; RAM synchronises when it is completed or discards",
         "traces of precopy and postcopy",
     ),
+    Difference(
+        "11.1",
+        "switchover-ack",
+        "the source's query counts what needs an acknowledgement; nothing needs one, so none is sent",
+        "the destination counts; if nothing needs one, it is sent before PONG 1",
+        "trace: qemu_savevm_query_pending; return path of switchover-ack, 10.0 against 11.1",
+    ),
 )
 """7.2 and 10.0 by the sources of 7.2.0 and 10.0.0; 11.1 by what its traces show, whose source was not read."""

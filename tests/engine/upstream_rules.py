@@ -322,7 +322,12 @@ _CHECKPOINT: Final = (
 _LIVE_STATE: Final = (*_CHECKPOINT, "qemu_savevm_live_state", "qemu_savevm_state_complete_precopy", _ITERABLE)
 _MAIN_LOOP: Final = ("process_incoming_migration_co", "qemu_loadvm_state", "qemu_loadvm_state_main")
 _PACKAGE: Final = (*_MAIN_LOOP, "loadvm_process_command", "loadvm_handle_cmd_packaged", "qemu_loadvm_state_main")
-_COLO_LOAD: Final = ("colo_process_incoming_thread", "colo_incoming_process_checkpoint", "qemu_loadvm_state_main")
+_COLO_LOAD: Final = (
+    "colo_process_incoming_thread",
+    "colo_wait_handle_message",
+    "colo_incoming_process_checkpoint",
+    "qemu_loadvm_state_main",
+)
 
 _LIVE: Final = (Mode.PRECOPY, Mode.POSTCOPY)
 _IDLE: Final = ("none", "completed", "failed", "cancelled")
@@ -378,7 +383,7 @@ WAYS: Final[tuple[Way, ...]] = (
     Way("device state alone", ("qmp_xen_save_devices_state", "qemu_save_device_state"),
         S, (Phase.COMPLETE,), Thread.MAIN, True, (Mode.XEN,), ("none",)),
     Way("cleanup", ("migration_cleanup_bh", "migration_cleanup"), S, (Phase.CLEANUP,), Thread.MAIN, True,
-        (*_LIVE, Mode.RECOVERY, Mode.SNAPSHOT, Mode.COLO), ("completed", "failed", "cancelling", "colo")),
+        (*_LIVE, Mode.SNAPSHOT, Mode.COLO), ("completed", "failed", "cancelling", "colo")),
     Way("cleanup", _SAVEVM, S, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.SAVEVM,), ("setup",)),
     Way("resume", _RESUME, S, (Phase.POSTCOPY_RECOVER,), Thread.MIGRATION, False,
         (Mode.RECOVERY,), ("postcopy-recover",)),
@@ -416,7 +421,7 @@ WAYS: Final[tuple[Way, ...]] = (
     Way("load cleanup", ("process_incoming_migration_co", "migration_incoming_state_destroy"),
         D, (Phase.CLEANUP,), Thread.MAIN, True, _LIVE, ("failed",)),
     Way("load cleanup", ("postcopy_listen_thread_bh", "migration_incoming_state_destroy"),
-        D, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.POSTCOPY, Mode.RECOVERY), ("completed", "failed")),
+        D, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.POSTCOPY,), ("completed", "failed")),
     Way("load cleanup", ("load_snapshot", "migration_incoming_state_destroy"),
         D, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.LOADVM,), ("none",)),
     Way("load cleanup", ("qmp_xen_load_devices_state", "migration_incoming_state_destroy"),
@@ -438,7 +443,7 @@ NEVER: Final[dict[str, tuple[Mode, ...]]] = {
     "save_state": (_REC, _LOA),
     "save_prepare": (_REC, _LOA, Mode.COLO, Mode.XEN),
     "save_setup": (_REC, _LOA, Mode.COLO, Mode.XEN),
-    "save_cleanup": (_LOA, Mode.XEN),
+    "save_cleanup": (_REC, _LOA, Mode.XEN),
     "save_complete": (_REC, _LOA, _SNAP, Mode.XEN),
     "save_complete_precopy_thread": (_REC, _SAV, _LOA, _SNAP, Mode.XEN),
     "is_active": (),
@@ -451,7 +456,7 @@ NEVER: Final[dict[str, tuple[Mode, ...]]] = {
     "load_state": (_REC, _SAV, _SNAP),
     "load_state_buffer": (_REC, _SAV, _LOA, _SNAP, Mode.XEN),
     "load_setup": (_REC, _SAV, _SNAP, Mode.COLO),
-    "load_cleanup": (_SAV, _SNAP),
+    "load_cleanup": (_REC, _SAV, _SNAP),
     "resume_prepare": (_PRE, _POST, _SAV, _LOA, _SNAP, Mode.COLO, Mode.XEN),
     "switchover_ack_needed": (_REC, _SAV, _SNAP, Mode.COLO),
     "switchover_start": (_REC, _SAV, _SNAP, Mode.XEN),
