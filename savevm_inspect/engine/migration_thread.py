@@ -124,6 +124,7 @@ class MigrationThread:
                 yield from self._tell_pending("exact", pending)
             if pending.must_precopy <= self.pace.threshold_bytes and can_switchover and s.postcopy_wanted:
                 yield from postcopy_start(s)
+                s.machine.clock.advance(_ROUND_US)
                 return _Iterate.SKIP
             ready = can_switchover and pending.total <= self.pace.threshold_bytes
         if ready:

@@ -74,6 +74,8 @@ class Pipe:
 
     def shutdown(self) -> None:
         """Break the connection: what has not arrived by now is lost (qemu_file_shutdown)."""
+        if self.broken:
+            return
         self.broken = True
         lost = self.sent - self._look()
         while lost:

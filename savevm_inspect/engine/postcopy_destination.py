@@ -170,9 +170,10 @@ class PostcopyIncoming:
     def _fault_thread(self) -> Steps[None]:
         """Ask the source for pages that the guest waits for (postcopy_ram_fault_thread)."""
         d = self._d
-        guest = d.machine.guest
         while True:
-            yield Wait(what="a page fault", ready=lambda: self._quit or self._new_fault() is not None)
+            yield Wait(
+                what="a page fault", ready=lambda: self._quit or self._new_fault() is not None, patient=True
+            )
             fault = self._new_fault()
             if self._quit or fault is None:
                 return
@@ -181,7 +182,6 @@ class PostcopyIncoming:
                 continue
             self._requested.add(fault)
             self._send_request(*fault)
-            assert guest.fault is not None
 
     def _new_fault(self) -> tuple[str, int] | None:
         fault = self._d.machine.guest.fault
@@ -206,7 +206,9 @@ class PostcopyIncoming:
         """Read the channel for requested pages (postcopy_preempt_thread); after a failure, the next one."""
         d = self._d
         while not self._quit:
-            yield Wait(what="the preempt channel", ready=lambda: self._quit or self._preempt_pipe() is not None)
+            yield Wait(
+                what="the preempt channel", ready=lambda: self._quit or self._preempt_pipe() is not None, patient=True
+            )
             connection, pipe = d.connection, self._preempt_pipe()
             if self._quit or pipe is None or d.machine.ram is None:
                 return
@@ -217,7 +219,9 @@ class PostcopyIncoming:
                     return
                 d.note(f"the preempt channel ended ({error})")
             yield Wait(
-                what="another preempt channel", ready=lambda before=connection: self._quit or d.connection is not before
+                what="another preempt channel",
+                ready=lambda before=connection: self._quit or d.connection is not before,
+                patient=True,
             )
 
     def _preempt_pipe(self) -> Any:

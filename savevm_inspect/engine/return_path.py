@@ -59,7 +59,7 @@ class ReturnPath:
 
 
 def _value(message: ReturnMessage, name: str) -> Any:
-    return next(field.value for field in message.arguments if field.path[-1] == name)
+    return next(field.value for field in message.arguments if field.name == name)
 
 
 def _shut(s: "Source", message: ReturnMessage) -> None:

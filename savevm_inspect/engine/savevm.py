@@ -278,7 +278,8 @@ class SaveVM:
         except EngineError as error:
             self._footer(f, entry, kind, start)
             self._side.propagate(error)
-            f.set_error(-errno.EINVAL)
+            if handler != "save_postcopy_prepare":  # upstream forgets it there, and goes on with the next round
+                f.set_error(-errno.EINVAL)
             yield
             raise
         self._footer(f, entry, kind, start)

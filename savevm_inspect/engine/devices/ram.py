@@ -303,7 +303,7 @@ class RamDevice:
     ) -> BarePages | XbzrlePages | MultifdPages | MappedPages:
         source = self._source
         if source.options.has(Capability.MAPPED_RAM):
-            return MappedPages(self._machine, state, f)
+            return MappedPages(self._machine, f)
         if source.options.has(Capability.MULTIFD):
             return MultifdPages(self._machine, source, f)
         if source.options.has(Capability.XBZRLE):

@@ -49,11 +49,12 @@ class RamLoad:
         """Read a section's records up to the one that ends it."""
         destination, reader = self._machine.destination, self._started()
         if destination is not None and destination.in_postcopy:
-            while not reader.ended:  # each page may be what the guest waits for
+            while True:  # each page may be what the guest waits for
                 yield from destination.loadvm.need(f, "a page")
                 reader.read_pages(f, bare=True)
                 self._place_logged(reader, f)
-            return
+                if reader.ended:
+                    return
         start = bool(int.from_bytes(f.peek(8), "big") & RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE)
         kind = SectionKind.START if start else SectionKind.PART
         head = SectionHead(section_id=0, idstr=IDSTR, instance_id=0, version_id=RAM_SAVE_VERSION, kind=kind)
