@@ -41,11 +41,13 @@ class CaptureChannel:
         number: in the order in which the source connected; 0 is the main channel.
         direction: which way the bytes went.
         path: the file that holds them.
+        resumed: it is a main channel that goes on where another one broke.
     """
 
     number: int
     direction: Direction
     path: Path
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +91,17 @@ class CaptureFolder:
             raise SavevmError(f"{manifest}: not a capture's manifest ({error!r})") from error
 
     def forward(self) -> tuple[Path, ...]:
-        """The files of the forward channels, the main one first."""
-        forward = [channel for channel in self.channels if channel.direction is Direction.FORWARD]
-        return tuple(channel.path for channel in sorted(forward, key=lambda channel: channel.number))
+        """The files of the forward channels, the main one first; without those that resumed it."""
+        return tuple(channel.path for channel in self.connected())
+
+    def connected(self, *, resumed: bool = False) -> tuple[CaptureChannel, ...]:
+        """The forward channels in the order of their numbers.
+
+        Args:
+            resumed: those that resumed the main one, instead of all others.
+        """
+        wanted = [each for each in self.channels if each.direction is Direction.FORWARD and each.resumed is resumed]
+        return tuple(sorted(wanted, key=lambda channel: channel.number))
 
     def return_path(self) -> Path | None:
         """The file of what came back on the main channel, if it was recorded."""
@@ -117,7 +127,12 @@ def _channel(folder: Path, entry: dict[str, Any]) -> CaptureChannel:
     name = entry["file"]
     if not isinstance(name, str) or Path(name).name != name or name in {"", ".."} or "\0" in name:
         raise SavevmError(f"{folder / MANIFEST}: {name!r} is not a file name within the folder")
-    return CaptureChannel(number=int(entry["number"]), direction=Direction(entry["direction"]), path=folder / name)
+    return CaptureChannel(
+        number=int(entry["number"]),
+        direction=Direction(entry["direction"]),
+        path=folder / name,
+        resumed=bool(entry.get("resumed", False)),
+    )
 
 
 class CaptureWriter:
@@ -143,20 +158,26 @@ class CaptureWriter:
         """The folder under its temporary name; put files beside the stream here."""
         self._events: IO[str] = self._files.enter_context((self.folder / EVENTS).open("w", encoding="utf-8"))
 
-    def add_channel(self, number: int, direction: Direction = Direction.FORWARD) -> Path:
+    def add_channel(
+        self, number: int, direction: Direction = Direction.FORWARD, *, resumed: bool = False
+    ) -> Path:
         """Enter a channel into the manifest, and say where its bytes go.
 
         Args:
             number: in the order in which the source connected; 0 is the main channel.
             direction: which way the bytes go.
+            resumed: it is a main channel that goes on where another one broke.
         """
         name = f"channel{number}.{'fwd' if direction is Direction.FORWARD else 'rev'}"
-        self._channels.append({"number": number, "direction": direction.value, "file": name})
+        entry: dict[str, object] = {"number": number, "direction": direction.value, "file": name}
+        self._channels.append(entry | ({"resumed": True} if resumed else {}))
         return self.folder / name
 
-    def open_channel(self, number: int, direction: Direction = Direction.FORWARD) -> BinaryIO:
+    def open_channel(
+        self, number: int, direction: Direction = Direction.FORWARD, *, resumed: bool = False
+    ) -> BinaryIO:
         """As :meth:`add_channel`, with the file opened for writing; closed when the capture is."""
-        return self._files.enter_context(self.add_channel(number, direction).open("wb"))
+        return self._files.enter_context(self.add_channel(number, direction, resumed=resumed).open("wb"))
 
     def add_event(self, event: Event) -> None:
         """Write one event."""

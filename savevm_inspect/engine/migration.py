@@ -127,7 +127,7 @@ class Migration:
             return source.status in _ENDS or (source.status is MigrationStatus.NONE and source.error is not None)
 
         yield Wait(what="the file to be whole", ready=lambda: done() and self.file.closed)
-        sink = self._watch(0, back=False, resumed=0) if self._watch is not None else None
+        sink = self._watch(0, back=False, resumed=False) if self._watch is not None else None
         if sink is not None:
             sink(bytes(self.file.data))
         if source.status is MigrationStatus.COMPLETED:

@@ -10,13 +10,13 @@ from .pipe import NO_LINK, Pipe, Sink
 class Watch(Protocol):
     """Says where the copy of a channel's bytes goes."""
 
-    def __call__(self, number: int, *, back: bool, resumed: int) -> Sink | None:
+    def __call__(self, number: int, *, back: bool, resumed: bool) -> Sink | None:
         """The sink of a channel.
 
         Args:
-            number: in the order in which the source connected; 0 is the main channel.
+            number: in the order in which the source connected, over all connections; 0 is the main channel.
             back: the direction: from the destination to the source.
-            resumed: how many connections there were before this one.
+            resumed: it is the main channel of a connection that was made after another one broke.
         """
 
 
@@ -25,18 +25,18 @@ class Connection:
 
     Args:
         network: what it goes over.
-        resumed: how many connections there were before it.
+
+    Attributes:
+        forward: the channels from source to destination; the first is the main one.
+        back: the way back on the main channel.
+        broken: it is gone.
     """
 
-    def __init__(self, network: "Network", resumed: int) -> None:
+    def __init__(self, network: "Network") -> None:
         self._network = network
-        self._resumed = resumed
-        self.forward: list[Pipe] = []
-        """The channels from source to destination; the first is the main one."""
-        self.back = network.make_pipe(0, back=True, resumed=resumed)
-        """The way back on the main channel."""
         self.broken = False
-        self.open_channel()
+        main, self.back = network.make_main()
+        self.forward = [main]
 
     @property
     def main(self) -> Pipe:
@@ -45,7 +45,7 @@ class Connection:
 
     def open_channel(self) -> Pipe:
         """Connect a further channel; the destination sees it at once."""
-        pipe = self._network.make_pipe(len(self.forward), back=False, resumed=self._resumed)
+        pipe = self._network.make_channel()
         if self.broken:
             pipe.shutdown()
         self.forward.append(pipe)
@@ -76,13 +76,14 @@ class Network:
         self._back = Link(clock, NO_LINK)
         self._latency_us = latency_us
         self._watch = watch
+        self._channels = 0
         self.connections: list[Connection] = []
         self.on_connect: Callable[[Connection], object] | None = None
         """Called with each new connection: the destination accepts it."""
 
     def connect(self) -> Connection:
         """Connect the source with the destination."""
-        connection = Connection(self, len(self.connections))
+        connection = Connection(self)
         self.connections.append(connection)
         if self.on_connect is not None:
             self.on_connect(connection)
@@ -93,8 +94,21 @@ class Network:
         if self.connections:
             self.connections[-1].fail()
 
-    def make_pipe(self, number: int, *, back: bool, resumed: int) -> Pipe:
-        """One direction of one channel; see :class:`Watch` for what the numbers mean."""
+    def make_main(self) -> tuple[Pipe, Pipe]:
+        """The two directions of a main channel."""
+        number = self._take_number()
+        resumed = number > 0
+        return self._make(number, back=False, resumed=resumed), self._make(number, back=True, resumed=resumed)
+
+    def make_channel(self) -> Pipe:
+        """A further channel."""
+        return self._make(self._take_number(), back=False, resumed=False)
+
+    def _take_number(self) -> int:
+        self._channels += 1
+        return self._channels - 1
+
+    def _make(self, number: int, *, back: bool, resumed: bool) -> Pipe:
         return Pipe(
             self._clock,
             self._back if back else self._link,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import count
 
 from ..container.source import Source, SourceLike
 from ..errors import SavevmError
@@ -49,9 +50,18 @@ class Inputs:
                 raise SavevmError(
                     f"{self.main.name}: offset {self.offset:#x} lies behind the end, {len(self.main.buffer)} bytes"
                 )
-            recorded = self.main.capture.forward()[1:] if self.main.capture else ()
-            self._further = [self._open(channel, None, strict=strict) for channel in (*recorded, *channels)]
-            self._resumed = [self._open(channel, None, strict=strict) for channel in resumed]
+            recorded = self.main.capture.connected()[1:] if self.main.capture else ()
+            went_on = self.main.capture.connected(resumed=True) if self.main.capture else ()
+            numbers = [each.number for each in (*recorded, *went_on)]
+            free = count(1 + max(numbers, default=0))
+            self._further = [
+                *(self._open_channel(each.path, each.number, strict=strict) for each in recorded),
+                *(self._open_channel(each, next(free), strict=strict) for each in channels),
+            ]
+            self._resumed = [
+                *(self._open_channel(each.path, each.number, strict=strict) for each in went_on),
+                *(self._open_channel(each, next(free), strict=strict) for each in resumed),
+            ]
             if return_path is None and self.main.capture:
                 return_path = self.main.capture.return_path()
             self._return_path = None if return_path is None else self._open(return_path, None, strict=strict)
@@ -64,13 +74,16 @@ class Inputs:
         self._opened.callback(opened.close)
         return opened
 
+    def _open_channel(self, source: SourceLike, number: int, *, strict: bool) -> tuple[int, Source]:
+        return number, self._open(source, None, strict=strict)
+
     def further_cursors(self) -> list[Cursor]:
-        """A cursor on each further channel, numbered from 1."""
-        return [_cursor(source, number) for number, source in enumerate(self._further, 1)]
+        """A cursor on each further channel, with its number: as recorded, else counted on behind those."""
+        return [_cursor(source, number) for number, source in self._further]
 
     def resumed_cursors(self) -> list[Cursor]:
-        """A cursor on each channel that resumed the main one, numbered behind the further ones."""
-        return [_cursor(source, number) for number, source in enumerate(self._resumed, 1 + len(self._further))]
+        """A cursor on each channel that resumed the main one; numbered as the further ones, and behind those."""
+        return [_cursor(source, number) for number, source in self._resumed]
 
     def return_path_cursor(self) -> Cursor | None:
         """A cursor on the return path of the main channel; ``None`` if it was not given."""
@@ -79,7 +92,7 @@ class Inputs:
     @property
     def size_bytes(self) -> int:
         """The length of all forward channels together, each from where its stream starts."""
-        others = sum(len(source.buffer) - source.offset for source in (*self._further, *self._resumed))
+        others = sum(len(source.buffer) - source.offset for _, source in (*self._further, *self._resumed))
         return len(self.main.buffer) - self.offset + others
 
     def close(self) -> None:
