@@ -71,7 +71,7 @@ def leaves(tree: KaitaiStruct, io: PlacedStream) -> Iterator[FieldValue]:
         Each value that has bytes, in the order of the bytes; they lie without a gap, but for the headers of
         subsections between a device's fields.
     """
-    yield from _Walk(io).of_struct(tree, ())
+    return _Walk(io).along(tree, ())
 
 
 class _Walk:
@@ -81,30 +81,24 @@ class _Walk:
         self._io = io
         self._reads = iter(list(io.reads))
 
-    def of_struct(self, struct: KaitaiStruct, parts: Parts) -> Iterator[FieldValue]:
-        attributes = vars(struct)
-        given = _parameters(type(struct))
-        for name, value in attributes.items():
-            if name.startswith("_") or name in given or name in _OF_PARSE:
-                continue
-            if f"_raw_{name}" in attributes:
-                yield from self._of_substream(value, (*parts, name))
+    def along(self, tree: KaitaiStruct, parts: Parts) -> Iterator[FieldValue]:
+        """Take the nodes in the order in which they were read; a branch is gone into before what follows it."""
+        branches = [_children(tree, parts)]
+        while branches:
+            for node, path, is_copied in branches[-1]:
+                if is_copied:
+                    yield from self._of_substream(node, path)
+                elif isinstance(node, QemuMigrationExtent):
+                    yield from self._of_extent(node, path)
+                elif isinstance(node, QemuMigrationDevicePayload):
+                    yield from self._of_payload(node, path)
+                elif isinstance(node, KaitaiStruct | list):
+                    branches.append(_children(node, path))
+                    break
+                else:
+                    yield from self._of_leaf(node, path)
             else:
-                yield from self._of(value, (*parts, name))
-
-    def _of(self, value: Any, parts: Parts) -> Iterator[FieldValue]:
-        match value:
-            case QemuMigrationExtent():
-                yield from self._of_extent(value, parts)
-            case QemuMigrationDevicePayload():
-                yield from self._of_payload(value, parts)
-            case KaitaiStruct():
-                yield from self.of_struct(value, parts)
-            case list():
-                for number, each in enumerate(value):
-                    yield from self._of(each, (*parts[:-1], f"{parts[-1]}[{number}]"))
-            case int() | str() | bytes():
-                yield from self._of_leaf(value, parts)
+                branches.pop()
 
     def _of_leaf(self, value: int | str | bytes, parts: Parts) -> Iterator[FieldValue]:
         start, length = self._next() if value or value == 0 else next(self._reads)
@@ -138,14 +132,30 @@ class _Walk:
         io = PlacedStream(self._io.view[start : start + length], channel=self._io.channel, base=self._io.base + start)
         arguments = [getattr(value, name) for name in _parameters(type(value))]
         again = type(value)(*arguments, io, value._parent, value._root)
-        yield from _Walk(io).of_struct(again, parts)
+        yield from _Walk(io).along(again, parts)
 
     def _next(self) -> tuple[int, int]:
         """The next read of any bytes; what is checked without a byte may be checked in an instance, too."""
-        return next(read for read in self._reads if read[1])
+        read = next(self._reads)
+        while not read[1]:
+            read = next(self._reads)
+        return read
 
     def _span(self, start: int, length: int) -> Span:
         return Span(channel=self._io.channel, offset=self._io.base + start, length=length)
+
+
+def _children(node: Any, parts: Parts) -> Iterator[tuple[Any, Parts, bool]]:
+    """The parts of a node with their paths, and whether they were read from a copy of their bytes."""
+    if isinstance(node, list):
+        for number, each in enumerate(node):
+            yield each, (*parts[:-1], f"{parts[-1]}[{number}]"), False
+        return
+    attributes = vars(node)
+    given = _parameters(type(node))
+    for name, value in attributes.items():
+        if name[0] != "_" and name not in given and name not in _OF_PARSE:
+            yield value, (*parts, name), f"_raw_{name}" in attributes
 
 
 _OF_PARSE = ("problems", "channels")
