@@ -30,8 +30,9 @@ lab: $(STAMP)  ## JupyterLab on the quickstart
 fuzz: $(STAMP)  ## a million mutated streams, an hour or so
 	SAVEVM_FUZZ_FACTOR=50 $(BIN)/python -m pytest tests/test_hostile.py tests/container tests/reader/test_kinds.py
 
-formats: $(STAMP)  ## compile formats/*.ksy anew; needs node and npm
+formats:  ## compile and draw formats/*.ksy anew; needs node, npm and graphviz
 	formats/compile.sh
+	formats/draw.sh
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -7,6 +7,8 @@
 // For Python, the compiler's JavaScript interface has no option for a Python package, so the imports between the compiled
 // modules are made relative here, and those of types written by hand lead to their modules. The mark that hides a
 // module from type checkers is taken out, since it hides the classes as well.
+//
+// Drawings (graphviz) lose the lines from a field to the expressions that use it: they hide what consists of what.
 
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -26,7 +28,11 @@ const importer = { importYaml: async (name) => load(name) };
 const writtenByHand = { qemu_migration_device_payload: "device_payload", qemu_migration_extent: "extent" };
 const imported = (line, name) =>
   name in writtenByHand ? `from . import ${writtenByHand[name]} as ${name}` : `from . import ${name}`;
-const fitted = (source) => source.replace(/^# type: ignore\n/m, "").replace(/^import (qemu_\w+)$/gm, imported);
+const fits = {
+  python: (source) => source.replace(/^# type: ignore\n/m, "").replace(/^import (qemu_\w+)$/gm, imported),
+  graphviz: (source) => source.replace(/^.* -> .* \[color="#404040"\];\n/gm, ""),
+};
+const fitted = fits[target] ?? ((source) => source);
 
 const names = readdirSync(formats)
   .filter((file) => file.endsWith(".ksy"))
@@ -36,10 +42,7 @@ const compiled = new Map();
 for (const name of names) {
   try {
     const files = await compiler.compile(target, load(name), importer, false);
-    for (const [file, source] of Object.entries(files)) {
-      if (target === "python") compiled.set(file, fitted(source));
-      else compiled.set(file, source);
-    }
+    for (const [file, source] of Object.entries(files)) compiled.set(file, fitted(source));
   } catch (error) {
     console.error(`${name}.ksy: ${error.message ?? error}`);
     process.exit(1);

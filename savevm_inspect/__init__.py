@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .errors import SavevmError as SavevmError
     from .reader.stream import Stream as Stream
     from .reader.stream import open_stream as open_stream
+    from .views.tables import tables as tables
     from .widgets.explorer import explore as explore
     from .widgets.player import replay as replay
 
@@ -22,6 +23,7 @@ _PUBLIC = {
     "explore": ".widgets.explorer",
     "open_stream": ".reader.stream",
     "replay": ".widgets.player",
+    "tables": ".views.tables",
 }
 _ROOMS = ("kaitai",)
 """Rooms that are public by their name: their functions are asked of them."""

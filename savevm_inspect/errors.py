@@ -12,6 +12,7 @@
     │   └── Unsupported                named and known, but not read by this version
     ├── SchemaError(path)              a description that is not what it must be
     ├── NotFound                       a block, section or file that is asked for and is not there
+    ├── AddressError                   memory that has no known place, or an address without memory
     ├── EngineError(phase, handler)    a handler of the engine, or a call that the phase forbids
     ├── LinkError                      a socket
     └── RecordError                    a real QEMU; keeps its last words
@@ -97,6 +98,10 @@ class SchemaError(SavevmError):
 
 class NotFound(SavevmError, LookupError):
     """Something that was asked for by name and is not in the stream."""
+
+
+class AddressError(SavevmError, LookupError):
+    """Guest memory that can't be placed, or an address where there is none."""
 
 
 class EngineError(SavevmError):

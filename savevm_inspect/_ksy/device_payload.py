@@ -18,8 +18,10 @@ class QemuMigrationDevicePayload(KaitaiStruct):  # type: ignore[misc] # the runt
         io: stands at the payload's first byte; behind its last one afterwards.
 
     Attributes:
-        extent: where the payload lies.
-        fields: its fields in stream order, each with name, type, value and span; none if nothing describes it.
+        ofs_content: place of the payload's first byte in ``io``.
+        len_content: its length in bytes.
+        is_described: whether a description names the device.
+        fields: its fields in stream order, each with name, type, value and span.
 
     Raises:
         Unsupported: nothing tells how long it is.
@@ -42,17 +44,25 @@ class QemuMigrationDevicePayload(KaitaiStruct):  # type: ignore[misc] # the runt
         self.idstr = idstr
         self.instance_id = instance_id
         devices = devices_of(io)
-        length = devices.length_of(idstr, instance_id, io.pos())
-        self.extent = QemuMigrationExtent(length, io, self, root)
-        described = devices.state_of(idstr, instance_id) is not None
-        self.fields: tuple[FieldValue, ...] = (
-            devices.fields_of(idstr, instance_id, self.content, io) if described else ()
-        )
+        self.ofs_content: int = io.pos()
+        self.len_content = devices.length_of(idstr, instance_id, self.ofs_content)
+        self.is_described = devices.state_of(idstr, instance_id) is not None
+        self.fields: tuple[FieldValue, ...] = ()
+        if self.is_described:
+            self.fields = devices.fields_of(idstr, instance_id, io.read_bytes(self.len_content), io)
+        else:
+            QemuMigrationExtent(self.len_content, io)
 
     @property
     def content(self) -> bytes:
-        """The payload's bytes, read anew each time."""
-        return self.extent.content
+        """The payload's bytes, read anew each time; the stream's position is kept."""
+        position = self._io.pos()
+        self._io.seek(self.ofs_content)
+        try:
+            content: bytes = self._io.read_bytes(self.len_content)
+        finally:
+            self._io.seek(position)
+        return content
 
     def _fetch_instances(self) -> None:
         """Nothing is read late; compiled types ask every child."""

@@ -1,46 +1,29 @@
 """The command line: one file a verb, each imported when it is called."""
 
 import sys
-from importlib import import_module
 
 import click
 
 from .. import __version__
 from ..errors import SavevmError
+from .late import LateGroup
 
 _VERBS = {
-    "info": ("info", "What a stream is, and whether it is whole."),
-    "sections": ("sections", "The sections of a stream."),
-    "show": ("show", "The decoded fields of a device, with their offsets."),
-    "check": ("check", "Judge a stream: exit 0 whole and consistent, 1 not."),
-    "ram": ("ram", "Guest memory: statistics, and a block's final bytes."),
-    "export": ("export", "Sections, fields, pages and events as Parquet files."),
-    "schema": ("schema", "Descriptions, for streams that have none."),
-    "record": ("record", "Record a migration into a capture folder."),
-    "events": ("events", "What happened in a migration, also by QEMU's own trace; for Perfetto, too."),
-    "scenarios": ("scenarios", "What the engine can play."),
-    "lab": ("lab", "Open JupyterLab on the notebooks."),
+    "info": ("info:command", "What a stream is, and whether it is whole."),
+    "sections": ("sections:command", "The sections of a stream."),
+    "show": ("show:command", "The decoded fields of a device, with their offsets."),
+    "check": ("check:command", "Judge a stream: exit 0 whole and consistent, 1 not."),
+    "ram": ("ram:command", "Guest memory: statistics, and a block's final bytes."),
+    "export": ("export:command", "Sections, fields, pages and events as Parquet files."),
+    "schema": ("schema:command", "Descriptions, for streams that have none."),
+    "record": ("record:command", "Record a migration into a capture folder."),
+    "events": ("events:command", "What happened in a migration, also by QEMU's own trace; for Perfetto, too."),
+    "scenarios": ("scenarios:command", "What the engine can play."),
+    "lab": ("lab:command", "Open JupyterLab on the notebooks."),
 }
 
 
-class _LateGroup(click.Group):
-    """Imports a verb's module when the verb is used."""
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(_VERBS)
-
-    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
-        if name not in _VERBS:
-            return None
-        command: click.Command = import_module(f".{_VERBS[name][0]}", __name__).command
-        return command
-
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in _VERBS.items()])
-
-
-@click.group(cls=_LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LateGroup, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="savevm-inspect")
 def cli() -> None:
     """See what happens when a virtual machine is saved, migrated and loaded.

@@ -1,108 +1,15 @@
-"""``savevm-inspect ram stats`` and ``savevm-inspect ram extract``."""
-
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+"""``savevm-inspect ram``: one file a verb."""
 
 import click
-from rich.progress import Progress
-from rich.table import Table
 
-from ..errors import SavevmError
-from ..memory.extract import extract
-from ..views.ram import CLASS_KEYS, ram_stats
-from .options import cell, console, print_json, show, table, takes_json
-from .source import Chosen, takes_source
+from .late import LateGroup
+
+_VERBS = {
+    "stats": ("ram_stats:command", "Count the pages that were sent."),
+    "extract": ("ram_extract:command", "Write a block's final bytes to a file."),
+}
 
 
-@click.group("ram")
+@click.group("ram", cls=LateGroup, verbs=_VERBS)
 def command() -> None:
     """Guest memory: statistics, and a block's final bytes."""
-
-
-@command.command("stats")
-@takes_source
-@takes_json
-def stats(chosen: Chosen, as_json: bool) -> None:
-    """Count the pages that SOURCE sent, by block and by iteration, what they cost and what they look like."""
-    with chosen.open() as stream:
-        facts = ram_stats(stream)
-    if as_json:
-        print_json(facts)
-        return
-    blocks, iterations = facts["blocks"], facts["iterations"]
-    names = [block["name"] for block in blocks]
-    show(_counts("block", names, blocks, {"bytes": "used_bytes", **_SENT, "never sent": "missing_pages", **_COSTS}))
-    show(cell(""))
-    numbers = [f"{each['number']}{' (postcopy)' if each['postcopy'] else ''}" for each in iterations]
-    show(_counts("iteration", numbers, iterations, {**_SENT, **_COSTS}))
-    show(cell(""))
-    classes = [block["classes"] for block in blocks]
-    used = {key.removesuffix("_pages"): key for key in CLASS_KEYS if any(each[key] for each in classes)}
-    show(_counts("final pages of", names, classes, used))
-    show(cell(""))
-    for line in _sums(facts):
-        show(cell(line))
-
-
-def _counts(heading: str, names: list[str], rows: list[dict[str, Any]], columns: dict[str, str]) -> Table:
-    grid = table(heading, *columns, numbers=tuple(columns))
-    for name, row in zip(names, rows, strict=True):
-        grid.add_row(cell(name), *(str(row[key]) for key in columns.values()))
-    return grid
-
-
-_SENT = {
-    "sent": "sent_pages",
-    "zero": "zero_pages",
-    "normal": "normal_pages",
-    "xbzrle": "xbzrle_pages",
-    "compressed": "compressed_pages",
-    "sent again": "sent_again_pages",
-}
-_COSTS = {"bytes for pages": "page_bytes", "of these wasted": "wasted_bytes"}
-"""Columns of blocks and iterations: the heading, and the key of ``ram_stats``."""
-
-_ITERATIONS_FROM = {
-    "events": "Iterations as the capture's events state them.",
-    "inferred": "Iterations are inferred: the fewest that the stream can have had.",
-    "unknown": "In mapped-ram only the last sending of each page is there.",
-}
-
-
-def _sums(facts: dict[str, Any]) -> Iterator[str]:
-    yield (
-        f"{facts['sent_pages']} pages of {facts['page_size']} bytes in {facts['sections']} sections, "
-        f"{facts['content_bytes']} bytes of content"
-    )
-    yield (
-        f"{facts['ram_bytes']} bytes for RAM: {facts['page_bytes']} for pages, of which {facts['wasted_bytes']} were "
-        f"overwritten, {facts['other_bytes']} for what is around them"
-    )
-    yield _ITERATIONS_FROM[facts["iterations_from"]]
-
-
-@command.command("extract")
-@takes_source
-@click.option("--block", required=True, metavar="NAME", help="The RAM block, by its name in the stream.")
-@click.option(
-    "--output",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write, sparse.",
-)
-def extract_block(chosen: Chosen, block: str, output: Path) -> None:
-    """Write the final bytes of a RAM block of SOURCE to a file."""
-    with chosen.open() as stream:
-        if not stream.complete:
-            raise SavevmError(f"{chosen.name}: not whole, so this is not the guest's memory; nothing was written")
-        image = stream.memory[block]
-        if image.ignored:
-            raise SavevmError(f"block {block!r} is shared memory that x-ignore-shared left out of the stream")
-        with Progress(console=console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-            task = bar.add_task(f"writing {output.name}", total=image.block.used_bytes)
-            extract(image, output, lambda done: bar.update(task, completed=done))
-        missing = image.missing_pages
-    if missing:
-        click.echo(f"{missing} pages were never sent; they are zero in the file", err=True)

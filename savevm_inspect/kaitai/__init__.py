@@ -4,6 +4,8 @@ The records and values come from modules compiled from ``formats/*.ksy``. Of our
 say: how long a section without description is, and the page size where the stream does not tell it.
 """
 
+from .agreement import Disagreement as Disagreement
+from .agreement import compare as compare
 from .spans import RecordSpan as RecordSpan
 from .spans import spans as spans
 from .tree import ChannelTree as ChannelTree

@@ -23,12 +23,13 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
         channel: number of the channel.
 
     Attributes:
+        view: the bytes.
         start: position of the first read, in bytes.
         devices: tells how long a device's payload is and what it consists of.
     """
 
     def __init__(self, view: memoryview, *, position: int = 0, channel: int = 0) -> None:
-        self._view = view
+        self.view = view
         self._position = position
         self._end = len(view)
         self.start = position
@@ -38,7 +39,7 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
 
     def close(self) -> None:
         """Let go of the bytes; whoever mapped them unmaps them."""
-        self._view = memoryview(b"")
+        self.view = memoryview(b"")
         self._end = 0
 
     def size(self) -> int:
@@ -69,7 +70,7 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
         if n < 0:
             raise InvalidArgumentError(f"requested invalid {n} amount of bytes")
         start = self._step(n)
-        return bytes(self._view[start : start + n])
+        return bytes(self.view[start : start + n])
 
     _read_bytes_not_aligned = read_bytes  # no format of ours reads single bits
 
@@ -79,21 +80,21 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
 
     def read_u1(self) -> int:
         """Read one unsigned byte."""
-        return self._view[self._step(1)]
+        return self.view[self._step(1)]
 
     def read_u2be(self) -> int:
         """Read a big-endian unsigned 16-bit number."""
-        value: int = _U2BE(self._view, self._step(2))[0]
+        value: int = _U2BE(self.view, self._step(2))[0]
         return value
 
     def read_u4be(self) -> int:
         """Read a big-endian unsigned 32-bit number."""
-        value: int = _U4BE(self._view, self._step(4))[0]
+        value: int = _U4BE(self.view, self._step(4))[0]
         return value
 
     def read_u8be(self) -> int:
         """Read a big-endian unsigned 64-bit number; most reads are this one, once a page."""
-        value: int = _U8BE(self._view, self._step(8))[0]
+        value: int = _U8BE(self.view, self._step(8))[0]
         return value
 
     def _step(self, n: int) -> int:

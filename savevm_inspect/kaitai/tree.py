@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,12 +12,18 @@ from kaitaistruct import EndOfStreamError, KaitaiStruct
 from .._ksy.device_lengths import find_description
 from .._ksy.devices import Devices, described
 from .._ksy.qemu_migration_envelope import QemuMigrationEnvelope
+from .._ksy.qemu_migration_multifd import QemuMigrationMultifd
+from .._ksy.qemu_migration_postcopy_preempt import QemuMigrationPostcopyPreempt
+from .._ksy.qemu_migration_resumed import QemuMigrationResumed
+from .._ksy.qemu_migration_return_path import QemuMigrationReturnPath
 from ..container.source import SourceLike
 from ..errors import BadPayload, SavevmError
+from ..reader.inputs import Inputs
 from ..reader.payloads import DEFAULT_PAGE_SIZE
 from ..reader.stream import Stream, open_stream
-from ..stream.cursor import end_of_content
+from ..stream.cursor import Cursor, end_of_content
 from ..stream.records import Section
+from ..wire import MULTIFD_MAGIC
 from .buffer_stream import BufferStream
 from .refusal import REFUSALS, refusal
 
@@ -36,6 +43,15 @@ class ChannelTree:
     kind: str
     tree: KaitaiStruct
     io: BufferStream
+
+
+_FORMATS: dict[str, Any] = {
+    "resumed": QemuMigrationResumed,
+    "multifd": QemuMigrationMultifd,
+    "preempt": QemuMigrationPostcopyPreempt,
+    "return": QemuMigrationReturnPath,
+}
+"""What reads each kind of channel beside the main one."""
 
 
 class StreamTree(QemuMigrationEnvelope):
@@ -68,14 +84,17 @@ class StreamTree(QemuMigrationEnvelope):
         self._page_size = page_size
         self._stream_class = stream_class
         main = stream_class(stream.buffer, position=stream.offset)
-        main.devices = self._known_devices(stream, main)
+        main.devices = self._known_devices(stream)
         self.channels: list[ChannelTree] = [ChannelTree(number=0, kind="main", tree=self, io=main)]
-        self._run(main, lambda: super(StreamTree, self).__init__(page_size, main))  # type: ignore[no-untyped-call]
+        resumed = bool(stream.inputs.resumed_cursors())
+        read: Callable[..., object] = super().__init__
+        self._run(main, partial(read, page_size, main), may_break=resumed)
         self._check_padding(stream.buffer)
+        self._read_others(stream.inputs)
 
-    def _known_devices(self, stream: Stream, main: BufferStream) -> Devices:
+    def _known_devices(self, stream: Stream) -> Devices:
         """The stream's own description, read once more; what it lacks is taken from our reading."""
-        text = find_description(main)
+        text = find_description(BufferStream(stream.buffer))
         own = Devices()
         if text is not None:
             try:
@@ -88,6 +107,38 @@ class StreamTree(QemuMigrationEnvelope):
             if isinstance(record, Section) and not record.span.channel
         }
         return replace(own, schema=own.schema or stream.description, ends=ends)
+
+    def _read_others(self, inputs: Inputs) -> None:
+        """Read the channels beside the main one, each by the format of its kind."""
+        resumed = inputs.resumed_cursors()
+        for cursor in resumed:
+            started = self._section_ids()
+            ram = started.get("ram", 0)
+            arguments = (self._page_size, ram, started.get("dirty-bitmap", ram))
+            self._read_channel("resumed", cursor, arguments, may_break=cursor is not resumed[-1])
+        for cursor in inputs.further_cursors():
+            kind = "multifd" if bytes(cursor.peek(4)) == MULTIFD_MAGIC.to_bytes(4) else "preempt"
+            self._read_channel(kind, cursor, (self._page_size,))
+        back = inputs.return_path_cursor()
+        if back is not None:
+            self._read_channel("return", back, ())
+
+    def _section_ids(self) -> dict[str, int]:
+        """Which number each device's START section bound to it."""
+        return {
+            record.body.name.idstr: record.body.name.section_id
+            for record in getattr(self, "records", ())
+            if record.record_type is self.RecordType.section_start
+        }
+
+    def _read_channel(
+        self, kind: str, cursor: Cursor, arguments: tuple[int, ...], *, may_break: bool = False
+    ) -> None:
+        io = self._stream_class(cursor.buffer, position=cursor.offset, channel=cursor.channel)
+        compiled = _FORMATS[kind]
+        tree = compiled.__new__(compiled)
+        self.channels.append(ChannelTree(number=cursor.channel, kind=kind, tree=tree, io=io))
+        self._run(io, partial(tree.__init__, *arguments, io), may_break=may_break)
 
     def _run(self, io: BufferStream, read: Callable[[], object], *, may_break: bool = False) -> None:
         """Let a compiled class read; what it has read stays where it breaks."""
@@ -155,10 +206,10 @@ def parse(source: Stream | SourceLike, *, page_size: int = 0, strict: bool = Tru
         SavevmError: the source can't be opened.
     """
     if isinstance(source, Stream):
-        return StreamTree(source, page_size=page_size or _page_size(source), strict=strict)
+        return StreamTree(source, page_size=page_size or page_size_of(source), strict=strict)
     stream = open_stream(source, strict=False, **places)
     try:
-        tree = StreamTree(stream, page_size=page_size or _page_size(stream), strict=strict)
+        tree = StreamTree(stream, page_size=page_size or page_size_of(stream), strict=strict)
     except BaseException:
         stream.close()
         raise
@@ -166,5 +217,6 @@ def parse(source: Stream | SourceLike, *, page_size: int = 0, strict: bool = Tru
     return tree
 
 
-def _page_size(stream: Stream) -> int:
+def page_size_of(stream: Stream) -> int:
+    """Bytes of a target page, as our reader found it; the usual one if nothing tells."""
     return stream.page_size or DEFAULT_PAGE_SIZE

@@ -11,7 +11,6 @@ from ..container.source import Source, SourceLike
 from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError
 from ..memory.history import History
 from ..memory.page_table import PageTable
-from ..memory.rebuild import Memory
 from ..memory.unpack import Buffers
 from ..payload import FIELD_PAYLOADS, ram
 from ..payload.ram_blocks import RamBlock
@@ -24,6 +23,7 @@ from ..vmstate.schema import Description, parse_description
 from .accounting import Account, account
 from .attempt import Attempt, attempt, described_sections, doubt_schema
 from .device import Device
+from .guest_memory import GuestMemory
 from .inputs import Inputs
 from .schemas import choose_schema, configuration_of
 from .trailer import find_description
@@ -267,9 +267,9 @@ class Stream:
         return self._channels.pages()
 
     @cached_property
-    def memory(self) -> Memory:
-        """The RAM blocks by name, as files of their final bytes."""
-        return Memory(self._channels.buffers, self.pages)
+    def memory(self) -> GuestMemory:
+        """The RAM blocks by name, as files of their final bytes; guest-physical and virtual memory."""
+        return GuestMemory(self, self._channels.buffers, self.pages)
 
     @cached_property
     def history(self) -> History:

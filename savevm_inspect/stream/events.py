@@ -194,7 +194,7 @@ def _check(key: str, value: object) -> None:
     elif key in _TEXTS:
         sound = isinstance(value, str)
     elif key == "returned":
-        sound = isinstance(value, int)
+        sound = isinstance(value, int) and -_LARGEST <= value <= _LARGEST
     else:
         sound = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
     if not sound:

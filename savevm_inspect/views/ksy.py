@@ -51,6 +51,7 @@ def ksy_of_stream(stream: Stream) -> str:
             machine=configuration.machine if configuration else "",
             page_size=stream.page_size,
             lengths=lengths,
+            offset=stream.offset,
         )
     )
 
@@ -61,6 +62,7 @@ def ksy_document(
     machine: str = "",
     page_size: int = 0,
     lengths: dict[tuple[str, int], int] | None = None,
+    offset: int = 0,
 ) -> dict[str, Any]:
     """The format of a machine's stream, as plain data.
 
@@ -69,6 +71,7 @@ def ksy_document(
         machine: name of the machine type; empty if it is not known.
         page_size: bytes of a target page; 0 if it is not known.
         lengths: bytes of the payload of each section that is not described, by (idstr, instance_id).
+        offset: where in its file the stream starts, in bytes.
 
     Raises:
         SchemaError: no format can be made of the description.
@@ -86,6 +89,9 @@ def ksy_document(
     document["meta"]["title"] = f"QEMU migration stream of a {printable(machine) or 'machine'}"
     document["doc"] = _NOTE
     document["instances"]["page_size_default"]["value"] = page_size or DEFAULT_PAGE_SIZE
+    if offset:
+        before = {"id": "before_stream", "size": offset, "doc": "what the file holds before the stream"}
+        document["seq"].insert(0, before)
     payload = next(entry for entry in types["section_full"]["seq"] if entry["id"] == "payload")
     payload["type"] = "device_state(name.idstr, name.instance_id, name.section_id)"
     types["device_state"] = _device_state(cases)

@@ -14,6 +14,8 @@ _NOT_TEXT = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 """Bare words that some version of YAML takes for something else."""
 
 _INDENT = "  "
+_LIMIT_KEY = 1000
+"""Characters of a key that may stand on one line with its value; YAML allows 1024."""
 
 
 def yaml_text(document: Mapping[str, Any]) -> str:
@@ -30,7 +32,9 @@ def yaml_text(document: Mapping[str, Any]) -> str:
 
 def _mapping(value: Mapping[str, Any], indent: str) -> Iterator[str]:
     for key, inner in value.items():
-        yield from _entry(f"{indent}{_key(key)}:", inner, indent)
+        name = _key(key)
+        head = f"{indent}{name}:" if len(name) < _LIMIT_KEY else f"{indent}? {name}\n{indent}:"
+        yield from _entry(head, inner, indent)
 
 
 def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
@@ -50,7 +54,7 @@ def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
 
 def _item(value: Any, indent: str) -> Iterator[str]:
     """An item of a sequence; a mapping's first key stands on the line of the dash."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not value:
         yield f"{indent}- {_flow(value)}"
         return
     lines = _mapping(value, indent + _INDENT)
@@ -59,15 +63,22 @@ def _item(value: Any, indent: str) -> Iterator[str]:
 
 
 def _flow(value: Any) -> str:
+    if isinstance(value, str):
+        return value if _BARE.fullmatch(value) and value.lower() not in _NOT_TEXT else _quoted(value)
+    return _nested(value)
+
+
+def _nested(value: Any) -> str:
+    """A value inside of brackets, where no string stands bare."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
-        return value if _BARE.fullmatch(value) and value.lower() not in _NOT_TEXT else _quoted(value)
+        return _quoted(value)
     if isinstance(value, Mapping):
-        return "{}"
-    return f"[{', '.join(map(_flow, value))}]"
+        return f"{{{', '.join(f'{_quoted(key)}: {_nested(inner)}' for key, inner in value.items())}}}"
+    return f"[{', '.join(map(_nested, value))}]"
 
 
 def _key(key: str) -> str:

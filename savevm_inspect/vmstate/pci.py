@@ -136,14 +136,16 @@ def capabilities(config: bytes) -> list[tuple[int, int]]:
     """Walk the list of capabilities.
 
     Args:
-        config: configuration space, at least 256 bytes.
+        config: configuration space, of any size.
 
     Returns:
         (offset, identifier) of each; a list that loops or leaves the space ends there.
     """
     found: list[tuple[int, int]] = []
+    if len(config) < _HEADER_BYTES:
+        return found
     at = config[_CAPABILITY_POINTER] & 0xFC if config[_STATUS] & _STATUS_CAPABILITIES else 0
-    while _HEADER_BYTES <= at <= 0xFC and at not in (place for place, _ in found):
+    while _HEADER_BYTES <= at <= len(config) - 4 and at not in (place for place, _ in found):
         found.append((at, config[at]))
         at = config[at + 1] & 0xFC
     return found

@@ -2,9 +2,10 @@
 //
 // Usage: node read_in_javascript.mjs FORMATS_DIRECTORY < JOB
 //
-// JOB is a JSON list of {ksy, stream}, paths both; without a stream the format is only compiled. The answers are
-// printed as a JSON list: {error} or {types, records}. A record is {start, end, kind, idstr, instance_id, payload,
-// leaves}, and a leaf [path, start, end, value]; bytes are in hex.
+// JOB is a JSON list. {ksy, stream}, paths both, is answered by {end, size, padding, records}: how far the stream was
+// read, and {start, end, kind, section_id, idstr, payload, leaves} for each record. A leaf is [path, start, end,
+// value], with bytes in hex; {inexact} is a number beyond what JavaScript's have. {ksy} alone is only compiled, and
+// {yaml}, a text, is answered by {data}. What fails is {error}.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -60,7 +61,6 @@ function leavesOf(object, definitions, path, leaves) {
   return leaves;
 }
 
-// A description may have names that are no UTF-8; all else is compared as it is.
 function read({ root, definitions }, path) {
   const bytes = readFileSync(path);
   const io = new KaitaiStream(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length), 0);
@@ -78,7 +78,6 @@ function read({ root, definitions }, path) {
       kind: root.RecordType[record.recordType].toLowerCase(),
       section_id: name && (body.sectionId ?? name.sectionId),
       idstr: name?.idstr,
-      instance_id: name?.instanceId,
       leaves: [],
     };
     if (payload) {
@@ -92,12 +91,16 @@ function read({ root, definitions }, path) {
 
 const answers = [];
 const compiled = new Map();
-for (const { ksy, stream } of JSON.parse(readFileSync(0, "utf8"))) {
+for (const { ksy, stream, yaml: text } of JSON.parse(readFileSync(0, "utf8"))) {
   try {
+    if (text !== undefined) {
+      answers.push({ data: yaml.load(text) });
+      continue;
+    }
     if (!compiled.has(ksy)) compiled.set(ksy, await compile(ksy));
     answers.push(stream === undefined ? {} : read(compiled.get(ksy), stream));
   } catch (error) {
-    answers.push({ error: String(error.message ?? error), stack: error.stack });
+    answers.push({ error: String(error.message ?? error) });
   }
 }
 process.stdout.write(JSON.stringify(answers));

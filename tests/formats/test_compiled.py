@@ -3,12 +3,15 @@
 import re
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ROOT / "formats"
 COMPILED = ROOT / "savevm_inspect" / "_ksy"
+DRAWINGS = ROOT / "docs" / "formats"
+SVG = "{http://www.w3.org/2000/svg}"
 NAMES = sorted(path.stem for path in FORMATS.glob("*.ksy"))
 WRITTEN_BY_HAND = {"qemu_migration_extent": "extent"}
 """Modules that stand in the place of what a format compiles to."""
@@ -49,8 +52,8 @@ def test_compiled_modules_are_up_to_date(compiler: Path, tmp_path: Path) -> None
 def test_each_format_compiles_to_javascript_that_parses(compiler: Path, tmp_path: Path) -> None:
     made = compiled(compiler, "javascript", tmp_path)
     assert sorted(made) == sorted(f"{camel(name)}.js" for name in NAMES)
-    for name in made:
-        subprocess.run(["node", "--check", str(tmp_path / name)], check=True, capture_output=True, timeout=60)
+    parse = "for (const f of process.argv.slice(1)) new vm.Script(fs.readFileSync(f, 'utf8'), { filename: f })"
+    subprocess.run(["node", "-e", parse, *map(str, tmp_path.iterdir())], check=True, capture_output=True, timeout=60)
 
 
 def test_each_format_has_its_module_and_says_where_it_comes_from() -> None:
@@ -67,7 +70,44 @@ def test_each_format_has_its_module_and_says_where_it_comes_from() -> None:
             assert PINNED.fullmatch(reference) or ELSEWHERE.fullmatch(reference), reference
 
 
-def test_compile_script_is_sound() -> None:
-    script = FORMATS / "compile.sh"
+@pytest.mark.node
+def test_drawings_are_up_to_date(compiler: Path, tmp_path: Path) -> None:
+    made = compiled(compiler, "graphviz", tmp_path)
+    kept = {path.name: path.read_text() for path in DRAWINGS.glob("*.dot")}
+    assert sorted(made) == sorted(kept) == [f"{name}.dot" for name in NAMES]
+    assert [name for name in made if made[name] != kept[name]] == [], "run formats/draw.sh"
+
+
+@pytest.mark.graphviz
+@pytest.mark.parametrize("name", NAMES)
+def test_pictures_show_what_is_drawn_today(name: str) -> None:
+    """Places and fonts follow the version of Graphviz; what is shown does not."""
+    drawn = subprocess.run(
+        ["dot", "-Tsvg", str(DRAWINGS / f"{name}.dot")], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert drawn.stderr == ""
+    today = shown(drawn.stdout)
+    assert today
+    assert shown((DRAWINGS / f"{name}.svg").read_text()) == today, "run formats/draw.sh"
+
+
+def shown(svg: str) -> list[str]:
+    """The texts of a picture, and what its nodes, edges and frames are called."""
+    root = ElementTree.fromstring(svg)
+    assert root.tag == f"{SVG}svg"
+    return sorted(text for each in root.iter() if each.tag in {f"{SVG}text", f"{SVG}title"} and (text := each.text))
+
+
+def test_each_format_is_shown_with_a_sentence() -> None:
+    text = (ROOT / "docs" / "formats.md").read_text()
+    found = re.findall(r"^### (\w+)\n\n([A-Z].+\.)\n\n!\[\1\]\(formats/\1\.svg\)$", text, flags=re.MULTILINE)
+    assert sorted(name for name, _ in found) == NAMES
+    table = (FORMATS / "README.md").read_text()
+    assert [name for name in NAMES if f"`{name}.ksy`" not in table] == []
+
+
+@pytest.mark.parametrize("name", ["compile.sh", "draw.sh"])
+def test_scripts_are_sound(name: str) -> None:
+    script = FORMATS / name
     assert script.stat().st_mode & 0o111
     subprocess.run(["sh", "-n", str(script)], check=True)

@@ -1,0 +1,196 @@
+"""Memory as an address space: a read-only file whose places are addresses, with holes where nothing is."""
+
+import io
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+
+from ..errors import AddressError
+from .ranges import AddressMap
+from .rebuild import BlockImage
+from .search import find_bytes
+
+
+class AddressSpace(io.RawIOBase, ABC):
+    """An address space; reads only what is asked for.
+
+    A read gives all the bytes that it asks for, or raises :class:`~savevm_inspect.errors.AddressError`: it never
+    stops short at a hole.
+    """
+
+    limit: int
+    """The address behind the last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._position = 0
+
+    @abstractmethod
+    def extents(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """What of a range of addresses has memory.
+
+        Args:
+            start: the first address.
+            end: the address behind the last.
+
+        Yields:
+            Address and length in bytes of each piece, ascending.
+        """
+
+    @abstractmethod
+    def _fill(self, view: memoryview, address: int) -> int:
+        """Fill the start of a buffer from an address on; returns how many bytes, at least one."""
+
+    def readable(self) -> bool:
+        """Memory can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Memory can be read at any address."""
+        return True
+
+    def tell(self) -> int:
+        """The address of the next read."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Set the address of the next read.
+
+        Args:
+            offset: bytes from the place that ``whence`` names.
+            whence: as in :meth:`io.IOBase.seek`.
+
+        Returns:
+            The new address.
+
+        Raises:
+            AddressError: there is no such address.
+        """
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.limit}[whence]
+        if not 0 <= base + offset <= self.limit:
+            raise AddressError(f"address {base + offset:#x} lies outside of 0 to {self.limit:#x}")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, target: object, /) -> int:
+        """Fill a buffer from the current address on.
+
+        Args:
+            target: a writable buffer of bytes.
+
+        Returns:
+            Its length, or what is left up to the end of the address space.
+
+        Raises:
+            AddressError: at some address of it there is no memory.
+        """
+        view = memoryview(target).cast("B")  # type: ignore[arg-type]  # io types buffers as object
+        length = min(len(view), self.limit - self._position)
+        self.read_at(self._position, view[:length])
+        self._position += length
+        return length
+
+    def readall(self) -> bytes:
+        """Refused: an address space is too large to be read as a whole, and has holes."""
+        raise AddressError("an address space is not read to its end; say how many bytes")
+
+    def read_at(self, address: int, view: memoryview) -> None:
+        """Fill a buffer from an address on, without moving the place of the next read.
+
+        Args:
+            address: of the first byte.
+            view: writable bytes.
+
+        Raises:
+            AddressError: at some address of it there is no memory.
+        """
+        if not 0 <= address <= address + len(view) <= self.limit:
+            raise AddressError(f"{len(view)} bytes at {address:#x} do not lie within 0 to {self.limit:#x}")
+        done = 0
+        while done < len(view):
+            done += self._fill(view[done:], address + done)
+
+    def read_bytes(self, address: int, length: int) -> bytes:
+        """Read from an address on, without moving the place of the next read.
+
+        Args:
+            address: of the first byte.
+            length: bytes.
+
+        Raises:
+            AddressError: at some address of it there is no memory.
+        """
+        content = bytearray(length)
+        self.read_at(address, memoryview(content))
+        return bytes(content)
+
+    def search(self, pattern: bytes, start: int = 0, end: int | None = None) -> Iterator[int]:
+        """Find bytes, also where they cross from one page to its neighbour here.
+
+        Args:
+            pattern: what to look for; at least one byte.
+            start: the first address that is looked at.
+            end: the address behind the last; that of the address space if ``None``.
+
+        Yields:
+            Each address where it begins, ascending.
+
+        Raises:
+            AddressError: the address space can't be walked.
+        """
+        for first, behind in _runs(self.extents(start, self.limit if end is None else end)):
+            run = [(first, behind)]
+            yield from find_bytes(pattern, start=first, size=behind, filled=run, read=self.read_at)
+
+
+def _runs(extents: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Addresses and lengths, ascending, as runs without holes: the first address, and the one behind the last."""
+    first = behind = 0
+    for address, length in extents:
+        if address != behind:
+            if first < behind:
+                yield first, behind
+            first = address
+        behind = address + length
+    if first < behind:
+        yield first, behind
+
+
+class PhysicalMemory(AddressSpace):
+    """Guest-physical memory.
+
+    Args:
+        blocks: the RAM blocks by name.
+        address_map: where they lie.
+    """
+
+    def __init__(self, blocks: Mapping[str, BlockImage], address_map: AddressMap) -> None:
+        super().__init__()
+        self.address_map = address_map
+        self.limit = max((each.end for each in address_map.ranges), default=0)
+        self._images = {each.block: blocks[each.block] for each in address_map.ranges}
+
+    def holds(self, gpa: int) -> bool:
+        """Whether there is memory at an address whose content is in the stream."""
+        found = self.address_map.find(gpa)
+        return found is not None and not self._images[found.block].ignored
+
+    def extents(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The ranges of the map whose content is in the stream."""
+        for each in self.address_map.ranges:
+            part = each.part(start, end)
+            if part is not None and not self._images[each.block].ignored:
+                yield part.gpa, part.length
+
+    def _fill(self, view: memoryview, address: int) -> int:
+        found = self.address_map.find(address)
+        if found is None:
+            raise AddressError(f"there is no memory at gpa {address:#x}")
+        image = self._images[found.block]
+        if image.ignored:
+            raise AddressError(
+                f"gpa {address:#x} lies in block {found.block!r}, shared memory that x-ignore-shared left out"
+            )
+        length = min(len(view), found.end - address)
+        image.read_at(found.addr + address - found.gpa, view[:length])
+        return length

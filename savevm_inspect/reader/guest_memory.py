@@ -1,0 +1,163 @@
+"""Guest memory of a stream: its blocks, where they lie, and memory as each processor sees it."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Protocol
+
+from ..errors import NotFound, SavevmError
+from ..memory.address_map import build_map
+from ..memory.address_space import PhysicalMemory
+from ..memory.machines import Evidence, find_family
+from ..memory.page_table import PageTable
+from ..memory.page_tables import VirtualMemory
+from ..memory.paging import virtual_memory
+from ..memory.ranges import AddressMap, Range
+from ..memory.rebuild import Memory
+from ..memory.registers import Registers
+from ..memory.unpack import Buffers
+from ..payload.ram_blocks import RamBlock
+from ..stream.records import Configuration, Framing
+from . import cpus
+from .device import Device
+
+_CONFIG = "parent_obj/config[0]/device_registers"
+_CONFIG_PLACE = 0x40
+_PAM_BYTES = 7
+_CMOS_HIGH, _CMOS_ABOVE_4G = slice(0x34, 0x36), slice(0x5B, 0x5E)
+_CMOS_UNIT_BYTES, _CMOS_HIGH_FROM = 64 << 10, 16 << 20
+
+
+class Described(Protocol):
+    """What guest memory needs of a stream."""
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """Its configuration record."""
+
+    @property
+    def blocks(self) -> tuple[RamBlock, ...]:
+        """Its RAM blocks."""
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """Its devices."""
+
+
+class GuestMemory(Memory):
+    """The RAM blocks of a stream by name, and the address spaces that they make up.
+
+    Args:
+        stream: where machine type, devices and registers come from.
+        buffers: the bytes of each channel that holds pages.
+        pages: the stream's pages.
+        given: an address map by hand, for :meth:`mapped`.
+    """
+
+    def __init__(self, stream: Described, buffers: Buffers, pages: PageTable, given: Sequence[Range] = ()) -> None:
+        super().__init__(buffers, pages)
+        self._stream = stream
+        self._given = tuple(given)
+
+    def mapped(self, given: Sequence[Range]) -> "GuestMemory":
+        """The same memory with an address map by hand.
+
+        Args:
+            given: where blocks lie; takes the place of what would be found out about them.
+        """
+        return GuestMemory(self._stream, self._buffers, self._pages, given=given)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """What the stream tells of its machine, for the address map."""
+        configuration = self._stream.configuration
+        found = Evidence(
+            machine=configuration.machine if configuration else "",
+            blocks=self._stream.blocks,
+            devices=frozenset(device.idstr for device in self._stream.devices),
+        )
+        family = find_family(found)
+        if family is None or not family.isa_bios:
+            return found
+        return Evidence(
+            machine=found.machine,
+            blocks=found.blocks,
+            devices=found.devices,
+            cmos=self._cmos(),
+            pam=self._pam(*family.pam) if family.pam else None,
+        )
+
+    @cached_property
+    def address_map(self) -> AddressMap:
+        """Where the blocks lie in guest-physical memory, each piece with who says so.
+
+        Raises:
+            AddressError: the machine type is not known, or what is found can't be.
+        """
+        return build_map(self.evidence, self._given)
+
+    @cached_property
+    def physical(self) -> PhysicalMemory:
+        """Guest-physical memory, as a file whose places are addresses.
+
+        Raises:
+            AddressError: see :attr:`address_map`.
+        """
+        return PhysicalMemory(self, self.address_map)
+
+    @cached_property
+    def cpus(self) -> tuple[Registers, ...]:
+        """The processors' registers, in the order of their numbers.
+
+        Raises:
+            NotFound: they are not in the stream, not decoded, or not of x86 or AArch64.
+        """
+        found = [device for device in self._stream.devices if device.idstr == cpus.IDSTR]
+        if not found:
+            raise NotFound("the stream has no section of a processor")
+        return tuple(cpus.read_cpu(device) for device in sorted(found, key=lambda each: each.instance_id))
+
+    def virtual(self, cpu: int = 0) -> VirtualMemory:
+        """Memory as a processor sees it, as a file whose places are virtual addresses.
+
+        Segments do not count: addresses are linear ones. Nor do access rights.
+
+        Args:
+            cpu: its number.
+
+        Raises:
+            NotFound: there is no such processor, or its registers can't be read.
+            AddressError: where memory lies is not known.
+        """
+        for each in self.cpus:
+            if each.number == cpu:
+                return virtual_memory(each, self.physical)
+        known = ", ".join(str(each.number) for each in self.cpus)
+        raise NotFound(f"no processor {cpu}; the stream has: {known}")
+
+    def _field(self, idstr: str, path: str) -> bytes | None:
+        """A buffer of a device, if the stream has it and it can be decoded."""
+        for device in self._stream.devices:
+            if device.idstr == idstr and all(each.framing is Framing.SCHEMA for each in device.sections):
+                try:
+                    value = device.field(path).value
+                except SavevmError:
+                    return None  # the stream's account tells what is wrong with the device
+                return value if isinstance(value, bytes) else None
+        return None
+
+    def _pam(self, idstr: str, register: int) -> bytes | None:
+        """The PAM registers in the host bridge's configuration space."""
+        registers = self._field(idstr, _CONFIG)
+        place = register - _CONFIG_PLACE
+        if registers is None or len(registers) < place + _PAM_BYTES:
+            return None
+        return registers[place : place + _PAM_BYTES]
+
+    def _cmos(self) -> tuple[int, int] | None:
+        """RAM below and above 4 GiB as the firmware is told by the CMOS (hw/i386/pc.c, pc_cmos_init)."""
+        cmos = self._field("mc146818rtc", "cmos_data")
+        if cmos is None or len(cmos) < _CMOS_ABOVE_4G.stop:
+            return None
+        high = int.from_bytes(cmos[_CMOS_HIGH], "little") * _CMOS_UNIT_BYTES
+        above = int.from_bytes(cmos[_CMOS_ABOVE_4G], "little") * _CMOS_UNIT_BYTES
+        return (_CMOS_HIGH_FROM + high, above) if high else None
