@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import EngineError
 from ..stream.events import EventKind, Phase
-from .lanes import Steps
+from .lanes import HALT, Steps
 from .machine import RunState
 from .qemu_file import RATE_LIMIT_DISABLED, BufferFile
 from .status import MigrationStatus, is_active
@@ -60,7 +60,7 @@ class BackgroundSnapshot:
         finally:
             s.machine.bql.unlock()
             yield from s.wait_unplug()
-        yield
+        yield HALT
 
     def _save_devices(self, buffer: BufferFile) -> Steps[None]:
         """Stop the VM for as long as its devices take, and let it run on with its memory guarded."""
@@ -77,7 +77,7 @@ class BackgroundSnapshot:
 
     def _vm_start_bh(self) -> Steps[None]:
         self._s.resume_vm()
-        yield
+        yield HALT
 
     def _protect(self, *, on: bool) -> None:
         """Have each page go out before it is written for the first time (ram_write_tracking_start and _stop)."""
@@ -100,8 +100,8 @@ class BackgroundSnapshot:
                 if f.get_error():
                     raise s.fail(f"the channel failed ({errno.errorcode[-f.get_error()]})")
                 s.set_state(_S.COMPLETED, old=_S.ACTIVE)
-                yield
+                yield HALT
                 return
             if f.get_error() and s.status is not _S.CANCELLING:
                 raise s.fail(f"the channel failed ({errno.errorcode[-f.get_error()]})")
-            yield
+            yield HALT

@@ -10,7 +10,7 @@ from ..errors import EngineError, SavevmError
 from ..stream.events import EventKind, Phase, Side, Thread
 from ..stream.return_path import put_return_message
 from ..wire import MigRpMessage
-from .lanes import Lane, Steps, Wait
+from .lanes import HALT, Lane, Steps, Wait, end_of
 from .loadvm import LoadVM
 from .machine import Machine, RunState
 from .multifd_recv import MultifdRecv
@@ -80,7 +80,7 @@ class Destination(MigrationSide):
             yield from self.poll(Wait(what="all channels", ready=lambda: multifd.complete or self._gone()))
             multifd.start()
         self.set_state(_S.ACTIVE)
-        yield
+        yield HALT
         try:
             assert self.from_src_file is not None
             yield from self.loadvm.state(self.from_src_file)
@@ -131,7 +131,7 @@ class Destination(MigrationSide):
         if self.connection is not None:  # nobody reads any more: a source that goes on writing finds out
             for pipe in self.connection.forward:
                 pipe.hang_up()
-        yield
+        yield HALT
 
     # The way back.
 
@@ -182,7 +182,7 @@ class Destination(MigrationSide):
             EngineError: a thread failed, or something else did meanwhile.
         """
         for lane in self._load_threads:
-            yield from self.poll(Wait(what="a device's load thread", ready=lambda lane=lane: lane.done))
+            yield from self.poll(end_of(lane))
         if self.error is not None:
             raise self.error
 

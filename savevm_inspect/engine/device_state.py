@@ -56,7 +56,7 @@ class SaveThreads:
         self._aborted = False
 
     def spawn(self, entry: SaveStateEntry) -> None:
-        """Begin a thread for a device, if device state can go over multifd (multifd_spawn_device_state_save_thread)."""
+        """Begin a thread for a device, where that is supported (multifd_spawn_device_state_save_thread)."""
         if self._multifd is not None:
             self._lanes.append(self._side.lanes.start(Thread.SAVE_STATE, self._run(entry, self._multifd)))
 

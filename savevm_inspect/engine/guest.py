@@ -86,7 +86,7 @@ class GuestBlock:
     @property
     def memory(self) -> memoryview:
         """Its bytes, to read and to write."""
-        return memoryview(self.pages.reshape(-1))
+        return self.pages.reshape(-1).data
 
     @property
     def num_pages(self) -> int:
@@ -100,7 +100,8 @@ class GuestBlock:
 
     def page(self, number: int) -> bytes:
         """A copy of a page's content."""
-        return self.pages[number].tobytes()
+        content: bytes = self.pages[number].tobytes()
+        return content
 
     def write(self, addr: int, data: bytes) -> None:
         """Write as the guest does: the pages touched enter the dirty log.
@@ -113,7 +114,9 @@ class GuestBlock:
             SavevmError: the block ends before the data does.
         """
         if not 0 <= addr <= self.size_bytes - len(data):
-            raise SavevmError(f"{len(data)} bytes at {addr:#x} leave block {self.name!r} of {self.size_bytes:#x} bytes")
+            raise SavevmError(
+                f"{len(data)} bytes at {addr:#x} leave block {self.name!r} of {self.size_bytes:#x} bytes"
+            )
         self.memory[addr : addr + len(data)] = data
         if data:
             self.dirty_log[addr // self.page_size : -(-(addr + len(data)) // self.page_size)] = True

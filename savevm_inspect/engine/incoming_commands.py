@@ -8,10 +8,9 @@ from ..stream.command import command_fields
 from ..stream.events import Phase
 from ..stream.records import Command
 from ..wire import MigCmd, MigRpMessage
-from .lanes import Steps, Wait
+from .lanes import HALT, Steps, Wait
 from .options import Capability
 from .qemu_file import QEMUFileInput
-from .status import MigrationStatus
 
 if TYPE_CHECKING:
     from .destination import Destination
@@ -70,36 +69,36 @@ class IncomingCommands:
             d.open_return_path()
             if d.options.has(Capability.SWITCHOVER_ACK) and not d.switchover_ack_pending:
                 d.send(MigRpMessage.MIG_RP_MSG_SWITCHOVER_ACK)  # no device needs to be asked
-        yield
+        yield HALT
         return False
 
     def _ping(self, f: QEMUFileInput, command: Command) -> Steps[bool]:
         if self._d.to_src_file is None:
             raise BadPayload("a ping, and no return path is open", offset=command.span.offset)
         self._d.send(MigRpMessage.MIG_RP_MSG_PONG, _arguments(f, command)["value"])
-        yield
+        yield HALT
         return False
 
     def _postcopy_advise(self, f: QEMUFileInput, command: Command) -> Steps[bool]:
         self._d.postcopy.advise(_arguments(f, command), command.span.offset)
-        yield
+        yield HALT
         return False
 
     def _postcopy_listen(self, _f: QEMUFileInput, command: Command) -> Steps[bool]:
         self._d.postcopy.listen(command.span.offset)
-        yield
+        yield HALT
         return False
 
     def _postcopy_run(self, _f: QEMUFileInput, command: Command) -> Steps[bool]:
         self._d.postcopy.run(command.span.offset)
-        yield
+        yield HALT
         return True
 
     def _postcopy_ram_discard(self, f: QEMUFileInput, command: Command) -> Steps[bool]:
         fields = [field.value for field in command_fields(f, command)]
         # version, name, its end mark, then a start and a length for each range
         self._d.postcopy.ram_discard(str(fields[1]), fields[3::2], fields[4::2], command.span.offset)
-        yield
+        yield HALT
         return False
 
     def _postcopy_resume(self, _f: QEMUFileInput, _command: Command) -> Steps[bool]:
@@ -111,7 +110,7 @@ class IncomingCommands:
         if d.machine.ram is None:
             raise BadPayload("received pages are asked for, and there is no memory", offset=command.span.offset)
         d.send(MigRpMessage.MIG_RP_MSG_RECV_BITMAP, name, bitmap=d.machine.ram.received_bitmap(name))
-        yield
+        yield HALT
         return False
 
     def _packaged(self, f: QEMUFileInput, command: Command) -> Steps[bool]:

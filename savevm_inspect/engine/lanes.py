@@ -1,6 +1,6 @@
 """The threads of both machines, played one at a time.
 
-Each thread is a lane: a generator that runs until it yields, either to be looked at (``None``) or because it has
+Each thread is a lane: a generator that runs until it yields, either to be looked at (:data:`HALT`) or because it has
 to wait for something (:class:`Wait`). Nothing runs in parallel, and who goes on is a rule or a seeded choice, so
 that a run can be repeated and halted between any two of its events.
 """
@@ -38,6 +38,9 @@ class Wait:
     patient: bool = False
 
 
+HALT: Final = None
+"""Yielded where a thread only lets itself be looked at."""
+
 Steps = Generator[Wait | None, None, Result]
 """A part of what a thread does: yields where it can be looked at or waits, returns what came of it."""
 
@@ -66,6 +69,11 @@ class Lane:
     def ready(self) -> bool:
         """Whether it can go on now."""
         return not self.done and (self.wait is None or self.wait.ready())
+
+
+def end_of(lane: Lane) -> Wait:
+    """What waits for the end of a thread."""
+    return Wait(what=f"the end of {lane.thread}", ready=lambda: lane.done)
 
 
 Choose = Callable[[Sequence[Lane]], Lane]
@@ -117,7 +125,7 @@ class Lanes:
     def join(self, lane: Lane | None) -> Steps[None]:
         """Wait for the end of a thread (qemu_thread_join)."""
         if lane is not None and not lane.done:
-            yield Wait(what=f"the end of {lane.thread}", ready=lambda: lane.done)
+            yield end_of(lane)
 
     def run(self) -> Iterator[Event]:
         """Play all threads to their end.

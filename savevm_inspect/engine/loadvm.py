@@ -2,7 +2,17 @@
 
 from typing import TYPE_CHECKING, Final
 
-from ..errors import BadMagic, BadPayload, EngineError, FooterMismatch, SavevmError, StreamError, Truncated, UnknownRecord, Unsupported
+from ..errors import (
+    BadMagic,
+    BadPayload,
+    EngineError,
+    FooterMismatch,
+    SavevmError,
+    StreamError,
+    Truncated,
+    UnknownRecord,
+    Unsupported,
+)
 from ..span import Span
 from ..stream.command import read_command
 from ..stream.configuration import read_configuration
@@ -10,7 +20,7 @@ from ..stream.events import Phase, Thread
 from ..stream.records import KIND_OF_RECORD
 from ..wire import QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION, VmRecord
 from .incoming_commands import IncomingCommands
-from .lanes import Steps
+from .lanes import HALT, Steps
 from .options import Capability
 from .postcopy_destination import PostcopyState
 from .qemu_file import QEMUFileInput
@@ -102,12 +112,12 @@ class LoadVM:
             record = VmRecord(mark)
             if record is VmRecord.QEMU_VM_EOF:
                 d.tell_record("eof", f.span_from(start))
-                yield
+                yield HALT
                 return False
             if record is VmRecord.QEMU_VM_COMMAND:
                 command = read_command(f, start)
                 d.tell_command(command.command.name, command.span)
-                yield
+                yield HALT
                 if (yield from self._commands.process(f, command)):
                     return True
             elif record in _STARTS:
@@ -147,7 +157,7 @@ class LoadVM:
         if d.machine.kind.send_configuration:
             yield from self.need(f, "the configuration")
             self._configuration(f)
-        yield
+        yield HALT
 
     def _configuration(self, f: QEMUFileInput) -> None:
         """Read the configuration, and compare it with ours (configuration_post_load)."""
@@ -165,9 +175,7 @@ class LoadVM:
             theirs = ", ".join(configuration.capabilities) or "none"
             raise BadPayload(f"capabilities {theirs}, this side has {', '.join(ours) or 'none'}", offset=place)
         if configuration.uuid and d.options.has(Capability.VALIDATE_UUID) and configuration.uuid != d.machine.uuid:
-            raise BadPayload(
-                f"UUID {configuration.uuid.hex()}, this side has {d.machine.uuid.hex()}", offset=place
-            )
+            raise BadPayload(f"UUID {configuration.uuid.hex()}, this side has {d.machine.uuid.hex()}", offset=place)
         d.tell_record("configuration", configuration.span)
 
     def _setup(self, f: QEMUFileInput) -> Steps[None]:
@@ -229,7 +237,7 @@ class LoadVM:
                 )
         f.section = ""
         d.tell_record(KIND_OF_RECORD[record].value, span_to(f, place), entry)
-        yield
+        yield HALT
 
     def _description(self, f: QEMUFileInput) -> Steps[None]:
         """Read the description and forget it; only those who watch the stream care (qemu_loadvm_state).
@@ -247,7 +255,7 @@ class LoadVM:
             d.note(str(error))
         else:
             d.tell_record("description", span_to(f, place))
-        yield
+        yield HALT
 
     def cleanup(self) -> Steps[None]:
         """Have everyone give up their bookkeeping (qemu_loadvm_state_cleanup)."""

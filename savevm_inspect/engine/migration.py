@@ -9,7 +9,7 @@ from ..stream.events import Event, Thread
 from .clock import Clock, Link
 from .destination import Destination
 from .file_channel import FileChannel
-from .lanes import Choose, Lanes, Steps, Wait, fair
+from .lanes import HALT, Choose, Lanes, Steps, Wait, fair
 from .network import Network, Watch
 from .script import play
 from .snapshot import save_snapshot
@@ -51,7 +51,7 @@ class Migration:
         self.scenario = scenario
         self.clock = Clock()
         self.lanes = Lanes(self.clock, choose)
-        self.network = Network(
+        self.network: Network = Network(
             self.clock,
             bandwidth_bytes_per_s=scenario.link_bytes_per_s,
             latency_us=scenario.latency_us,
@@ -60,7 +60,7 @@ class Migration:
         self.file = FileChannel(Link(self.clock, scenario.link_bytes_per_s))
         self.failure: EngineError | None = None
         self._watch = watch
-        self.source = Source(scenario.build_source(self.lanes), scenario.source_options, self.network)
+        self.source: Source = Source(scenario.build_source(self.lanes), scenario.source_options, self.network)
         self.destination = Destination(scenario.build_destination(self.lanes), scenario.destination_options)
         self.lanes.start(Thread.MAIN, play(self, scenario.script), daemon=True)
         self.lanes.start(Thread.MAIN, _WAYS[scenario.way](self), daemon=False)
@@ -95,7 +95,7 @@ class Migration:
     def _live(self) -> Steps[None]:
         self.network.on_connect = self.destination.accept
         self._ask_source()
-        yield
+        yield HALT
 
     def _over_file(self) -> Steps[None]:
         """Migrate into a file, then load it (migrate file:, -incoming file:)."""
@@ -134,5 +134,5 @@ class Migration:
             self.destination.load_file(bytes(self.file.data))
 
 
-_WAYS = {Way.LIVE: Migration._live, Way.FILE: Migration._over_file, Way.SNAPSHOT: Migration._over_snapshot}  # noqa: SLF001
+_WAYS = {Way.LIVE: Migration._live, Way.FILE: Migration._over_file, Way.SNAPSHOT: Migration._over_snapshot}
 """What each way begins with."""

@@ -1,6 +1,7 @@
 """The migration thread: setup, rounds over all devices, switchover, completion (migration/migration.c)."""
 
 import errno
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -8,13 +9,13 @@ from ..errors import EngineError, SavevmError
 from ..stream.events import EventKind, Phase
 from ..wire import MigCmd
 from .handlers import Pending
-from .lanes import Steps, Wait
+from .lanes import HALT, Steps, Wait
 from .machine import RunState
 from .options import Capability
 from .pace import Pace
 from .postcopy_source import postcopy_pause, postcopy_start, send_postcopy_advise
-from .qemu_file import RATE_LIMIT_DISABLED
 from .status import MigrationStatus, is_active
+from .switchover import switchover_start
 
 if TYPE_CHECKING:
     from .source import Source
@@ -74,7 +75,7 @@ class MigrationThread:
             s.savevm.command(s.to_dst_file, MigCmd.MIG_CMD_PING, (1).to_bytes(4, "big"))
         if s.options.postcopy:
             send_postcopy_advise(s)
-        yield
+        yield HALT
         failed = False
         yield from s.machine.bql.lock()
         try:
@@ -84,7 +85,7 @@ class MigrationThread:
             failed = True
         s.machine.bql.unlock()
         yield from s.wait_unplug()
-        yield
+        yield HALT
         if failed:  # upstream, too, is active for a moment before it says that the setup failed
             s.set_state(_S.FAILED, old=_S.ACTIVE)
         return not failed
@@ -130,10 +131,8 @@ class MigrationThread:
         if ready:
             yield from self._completion()
             return _Iterate.BREAK
-        try:
+        with suppress(EngineError):  # it is kept, and sticks to the file, where it is found next
             yield from s.savevm.iterate(s.to_dst_file, postcopy=in_postcopy)
-        except EngineError:
-            pass  # it is kept, and sticks to the file, where it is found next
         s.machine.clock.advance(_ROUND_US)
         return _Iterate.RESUME
 
@@ -168,8 +167,7 @@ class MigrationThread:
                 s.set_state(_S.FAILED)
             return
         yield from s.machine.bql.lock()
-        if is_active(s.status) or s.status is _S.DEVICE:
-            s.set_state(_S.COMPLETED)
+        s.set_state(_S.COMPLETED)
         s.machine.bql.unlock()
 
     def _completion_precopy(self) -> Steps[None]:
@@ -212,28 +210,4 @@ class MigrationThread:
             dirty_pages=s.machine.stats.dirty_pages,
             iteration=s.machine.stats.dirty_sync_count,
         )
-        yield
-
-
-def switchover_start(s: "Source") -> Steps[None]:
-    """The last steps before device state is sent (migration_switchover_start, ..._prepare).
-
-    Raises:
-        EngineError: somebody cancelled meanwhile.
-    """
-    if s.status is _S.CANCELLING:
-        raise s.fail("the switchover is interrupted")
-    if s.options.has(Capability.PAUSE_BEFORE_SWITCHOVER):
-        s.set_state(_S.PRE_SWITCHOVER)
-        s.machine.bql.unlock()
-        yield from s.wait_continue()
-        yield from s.machine.bql.lock()
-        s.set_state(_S.DEVICE, old=_S.PRE_SWITCHOVER)
-        if s.status is not _S.DEVICE:
-            raise s.fail("the switchover is interrupted")
-    else:
-        s.set_state(_S.DEVICE)
-    yield
-    s.rate.set(RATE_LIMIT_DISABLED)
-    s.savevm.maybe_send_switchover_start(s.to_dst_file)
-    yield
+        yield HALT

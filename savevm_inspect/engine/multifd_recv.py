@@ -9,7 +9,7 @@ from ..payload.ram_blocks import RamBlock
 from ..stream.events import EventKind, Thread
 from ..stream.records import MultifdPacket
 from ..wire import MultifdFlag
-from .lanes import Lane, Steps, Wait
+from .lanes import HALT, Lane, Steps, Wait, end_of
 from .pipe import Pipe
 from .qemu_file import PipeInput
 
@@ -105,11 +105,9 @@ class MultifdRecv:
                 self._tell("sync" if packet.flags & _SYNC else "packet", start, f)
                 if packet.flags & _SYNC:
                     self._at_sync.add(f.channel)
-                    yield Wait(
-                        what="the other channels", ready=lambda: f.channel not in self._at_sync or self._quit
-                    )
+                    yield Wait(what="the other channels", ready=lambda: f.channel not in self._at_sync or self._quit)
                 else:
-                    yield
+                    yield HALT
         except SavevmError as error:
             if not self._quit:
                 d.fail_loading(error)
@@ -156,4 +154,4 @@ class MultifdRecv:
         for pipe in self._pipes:
             pipe.hang_up()
         for lane in self._lanes:
-            yield from self._d.poll(Wait(what=f"the end of {lane.thread}", ready=lambda lane=lane: lane.done))
+            yield from self._d.poll(end_of(lane))

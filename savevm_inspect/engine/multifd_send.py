@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..payload.multifd_writer import MultifdSender, MultifdWriter
 from ..stream.events import EventKind
-from .lanes import Steps
+from .lanes import HALT, Steps
 from .qemu_file import QEMUFile
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ class MultifdSend:
         parameters = source.options.parameters
         page_size = source.machine.kind.page_size
         self._s = source
-        self._files = [
-            QEMUFile(connection.open_channel(), source.rate) for _ in range(parameters.multifd_channels)
-        ]
+        self._files = [QEMUFile(connection.open_channel(), source.rate) for _ in range(parameters.multifd_channels)]
         self._writers = [
             MultifdWriter(f, page_size=page_size, compression=parameters.multifd_compression.value)
             for f in self._files
@@ -66,7 +64,7 @@ class MultifdSend:
     def shutdown(self) -> Steps[None]:
         """Close all channels (multifd_send_shutdown)."""
         self._flush("pages")
-        yield
+        yield HALT
 
     def _flush(self, name: str) -> None:
         """Let go of what is whole, and tell of it; each file holds whole packets only."""
@@ -78,7 +76,11 @@ class MultifdSend:
             f.fflush()
             self._told[f.channel] = f.transferred
             self._s.tell(
-                EventKind.RECORD, name=f"multifd {name}", channel=f.channel, offset=start, length=f.transferred - start
+                EventKind.RECORD,
+                name=f"multifd {name}",
+                channel=f.channel,
+                offset=start,
+                length=f.transferred - start,
             )
         if any(f.get_error() for f in self._files):
             self._s.to_dst_file.set_error(next(f.get_error() for f in self._files if f.get_error()))

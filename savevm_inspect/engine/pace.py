@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from ..stream.events import EventKind
-from .lanes import Steps, Wait
+from .lanes import HALT, Steps, Wait
 from .qemu_file import BUFFER_DELAY_MS
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Pace:
         s = self._s
         self.update()
         if not s.to_dst_file.rate_exceeded() or s.to_dst_file.get_error():
-            yield
+            yield HALT
             return False
         end_us = (self._start_ms + BUFFER_DELAY_MS) * _US_PER_MS
         s.tell(EventKind.LOG, name="rate limit")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import BadPayload, SavevmError
 from ..stream.events import EventKind, Phase, Thread
 from ..wire import MIGRATION_RESUME_ACK_VALUE, MigRpMessage
-from .lanes import Lane, Steps, Wait
+from .lanes import HALT, Lane, Steps, Wait, end_of
 from .machine import RunState
 from .options import Capability
 from .qemu_file import PipeInput
@@ -18,6 +18,8 @@ from .status import MigrationStatus
 
 if TYPE_CHECKING:
     from .destination import Destination
+    from .network import Connection
+    from .pipe import Pipe
 
 _S = MigrationStatus
 
@@ -132,7 +134,7 @@ class PostcopyIncoming:
 
     def _run_bh(self) -> Steps[None]:
         self._d.start_vm(RunState.RUNNING)
-        yield
+        yield HALT
 
     def resume(self) -> Steps[None]:
         """The source is ready to go on (loadvm_postcopy_handle_resume); what is still missing is asked for again."""
@@ -145,7 +147,7 @@ class PostcopyIncoming:
         d.send(MigRpMessage.MIG_RP_MSG_RESUME_ACK, MIGRATION_RESUME_ACK_VALUE)
         for block, addr in sorted(self._requested):
             self._send_request(block, addr)
-        yield
+        yield HALT
 
     # Threads.
 
@@ -153,7 +155,7 @@ class PostcopyIncoming:
         """Read the main channel while the main thread loads the package, and after that (postcopy_listen_thread)."""
         d = self._d
         d.set_state(_S.POSTCOPY_DEVICE if d.to_src_file is not None else _S.POSTCOPY_ACTIVE, old=_S.ACTIVE)
-        yield
+        yield HALT
         try:
             assert d.from_src_file is not None
             yield from d.loadvm.main(d.from_src_file)
@@ -165,15 +167,13 @@ class PostcopyIncoming:
             d.set_state(_S.COMPLETED, old=_S.POSTCOPY_ACTIVE)
         self.state = _P.END
         d.schedule(d.state_destroy)
-        yield
+        yield HALT
 
     def _fault_thread(self) -> Steps[None]:
         """Ask the source for pages that the guest waits for (postcopy_ram_fault_thread)."""
         d = self._d
         while True:
-            yield Wait(
-                what="a page fault", ready=lambda: self._quit or self._new_fault() is not None, patient=True
-            )
+            yield Wait(what="a page fault", ready=lambda: self._quit or self._new_fault() is not None, patient=True)
             fault = self._new_fault()
             if self._quit or fault is None:
                 return
@@ -218,13 +218,17 @@ class PostcopyIncoming:
                 if self._quit:
                     return
                 d.note(f"the preempt channel ended ({error})")
-            yield Wait(
-                what="another preempt channel",
-                ready=lambda before=connection: self._quit or d.connection is not before,
-                patient=True,
-            )
+            yield self._another(connection)
 
-    def _preempt_pipe(self) -> Any:
+    def _another(self, connection: "Connection | None") -> Wait:
+        """What waits for the next connection."""
+        return Wait(
+            what="another preempt channel",
+            ready=lambda: self._quit or self._d.connection is not connection,
+            patient=True,
+        )
+
+    def _preempt_pipe(self) -> "Pipe | None":
         connection = self._d.connection
         if connection is None or len(connection.forward) <= _PREEMPT_CHANNEL:
             return None
@@ -252,7 +256,7 @@ class PostcopyIncoming:
             pipe.hang_up()
         for lane in (self._listen, self._preempt, self._fault):
             if lane is not None:
-                yield from d.poll(Wait(what=f"the end of {lane.thread}", ready=lambda lane=lane: lane.done))
+                yield from d.poll(end_of(lane))
         self.listening = False
         if d.machine.ram is not None:
             d.machine.ram.expect_no_faults()

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from ..errors import EngineError
 from ..stream.events import EventKind, Phase
 from ..wire import QEMU_VM_PING_PACKAGED_LOADED, MigCmd
-from .lanes import Steps, Wait
+from .lanes import HALT, Steps, Wait
 from .machine import RunState
 from .options import Capability
 from .qemu_file import BufferFile, QEMUFile
 from .status import MigrationStatus
+from .switchover import switchover_start
 
 if TYPE_CHECKING:
     from .source import Source
@@ -35,8 +36,6 @@ def postcopy_start(s: "Source") -> Steps[None]:
 
     What goes wrong is kept in the source, whose state is ``failed`` afterwards.
     """
-    from .migration_thread import switchover_start
-
     s.savevm.forget_description()
     try:
         if s.options.has(Capability.POSTCOPY_PREEMPT):
@@ -62,7 +61,7 @@ def postcopy_start(s: "Source") -> Steps[None]:
             s.set_state(_S.FAILED)
     finally:
         s.machine.bql.unlock()
-    yield
+    yield HALT
 
 
 def _send_package(s: "Source") -> Steps[None]:
@@ -73,7 +72,7 @@ def _send_package(s: "Source") -> Steps[None]:
     if ram is not None:
         for block, ranges in ram.discards():
             s.savevm.command(f, MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD, _discard(block, ranges))
-            yield
+            yield HALT
         _ping(s, f, 2)
     package = BufferFile(f.channel, base=f.transferred + _PACKAGE_HEADER_BYTES)
     s.savevm.command(package, MigCmd.MIG_CMD_POSTCOPY_LISTEN)
@@ -83,13 +82,13 @@ def _send_package(s: "Source") -> Steps[None]:
     if s.return_path is not None:
         _ping(s, package, QEMU_VM_PING_PACKAGED_LOADED)
     s.savevm.command(package, MigCmd.MIG_CMD_POSTCOPY_RUN)
-    yield
+    yield HALT
     _check(s, f)
     content = package.content()
     s.savevm.command(f, MigCmd.MIG_CMD_PACKAGED, len(content).to_bytes(4, "big"), package=content)
     if ram is not None:
         _ping(s, f, 4)
-    yield
+    yield HALT
     _check(s, f)
 
 
@@ -126,7 +125,7 @@ def postcopy_pause(s: "Source") -> Steps[bool]:
         if (yield from _do_resume(s)):
             s.enter(Phase.POSTCOPY)
             s.tell(EventKind.LOG, name="postcopy continued")
-            yield
+            yield HALT
             return True
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import EngineError, SavevmError, Truncated
+from ..errors import SavevmError, Truncated
 from ..stream.events import EventKind, Thread
 from ..stream.return_path import ReturnMessage, read_return_message
 from ..wire import QEMU_VM_PING_PACKAGED_LOADED, MigRpMessage
-from .lanes import Lane, Steps
+from .lanes import HALT, Lane, Steps
 from .qemu_file import PipeInput
 from .status import MigrationStatus, is_running
 
@@ -46,16 +46,21 @@ class ReturnPath:
                 if not (yield from self._f.more()):
                     raise Truncated("the return path ended", offset=self._f.place)
                 message = read_return_message(self._f)
-                s.tell(EventKind.RECORD, name=message.message.name, offset=message.span.offset,
-                       length=message.span.length, upstream="return path")
+                s.tell(
+                    EventKind.RECORD,
+                    name=message.message.name,
+                    offset=message.span.offset,
+                    length=message.span.length,
+                    upstream="return path",
+                )
                 if message.message is _M.MIG_RP_MSG_SHUT:
                     _shut(s, message)
                     break
                 _HANDLERS[message.message](s, message)
-                yield
+                yield HALT
         except SavevmError as error:
             s.propagate(error)
-        yield
+        yield HALT
 
 
 def _value(message: ReturnMessage, name: str) -> Any:

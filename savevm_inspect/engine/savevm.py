@@ -24,7 +24,7 @@ from ..stream.writer import (
 from ..wire import MigCmd
 from .device_state import SaveThreads, multifd_device_state_supported
 from .handlers import Pending
-from .lanes import Steps
+from .lanes import HALT, Steps
 from .options import Capability
 from .qemu_file import QEMUFile
 from .registry import SaveStateEntry
@@ -242,7 +242,7 @@ class SaveVM:
             description = put_description(f, json.dumps(self._vmdesc))
             f.end_record()
             self._side.tell_record("description", description.span if f.placed else None)
-        yield
+        yield HALT
 
     def cleanup(self) -> Steps[None]:
         """Have everyone give up their bookkeeping, whatever became of the migration (qemu_savevm_state_cleanup)."""
@@ -280,10 +280,10 @@ class SaveVM:
             self._side.propagate(error)
             if handler != "save_postcopy_prepare":  # upstream forgets it there, and goes on with the next round
                 f.set_error(-errno.EINVAL)
-            yield
+            yield HALT
             raise
         self._footer(f, entry, kind, start)
-        yield
+        yield HALT
         return returned
 
     def _save(self, f: QEMUFile, entry: SaveStateEntry) -> Steps[None]:
@@ -306,14 +306,16 @@ class SaveVM:
             else:
                 told |= vmstate_save_state(f, described, entry.opaque)
         except SavevmError as error:
-            failure = error if isinstance(error, EngineError) else self._side.fail(str(error), entry=entry, cause=error)
+            failure = (
+                error if isinstance(error, EngineError) else self._side.fail(str(error), entry=entry, cause=error)
+            )
             self._side.propagate(failure)
             f.set_error(-errno.EINVAL)
             raise failure from error
         if self._vmdesc is not None:
             self._vmdesc["devices"].append(told)
         self._footer(f, entry, SectionKind.FULL, start)
-        yield
+        yield HALT
 
     def _footer(self, f: QEMUFile, entry: SaveStateEntry, kind: SectionKind, start: int) -> None:
         if self._machine.kind.send_section_footer:

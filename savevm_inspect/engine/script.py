@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ..errors import SavevmError
 from ..stream.events import Phase
-from .lanes import Steps, Wait
+from .lanes import HALT, Steps, Wait
 from .status import MigrationStatus
 
 if TYPE_CHECKING:
@@ -55,24 +56,23 @@ class Step:
 
 def play(migration: "Migration", script: tuple[Step, ...]) -> Steps[None]:
     """Do one thing after the other; what is refused is told of, and the next one follows."""
-    clock, source = migration.clock, migration.source
     for step in script:
-        yield Wait(what=f"the time for {step.do}", ready=lambda step=step: step.due(migration), patient=True)
-        if step.after_us:
-            until_us = clock.now_us + step.after_us
-            yield Wait(
-                what=f"the time for {step.do}",
-                ready=lambda until_us=until_us: clock.now_us >= until_us,
-                wake_us=lambda until_us=until_us: until_us,
-            )
-        source.schedule(lambda step=step: _do(migration, step.do))
-        yield
+        yield from _wait_for(migration, step)
+        migration.source.schedule(partial(_do, migration, step.do))
+        yield HALT
+
+
+def _wait_for(migration: "Migration", step: Step) -> Steps[None]:
+    clock, what = migration.clock, f"the time for {step.do}"
+    yield Wait(what=what, ready=lambda: step.due(migration), patient=True)
+    until_us = clock.now_us + step.after_us
+    yield Wait(what=what, ready=lambda: clock.now_us >= until_us, wake_us=lambda: until_us)
 
 
 def _do(migration: "Migration", do: Do) -> Steps[None]:
     source = migration.source
     source.tell_qmp(do.value)
-    yield
+    yield HALT
     try:
         if do is Do.MIGRATE_RECOVER:
             yield from source.migrate()
@@ -80,7 +80,7 @@ def _do(migration: "Migration", do: Do) -> Steps[None]:
             _DEEDS[do](migration)
     except SavevmError as error:
         source.note(f"refused: {error}")
-    yield
+    yield HALT
 
 
 _DEEDS: Final[Mapping[Do, Callable[["Migration"], None]]] = {

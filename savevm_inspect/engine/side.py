@@ -9,7 +9,7 @@ from ..span import Span
 from ..stream.events import Event, EventKind, Phase, Side, Thread
 from .callbacks import CALLBACKS, Returns
 from .handlers import Pending
-from .lanes import Lane, Lanes, Steps, Wait
+from .lanes import HALT, Lane, Lanes, Steps, Wait
 from .machine import Machine
 from .options import Options
 from .phases import PhaseGuard
@@ -206,7 +206,7 @@ class MigrationSide:
         who = {"call_id": self._calls, "handler": handler, **_who(entry)}
         self._calls += 1
         self.tell(EventKind.CALL, **who)
-        yield
+        yield HALT
         function = getattr(entry.ops, handler)
         start = _position(f)
         cause: Exception | None = None
@@ -220,7 +220,7 @@ class MigrationSide:
             cause, failure = error, f"{type(error).__name__}: {error}"
             yield from self._restore_lock(lane, held=held)
         self.tell(EventKind.RETURN, **who, **_outcome(returned, failure), **_bytes_of(f, start))
-        yield
+        yield HALT
         if failure:
             raise EngineError(failure, phase=self.phase, handler=handler, section=str(entry)) from cause
         return returned

@@ -8,11 +8,11 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..errors import EngineError, SavevmError
-from ..stream.events import EventKind, Phase, Side, Thread
+from ..errors import EngineError
+from ..stream.events import Phase, Side, Thread
 from .background_snapshot import BackgroundSnapshot
 from .file_channel import FileChannel, FileQEMUFile
-from .lanes import Lane, Steps, Wait
+from .lanes import HALT, Lane, Steps, Wait
 from .machine import Machine, RunState
 from .migration_thread import MigrationThread
 from .multifd_send import MultifdSend
@@ -102,7 +102,9 @@ class Source(MigrationSide):
     def _start_outgoing(self, *, resume: bool) -> None:
         """Connect, and begin or wake the migration thread (migration_start_outgoing)."""
         parameters = self.options.parameters
-        self.rate.set(parameters.max_postcopy_bandwidth_bytes_per_s if resume else parameters.max_bandwidth_bytes_per_s)
+        self.rate.set(
+            parameters.max_postcopy_bandwidth_bytes_per_s if resume else parameters.max_bandwidth_bytes_per_s
+        )
         if self.target is not None:
             self.f = FileQEMUFile(self.target, self.rate)
         else:
@@ -190,7 +192,7 @@ class Source(MigrationSide):
         def unplugged() -> bool:
             return self.status is not _S.WAIT_UNPLUG or not self.savevm.guest_unplug_pending()
 
-        yield Wait(what="the guest to let go of its devices", ready=unplugged, wake_us=lambda: self._soon_us())
+        yield Wait(what="the guest to let go of its devices", ready=unplugged, wake_us=self._soon_us)
         self.set_state(_S.ACTIVE, old=_S.WAIT_UNPLUG)
 
     def _soon_us(self) -> int:
@@ -220,7 +222,7 @@ class Source(MigrationSide):
         yield Wait(what=what, ready=lambda: ready() or self.error is not None)
 
     def wait_main_channel(self) -> Steps[None]:
-        """Wait until the destination has answered a ping: the main channel is the first (migration_wait_main_channel)."""
+        """Wait until the destination has answered a ping (migration_wait_main_channel)."""
         listener = self.return_path
         if listener is not None:
             yield from self.rp_wait(lambda: listener.pongs > 0, "an answer to a ping")
@@ -279,7 +281,7 @@ class Source(MigrationSide):
             self.f = self.preempt = None
         assert not is_active(self.status)
         self.set_state(_S.CANCELLED, old=_S.CANCELLING)
-        yield
+        yield HALT
 
     def _channels(self) -> "list[Pipe] | list[FileChannel]":
         """All that is written to."""

@@ -12,7 +12,7 @@ from ...payload.ram import IDSTR
 from ...payload.ram_blocks import RamBlock
 from ...wire import RAM_SAVE_VERSION, MigCmd
 from ..handlers import Pending, Refused, SaveVMHandlers
-from ..lanes import Steps
+from ..lanes import HALT, Steps
 from ..machine import Machine
 from ..options import Capability
 from ..qemu_file import PipeInput, QEMUFile, QEMUFileInput
@@ -71,7 +71,7 @@ class RamDevice:
         self._saver.put_block_list([self._listed(block) for block in self._machine.guest.blocks])
         # The channels are brought into line, for which the lock is given up for a moment.
         self._machine.bql.unlock()
-        yield
+        yield HALT
         if isinstance(self._saver, MultifdPages):
             self._saver.flush_and_sync()
         yield from self._machine.bql.lock()
@@ -298,9 +298,7 @@ class RamDevice:
         gpa = 0 if self._source.options.has(Capability.X_IGNORE_SHARED) else None
         return RamBlock(block.name, block.size_bytes, gpa=gpa)
 
-    def _make_saver(
-        self, f: QEMUFile, state: RamState
-    ) -> BarePages | XbzrlePages | MultifdPages | MappedPages:
+    def _make_saver(self, f: QEMUFile, state: RamState) -> BarePages | XbzrlePages | MultifdPages | MappedPages:
         source = self._source
         if source.options.has(Capability.MAPPED_RAM):
             return MappedPages(self._machine, f)
@@ -321,7 +319,7 @@ class RamDevice:
         return _BATCH_PAGES if room is None else max(1, min(_BATCH_PAGES, room // self._page_size))
 
     def _find_and_save(self, f: QEMUFile, limit: int) -> int:
-        """Find the next dirty pages and send them; returns how many, 0 if there are none (ram_find_and_save_block)."""
+        """Find the next dirty pages and send them; returns how many (ram_find_and_save_block)."""
         state, saver = self._started()
         taken = state.take_request() or self._take_guarded(state) or state.take(limit)
         if taken is None:

@@ -1,5 +1,6 @@
 """How pages come in, and what was received (migration/ram.c, ram_load_precopy and ram_load_postcopy)."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from ..qemu_file import QEMUFileInput
 if TYPE_CHECKING:
     from ..guest import GuestBlock
     from ..machine import Machine
+
 
 class RamLoad:
     """The receiving end of guest memory.
@@ -134,7 +136,7 @@ class RamLoad:
         breaks = (np.diff(rows["kind"]) != 0) | (np.diff(rows["block"]) != 0)
         breaks[1:] |= apart[1:] != apart[:-1]
         edges = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(rows)]
-        for first, end in zip(edges, edges[1:], strict=False):
+        for first, end in pairwise(edges):
             self._place_run(reader, f, rows[first:end])
 
     def _place_run(self, reader: RamReader, f: QEMUFileInput, run: npt.NDArray[np.void]) -> None:
@@ -149,7 +151,9 @@ class RamLoad:
             content = np.lib.stride_tricks.as_strided(
                 source, (len(run), self._page_size), (apart, 1), writeable=False
             )
-            consecutive = len(pages) < 2 or (pages[-1] - pages[0] == len(pages) - 1 and bool(np.all(np.diff(pages) == 1)))
+            consecutive = len(pages) < 2 or (
+                pages[-1] - pages[0] == len(pages) - 1 and bool(np.all(np.diff(pages) == 1))
+            )
             block.pages[slice(pages[0], pages[-1] + 1) if consecutive else pages] = content
         else:
             self._place_differences(block, f, run, pages)
@@ -165,7 +169,9 @@ class RamLoad:
             try:
                 xbzrle.decode(f.buffer[start : start + int(row["length"])], content)
             except ValueError as error:
-                raise BadPayload(f"an xbzrle page with {error}", offset=int(row["offset"]), section=f.section) from error
+                raise BadPayload(
+                    f"an xbzrle page with {error}", offset=int(row["offset"]), section=f.section
+                ) from error
             block.pages[page] = np.frombuffer(content, np.uint8)
 
     def _tell_arrived(self, name: str, pages: npt.NDArray[np.intp]) -> None:

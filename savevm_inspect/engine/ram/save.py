@@ -1,4 +1,4 @@
-"""How dirty pages go out: bare, as differences, over other channels, or to their place in a file (migration/ram.c)."""
+"""How dirty pages go out: bare, as differences, or over other channels (migration/ram.c)."""
 
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class BarePages:
     def save(self, block: "GuestBlock", pages: Pages) -> None:
         """Send runs of pages of one kind each (save_zero_page, save_normal_page)."""
         content = block.pages[pages]
-        filled = content.any(axis=1)
+        filled = np.any(content, axis=1)
         edges = np.flatnonzero(np.diff(filled)) + 1
         for first, end in zip((0, *edges.tolist()), (*edges.tolist(), len(pages)), strict=True):
             addrs = pages[first:end].astype(np.uint64) * np.uint64(self._page_size)
