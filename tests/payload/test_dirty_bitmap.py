@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from savevm_inspect.engine.clock import Clock, Link
+from savevm_inspect.engine.clock import Clock
 from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmap, DirtyBitmaps
-from savevm_inspect.engine.qemu_file import QEMUFile
+from savevm_inspect.engine.lanes import Lanes
+from savevm_inspect.engine.qemu_file import BufferFile
 from savevm_inspect.engine.scenarios import Scenario
 from savevm_inspect.errors import BadPayload, SavevmError, Truncated, UnknownRecord, Unsupported
 from savevm_inspect.payload import FIELD_PAYLOADS
@@ -80,19 +81,16 @@ def test_all_that_the_engine_sends(sent: list[DirtyBitmap]) -> None:
         length = -(-bitmap.disk_bytes // (8 * bitmap.granularity_bytes))
         bitmap.bits = bitmap.bits[:length]
         bitmap.__post_init__()
-    clock = Clock()
     scenario = Scenario(name="bitmaps", title="", teaches="", devices=(DirtyBitmaps.attach,), ram_bytes=0)
-    (device,) = scenario.build_source(clock).devices
+    (device,) = scenario.build_source(Lanes(Clock())).devices
     assert isinstance(device, DirtyBitmaps)
     device.bitmaps = sent
     reader = DirtyBitmapReader()
     fields: list[FieldValue] = []
     for save in (device.save_setup, device.save_complete):
-        out = bytearray()
-        f = QEMUFile(out.extend, Link(clock, 1 << 30))
+        f = BufferFile()
         save(f)
-        f.fflush()
-        fields += read(bytes(out), reader)
+        fields += read(f.content(), reader)
     assert values(fields, "granularity") == [bitmap.granularity_bytes for bitmap in sent]
     received = {(bitmap.node, bitmap.name): bytearray(len(bitmap.bits)) for bitmap in sent}
     granularity = {(bitmap.node, bitmap.name): bitmap.granularity_bytes for bitmap in sent}
