@@ -16,6 +16,7 @@ NEEDS = {
     "qemu": ("qemu-system-x86_64", "Debian's package qemu-system-x86 brings it"),
     "browser": ("chromium", "Debian's package chromium brings it"),
     "libvirt": ("libvirtd", "Debian's packages libvirt-daemon-driver-qemu and libvirt-clients bring it"),
+    "core": ("gdb", "Debian's packages gdb and binutils bring what reads cores"),
     "node": ("npm", "Debian's packages nodejs and npm bring it; it compiles the formats, to use them needs none"),
     "graphviz": ("dot", "Debian's package graphviz brings it"),
 }
@@ -66,3 +67,19 @@ def capture_options(capture_path: Callable[..., Path]) -> Callable[[str], dict[s
         }
 
     return options
+
+
+@pytest.fixture(scope="session")
+def traced(capture_path: Callable[..., Path]) -> Callable[[str], Path]:
+    """Unpacks a capture's trace logs and streams side by side; returns what their names begin with."""
+    entries = {each["name"]: each for each in json.loads((CAPTURES / "manifest.json").read_text())["captures"]}
+
+    def unpack(name: str) -> Path:
+        entry = entries[name]
+        for kind in (*entry["files"], *entry["traces"]):
+            path = capture_path(name, kind)
+        for kind in entry.get("resumed", {}):
+            capture_path(f"{name}-resumed", kind)
+        return path.parent / name
+
+    return unpack

@@ -74,6 +74,27 @@ def leaves(tree: KaitaiStruct, io: PlacedStream) -> Iterator[FieldValue]:
     return _Walk(io).along(tree, ())
 
 
+def values_of(node: KaitaiStruct, io: BufferStream, start: int) -> Iterator[FieldValue]:
+    """The values of one node with their places; it is read again, so that the tree needs no notes of all its reads.
+
+    Args:
+        node: a part of a tree.
+        io: what the tree was read from.
+        start: place of the node's first byte on its channel.
+
+    Yields:
+        As :func:`leaves` does.
+    """
+    placed = PlacedStream(io.view, position=start, channel=io.channel)
+    placed.devices = io.devices
+    return leaves(_read_again(node, placed), placed)
+
+
+def _read_again(node: KaitaiStruct, io: PlacedStream) -> KaitaiStruct:
+    arguments = [getattr(node, name) for name in _parameters(type(node))]
+    return type(node)(*arguments, io, node._parent, node._root)
+
+
 class _Walk:
     """Goes along the reads of one stream."""
 
@@ -130,9 +151,7 @@ class _Walk:
         """What was read from a copy of some bytes is read again from those bytes."""
         start, length = next(self._reads)
         io = PlacedStream(self._io.view[start : start + length], channel=self._io.channel, base=self._io.base + start)
-        arguments = [getattr(value, name) for name in _parameters(type(value))]
-        again = type(value)(*arguments, io, value._parent, value._root)
-        yield from _Walk(io).along(again, parts)
+        yield from _Walk(io).along(_read_again(value, io), parts)
 
     def _next(self) -> tuple[int, int]:
         """The next read of any bytes; what is checked without a byte may be checked in an instance, too."""

@@ -81,7 +81,7 @@ def _walk_plainly(
             if data[content] != 0:
                 break
         elif flags == np.uint64(_XBZRLE) and end - content >= 3:
-            kind, length = _XBZRLE_KIND, (int(data[content + 1]) << 8) | int(data[content + 2])
+            kind, length = _XBZRLE_KIND, np.int64(data[content + 1]) * 256 + np.int64(data[content + 2])
             if data[content] != _ENCODING or length > page_size:
                 break
             content += 3

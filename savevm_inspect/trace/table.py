@@ -96,7 +96,7 @@ _ROWS: Final = (
         bql=True,
         tells="the VM has stopped, all that is left is written (from 10.0 on)",
     ),
-    _source(name="savevm_state_cleanup", phase=Phase.CLEANUP, tells="every device gives up its bookkeeping"),
+    _source_main(name="savevm_state_cleanup", phase=Phase.CLEANUP, tells="every device gives up its bookkeeping"),
     _migration(
         name="savevm_state_resume_prepare", tells="every device gets ready to go on after a broken connection"
     ),

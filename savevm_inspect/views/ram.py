@@ -56,7 +56,7 @@ def _block(stream: Stream, index: int) -> dict[str, Any]:
         "used_bytes": block.used_bytes,
         "sent_pages": len(chosen),
         **_by_kind(pages.rows[chosen]),
-        "sent_again_pages": len(chosen) - len(image.sent),
+        "sent_again_pages": int(history.resent[chosen].sum()),
         "missing_pages": image.missing_pages,
         "page_bytes": int(history.cost_bytes[chosen].sum(dtype=np.int64)),
         "wasted_bytes": int(history.cost_bytes[useless].sum(dtype=np.int64)),

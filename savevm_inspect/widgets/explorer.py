@@ -1,5 +1,7 @@
-"""The devices of a stream, their fields, and the bytes of each field."""
+"""The devices of a stream, their fields, and the bytes of each field; beside them the same as Kaitai reads it."""
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import ipywidgets
@@ -12,9 +14,10 @@ from ..stream.records import Section
 from ..stream.values import FieldValue
 from ..views.bytes import ByteNames
 from ..views.hexdump import ROW_BYTES, hex_rows
+from ..views.kaitai import KaitaiFields
 from ..views.summary import problems
 from ..views.text import value_text
-from ..views.tree import field_tree, matching
+from ..views.tree import TreeRow, field_tree, matching
 from ..views.units import bytes_text
 from .html import esc, facts, hex_pane, page, pane, panel, table
 from .style import STYLE
@@ -43,6 +46,8 @@ def explore(stream: Stream) -> "Explorer":
 class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     """The explorer: a list of devices, the fields of the chosen one as a tree, and the bytes of the chosen field.
 
+    A switch puts the Kaitai tree of the device beside our fields.
+
     Args:
         stream: an open stream.
     """
@@ -53,25 +58,35 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._devices = stream.devices
         self._fields: tuple[FieldValue, ...] = ()
         self._shown: list[FieldValue | None] = []
+        self._kaitai: KaitaiFields | None = None
+        self._kaitai_shown: list[FieldValue | None] = []
+        self._by_kaitai = False
         self._problem = ""
         self.device_search = _search("search devices")
         self.devices = _list()
         self.field_search = _search("search fields")
         self.fields = _list()
+        self.kaitai_switch = ipywidgets.ToggleButton(description="Kaitai tree", tooltip="as the formats read it")
+        self.kaitai_fields = _list()
         self.detail, self.bytes = _html(), _html()
         self.device_search.observe(self._on_device_search, names="value")
         self.devices.observe(self._on_device, names="value")
         self.field_search.observe(self._on_field_search, names="value")
         self.fields.observe(self._on_field, names="value")
+        self.kaitai_switch.observe(self._on_kaitai_switch, names="value")
+        self.kaitai_fields.observe(self._on_kaitai_field, names="value")
+        self._kaitai_column = _column("as Kaitai reads it", self.kaitai_fields, flex="2 1 380px")
+        self._kaitai_column.layout.display = "none"
         lists = ipywidgets.HBox(
             [
                 _column("devices", self.device_search, self.devices, flex="1 1 240px"),
                 _column("fields", self.field_search, self.fields, flex="2 1 380px"),
+                self._kaitai_column,
             ],
             layout={"flex_flow": "row wrap", "align_items": "flex-start", "width": "100%"},
         )
         super().__init__(
-            [_html(STYLE + pane(self._heading())), lists, self.detail, self.bytes],
+            [_html(STYLE + pane(self._heading())), self.kaitai_switch, lists, self.detail, self.bytes],
             layout={"width": "100%", "max_width": "1280px"},
         )
         self._list_devices()
@@ -85,6 +100,17 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
     def field(self) -> FieldValue | None:
         """The chosen field; ``None`` if a branch or nothing is chosen."""
         return None if self.fields.value is None else self._shown[self.fields.value]
+
+    @property
+    def kaitai_field(self) -> FieldValue | None:
+        """The value that is chosen in the Kaitai tree; ``None`` if a branch or nothing is."""
+        number = self.kaitai_fields.value
+        return None if number is None else self._kaitai_shown[number]
+
+    @property
+    def chosen(self) -> FieldValue | None:
+        """What was chosen last, a field of ours or a value of Kaitai's: the bytes that stand out."""
+        return self.kaitai_field if self._by_kaitai else self.field
 
     def select(self, idstr: str, path: str = "") -> None:
         """Choose a device and one of its fields.
@@ -117,6 +143,19 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self._list_fields()
 
     def _on_field(self, _change: dict[str, Any]) -> None:
+        self._by_kaitai = False
+        self._draw()
+
+    def _on_kaitai_switch(self, _change: dict[str, Any]) -> None:
+        shown = self.kaitai_switch.value
+        if shown and self._kaitai is None:
+            self._kaitai = KaitaiFields(self.stream)
+        self._kaitai_column.layout.display = "flex" if shown else "none"
+        self._list_kaitai()
+        self._draw()
+
+    def _on_kaitai_field(self, _change: dict[str, Any]) -> None:
+        self._by_kaitai = self.kaitai_fields.value is not None
         self._draw()
 
     def _list_devices(self) -> None:
@@ -141,15 +180,24 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         found = matching(self._fields, self.field_search.value)
         rows = field_tree(found[:_ROWS_LIMIT])
         self._shown = [row.field for row in rows]
-        self.fields.options = [
-            (printable(f"{'    ' * row.depth}{_field_label(row.name, row.field)}"), number)
-            for number, row in enumerate(rows)
-        ]
-        first = next((number for number, row in enumerate(rows) if row.field is not None), None)
-        self.fields.value = first
+        self.fields.options = _options(rows)
         if len(found) > _ROWS_LIMIT:
             self._problem = f"the first {_ROWS_LIMIT} of {len(found)} fields; search to see others"
+        self._list_kaitai()
+        self.fields.value = next((number for number, each in enumerate(self._shown) if each is not None), None)
+        self._by_kaitai = False
         self._draw()
+
+    def _list_kaitai(self) -> None:
+        device, words, found = self.device, self.field_search.value, []
+        if self.kaitai_switch.value and self._kaitai is not None and device is not None:
+            values = self._kaitai.of(device)
+            found = matching(values if words else islice(values, _ROWS_LIMIT), words)
+            self._problem = next(map(str, self._kaitai.problems), self._problem)
+        rows = field_tree(found[:_ROWS_LIMIT])
+        self._kaitai_shown = [row.field for row in rows]
+        self.kaitai_fields.options = _options(rows)
+        self.kaitai_fields.value = None
 
     def _draw(self) -> None:
         self.detail.value = pane(self._detail())
@@ -169,7 +217,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         )
 
     def _detail(self) -> str:
-        field, device = self.field, self.device
+        field, device = self.chosen, self.device
         if device is None:
             return panel("nothing", "no device of that name")
         note = f'<div class="note">{esc(self._problem)}</div>' if self._problem else ""
@@ -181,15 +229,16 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             ("bytes", f"{bytes_text(field.span.length)} at {field.span.offset:#x}"),
         )
         return panel(
-            "field", f"<h3>{esc(field.name)}</h3><div class='mono'>{esc(field.path)}</div>{facts(rows)}{note}"
+            "value in the Kaitai tree" if self._by_kaitai else "field",
+            f"<h3>{esc(field.name)}</h3><div class='mono'>{esc(field.path)}</div>{facts(rows)}{note}",
         )
 
     def _bytes(self) -> str:
         device = self.device
         if device is None:
             return panel("bytes", "none")
-        section = _section_of(device, self.field)
-        mark = self.field.span if self.field is not None else None
+        section = _section_of(device, self.chosen)
+        mark = self.chosen.span if self.chosen is not None else None
         shown = _around(section.span, mark)
         runs = self._names.within(shown)
         rows = hex_rows(bytes(self.stream.buffer[shown.offset : shown.end]), shown.offset, runs, mark=mark)
@@ -218,13 +267,28 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         more = len(self._fields) - _FIELDS_IN_STILL
         rest = f'<div class="note">{more} more fields</div>' if more > 0 else ""
         chosen = self.device.idstr if self.device is not None else ""
-        left, middle = panel("devices", devices), panel(f"fields of {chosen}", fields, rest)
+        left, middle = panel("devices", devices), panel(f"fields of {chosen}", fields, rest) + self._still_kaitai()
         right = self._detail() + self._bytes()
         return page(
             self._heading(),
             f'<div class="columns"><div>{left}</div><div>{middle}</div><div class="wide">{right}</div></div>',
             '<div class="note">A still picture of the explorer; run the notebook to look around.</div>',
         )
+
+    def _still_kaitai(self) -> str:
+        if not self.kaitai_switch.value:
+            return ""
+        values = [value for value in self._kaitai_shown if value is not None]
+        rows = ((value.path, value.type, value_text(value)) for value in values[:_FIELDS_IN_STILL])
+        return panel("as Kaitai reads it", table(("place in the tree", "type", "value"), rows))
+
+
+def _options(rows: Iterable[TreeRow]) -> list[tuple[str, int]]:
+    """What a list shows of a tree, each row with its number."""
+    return [
+        (printable(f"{'    ' * row.depth}{_field_label(row.name, row.field)}"), number)
+        for number, row in enumerate(rows)
+    ]
 
 
 def _html(value: str = "") -> ipywidgets.HTML:

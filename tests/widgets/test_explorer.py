@@ -109,3 +109,53 @@ def test_a_stream_of_nothing_can_be_looked_at() -> None:
         explorer = si.explore(stream)
         assert explorer.device is None
         assert "0 sections" in explorer._repr_mimebundle_()["text/html"]
+
+
+def test_the_kaitai_tree_is_shown_when_it_is_asked_for(explorer: Explorer) -> None:
+    explorer.select("serial", "state/lcr")
+    assert not explorer.kaitai_fields.options
+    explorer.kaitai_switch.value = True
+    assert explorer._kaitai_column.layout.display == "flex"
+    values = [each for each in explorer._kaitai_shown if each is not None]
+    section = explorer.stream["serial"].sections[0]
+    assert values[0].name == "record_type"
+    assert (values[0].span.offset, values[-1].span.end) == (section.span.offset, section.span.end)
+    assert {each.span for each in explorer.stream["serial"].fields} <= {each.span for each in values}
+    assert explorer.chosen == explorer.field
+    explorer.kaitai_switch.value = False
+    assert not explorer.kaitai_fields.options
+    assert explorer._kaitai_column.layout.display == "none"
+
+
+@pytest.mark.parametrize("name", ["section_id", "idstr", "lcr"])
+def test_the_bytes_of_the_chosen_kaitai_value_stand_out(explorer: Explorer, name: str) -> None:
+    explorer.kaitai_switch.value = True
+    explorer.select("serial")
+    number = next(
+        number for number, each in enumerate(explorer._kaitai_shown) if each is not None and each.name == name
+    )
+    explorer.kaitai_fields.value = number
+    value = explorer._kaitai_shown[number]
+    assert value is not None
+    assert explorer.chosen == value
+    assert value.path in explorer.detail.value
+    assert marked(explorer) == bytes(explorer.stream.buffer[value.span.offset : value.span.end])
+    explorer.select("serial", "state/lcr")
+    assert explorer.chosen == explorer.field
+
+
+def test_the_kaitai_tree_of_every_device_can_be_chosen(explorer: Explorer) -> None:
+    explorer.kaitai_switch.value = True
+    for number, device in enumerate(explorer.stream.devices):
+        explorer.devices.value = number
+        values = [each for each in explorer._kaitai_shown if each is not None]
+        assert values[0].span.offset == device.sections[0].span.offset
+        assert len(values) <= len(explorer._kaitai_shown) <= 3 * 2000
+    assert "as Kaitai reads it" in explorer._repr_mimebundle_()["text/html"]
+
+
+def test_what_kaitai_refuses_is_said(capture_path: Unpack) -> None:
+    with si.open_stream(capture_path("trace-pc-10.0-cancel"), strict=False) as stream:
+        explorer = si.explore(stream)
+        explorer.kaitai_switch.value = True
+        assert "ends early" in explorer.detail.value

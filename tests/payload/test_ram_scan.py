@@ -1,0 +1,146 @@
+"""Whatever takes the pages, the rows are the same, and so is the error."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import savevm_inspect as si
+from savevm_inspect.errors import StreamError
+from savevm_inspect.payload import ram_scan
+from savevm_inspect.payload.page_log import PAGE_DTYPE
+from savevm_inspect.payload.ram import RamReader, RamWriter
+from savevm_inspect.payload.ram_blocks import RamBlock
+from savevm_inspect.stream.cursor import Cursor
+from savevm_inspect.stream.records import SectionHead, SectionKind
+from savevm_inspect.stream.writer import Writer
+
+PAGE = 256
+ENGINES: tuple[ram_scan.Engine, ...] = ("numpy", "auto", *(("numba",) if find_spec("numba") else ()))  # type: ignore[assignment]
+BLOCKS = [RamBlock("pc.ram", 4000 * PAGE), RamBlock("vga", 40 * PAGE)]
+HEAD = SectionHead(section_id=2, idstr="ram", instance_id=0, version_id=4, kind=SectionKind.START)
+
+kinds = st.sampled_from("nzx")
+pattern = st.tuples(st.lists(kinds, min_size=1, max_size=5), st.integers(1, 120), st.integers(0, 1))
+
+
+def stream_of(runs: list[tuple[list[str], int, int]]) -> bytearray:
+    """Pages whose kinds repeat, one run behind the other."""
+    out = bytearray()
+    ram = RamWriter(Writer(out.extend))
+    ram.put_block_list(BLOCKS)
+    number = 0
+    for letters, times, block in runs:
+        for letter in letters * times:
+            name, addr = BLOCKS[block].name, number * PAGE % BLOCKS[block].used_bytes // PAGE * PAGE
+            number += 1
+            if letter == "n":
+                ram.put_page(name, addr, bytes([number % 255 + 1]) * PAGE)
+            elif letter == "z":
+                ram.put_zero_page(name, addr)
+            else:
+                ram.put_xbzrle_page(name, addr, b"\x00\x01" + bytes([number % 256]))
+    ram.put_eos()
+    return out
+
+
+def read(data: bytes, engine: ram_scan.Engine) -> tuple[list[tuple[Any, ...]], str, int]:
+    reader = RamReader(PAGE, engine=engine)
+    cursor = Cursor(memoryview(data), base=1000)
+    try:
+        reader.consume(cursor, HEAD)
+        error = ""
+    except StreamError as caught:
+        error = f"{type(caught).__name__} {caught}"
+    return reader.pages.rows.tolist(), error, cursor.offset if not error else 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(pattern, max_size=8), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=2))
+@example([(["n"], 3000, 0), (["z"], 900, 0), (["n", "z"], 700, 0), (["n"], 40, 1)], [])
+@example([(["n", "z", "z"], 100, 0)], [(0.999, 7)])
+def test_every_engine_gives_the_same_table_or_the_same_error(
+    runs: list[tuple[list[str], int, int]], damage: list[tuple[float, int]]
+) -> None:
+    data = stream_of(runs)
+    for place, value in damage:
+        data[int(place * (len(data) - 1))] = value
+    expected = read(bytes(data), "python")
+    for engine in ENGINES:
+        assert read(bytes(data), engine) == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 200 * (8 + PAGE)))
+def test_a_stream_that_is_cut_ends_in_the_same_place(length: int) -> None:
+    data = bytes(stream_of([(["n"], 90, 0), (["n", "z"], 90, 0)]))[:length]
+    expected = read(data, "python")
+    for engine in ENGINES:
+        assert read(data, engine) == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_page_outside_its_block_within_a_long_run(engine: ram_scan.Engine) -> None:
+    data = stream_of([(["n"], 2000, 0)])
+    first = data.index(b"pc.ram", 40) + len("pc.ram") + PAGE
+    place = first + 1500 * (8 + PAGE)
+    data[place + 4] = 1
+    rows, error, _ = read(bytes(data), engine)
+    assert len(rows) == 1501
+    assert f"{1000 + place:#x} in section" in error.replace("BadPayload ", "") or f"{1000 + place:#x}:" in error
+    assert (rows, error, 0) == read(bytes(data), "python")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_long_run_is_not_left_to_the_plain_loop(engine: ram_scan.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = []
+    original = RamReader._read_records
+
+    def counted(self: RamReader, cursor: Cursor, most: int | None, *, bare: bool) -> bool:
+        before = len(self.pages)
+        ended = original(self, cursor, most, bare=bare)
+        plain.append(len(self.pages) - before)
+        return ended
+
+    monkeypatch.setattr(RamReader, "_read_records", counted)
+    data = bytes(stream_of([(["n"], 2000, 0), (["z"], 2000, 0), (["n", "z"], 1000, 0)]))
+    rows, error, _ = read(data, engine)
+    assert (len(rows), error) == (6000, "")
+    assert sum(plain) < 100
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+def test_numba_is_brought_when_enough_was_left_to_the_plain_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ram_scan, "NUMBA_PAYS_PAGES", 500)
+    rng = np.random.default_rng(1)
+    data = bytes(stream_of([([str(letter)], 1, 0) for letter in rng.choice(["n", "z"], 3000)]))
+    cursor = Cursor(memoryview(data), base=1000)
+    reader = RamReader(PAGE)
+    reader.consume(cursor, HEAD)
+    assert reader._scan.patience == 1, "compiled"
+    assert reader.pages.rows.tolist() == read(data, "python")[0]
+
+
+def test_without_numba_its_pip_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "savevm_inspect.payload.ram_compiled", None)
+    with pytest.raises(si.SavevmError, match=r"pip install 'savevm-inspect\[fast\]'"):
+        RamReader(PAGE, engine="numba")
+
+
+@pytest.mark.parametrize("name", ["x86-10.0-live", "t-11.1-xbzrle", "x86-7.2-bgsnap"])
+def test_engines_agree_on_real_streams(
+    name: str, capture_path: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = []
+    for engine in ("python", *ENGINES):
+        monkeypatch.setattr(RamReader.__init__, "__kwdefaults__", {"engine": engine})
+        with si.open_stream(capture_path(name)) as stream:
+            tables.append(stream.pages.rows.copy())
+            assert tables[-1].dtype == PAGE_DTYPE
+    assert all((table == tables[0]).all() for table in tables[1:])
+    assert len(tables[0]) > 4000
