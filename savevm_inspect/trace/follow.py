@@ -5,7 +5,7 @@ loop that turns without anything to do, which are counted.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..stream.events import Event, EventKind, Origin, Phase, Side, Thread
@@ -164,7 +164,9 @@ class Follower:
 
     def _repeated(self, repeated: Repeated) -> Iterator[Event]:
         self._go_to(repeated.last)
-        yield self._event(EventKind.LOG, repeated.last, name=REPEATED, repeats=repeated.times)
+        turn = "; ".join(line.text for line in repeated.turn)
+        told = self._event(EventKind.LOG, repeated.last, name=REPEATED, repeats=repeated.times)
+        yield replace(told, upstream=turn)
 
     def _lock(self, line: TraceLine, thread: Thread | None, *, held: bool) -> Iterator[Event]:
         """The main thread has the lock whenever it does anything; the thread that migrates takes it at times."""

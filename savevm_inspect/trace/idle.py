@@ -11,10 +11,12 @@ class Repeated:
     """Lines that came again, word for word.
 
     Attributes:
-        last: the last one of them.
-        times: how often the one or two lines before came again.
+        turn: the one or two lines before, which came again.
+        last: the last one that did.
+        times: how often they did.
     """
 
+    turn: tuple[TraceLine, ...]
     last: TraceLine
     times: int
 
@@ -72,7 +74,7 @@ class IdleLines:
 
     def _settle(self) -> Iterator[TraceLine | Repeated]:
         if self._times and self._last is not None:
-            yield Repeated(self._last, self._times)
+            yield Repeated(tuple(self._passed), self._last, self._times)
         held, self._held = self._held, []
         yield from held
         if held:

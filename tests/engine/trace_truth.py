@@ -209,7 +209,7 @@ def _add_log(told: Course, event: Event, name: str) -> None:
         told.order.append(("skip", event.idstr or ""))
     elif name == BEGINS:
         told.order.append(("section begins", event.idstr or ""))
-    elif name == REPEATED and told.pending:
+    elif name == REPEATED and told.pending and "pending" in (event.upstream or ""):
         last = told.pending[-1]
         told.pending[-1] = replace(last, repeats=last.repeats + (event.repeats or 0))
 
