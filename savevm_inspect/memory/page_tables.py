@@ -206,12 +206,13 @@ class VirtualMemory(AddressSpace):
         physical: guest-physical memory.
 
     Attributes:
+        tables: as given.
         translation: how translation is done, in words.
     """
 
     def __init__(self, tables: PageTables | None, physical: PhysicalMemory) -> None:
         super().__init__()
-        self._tables = tables
+        self.tables = tables
         self._physical = physical
         self.limit = 1 << 64 if tables is not None else physical.limit
         self.translation = tables.name if tables is not None else "none, the MMU is off: addresses are guest-physical"
@@ -222,17 +223,17 @@ class VirtualMemory(AddressSpace):
         Raises:
             AddressError: it is not mapped; the message names the level that says so.
         """
-        if self._tables is None:
+        if self.tables is None:
             return address
-        found = self._tables.translate(address)
-        return found.gpa + (self._tables.plain(address) - found.address)
+        found = self.tables.translate(address)
+        return found.gpa + (self.tables.plain(address) - found.address)
 
     def extents(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """What is mapped to memory whose content is in the stream."""
-        if self._tables is None:
+        if self.tables is None:
             yield from self._physical.extents(start, end)
             return
-        for each in self._tables.mappings(start, end):
+        for each in self.tables.mappings(start, end):
             first = max(each.address, start)
             distance = each.gpa - each.address
             length = min(each.address + each.length, end) - first
@@ -240,11 +241,11 @@ class VirtualMemory(AddressSpace):
                 yield gpa - distance, size
 
     def _fill(self, view: memoryview, address: int) -> int:
-        if self._tables is None:
+        if self.tables is None:
             length, gpa = len(view), address
         else:
-            found = self._tables.translate(address)
-            skip = self._tables.plain(address) - found.address
+            found = self.tables.translate(address)
+            skip = self.tables.plain(address) - found.address
             length, gpa = min(len(view), found.length - skip), found.gpa + skip
         try:
             self._physical.read_at(gpa, view[:length])

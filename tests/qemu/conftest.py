@@ -5,7 +5,9 @@ Environment:
         have several words, such as ``chroot DIR qemu-system-x86_64``; bring_qemus.sh brings such ones.
     SAVEVM_QEMU_WORK: the folder for the runs' files, which every QEMU must see at the same path (mounted into each
         chroot); the system's folder for temporary files if unset. Its path must be short: sockets lie in it.
-    SAVEVM_REQUIRE: with ``userfaultfd`` among its words, a kernel without it is a failure and no reason to skip.
+    SAVEVM_LINUX: the folder of a Linux guest, which bring_linux.sh brings.
+    SAVEVM_REQUIRE: with ``userfaultfd`` among its words, a kernel without it is a failure and no reason to skip; with
+        ``linux``, so is SAVEVM_LINUX that is not set.
 """
 
 import importlib.util
@@ -43,6 +45,7 @@ def _load(name: str, file: str) -> Any:
 _load("savevm_relay", "relay.py")
 pair = _load("savevm_pair", "pair.py")
 ways = _load("savevm_ways", "ways.py")
+stopped_guests = _load("savevm_stopped", "stopped.py")
 """Here, so that test modules can import them: this file is imported before them."""
 
 
@@ -98,3 +101,21 @@ def migrated(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[..., 
         return made
 
     return run
+
+
+@pytest.fixture(scope="session")
+def stopped(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[[str], Any]:
+    """Makes a guest that is stopped and migrated into a file, once a session and QEMU."""
+    made: dict[str, Any] = {}
+
+    def make(name: str) -> Any:
+        machine = stopped_guests.MACHINES[name]
+        if machine.linux and not stopped_guests.LINUX:
+            remedy = "tests/qemu/bring_linux.sh brings one; SAVEVM_LINUX names its folder"
+            (pytest.fail if "linux" in REQUIRED else pytest.skip)(f"no Linux guest on this machine; {remedy}")
+        if name not in made:
+            folder = Path(tempfile.mkdtemp(prefix="", dir=work_folder))
+            made[name] = run_to_end(stopped_guests.stop_and_migrate(qemu_command, machine, folder))
+        return made[name]
+
+    return make

@@ -1,208 +1,196 @@
-"""Memory by address, registers and cores of real QEMUs, next to what QEMU itself, readelf and gdb say of them."""
+"""ELF cores of real guests: the same as the cores that QEMU writes of them, and read by readelf and gdb."""
 
-import asyncio
-import io
-import os
 import re
-import runpy
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from savevm_pair import Qemu
+from click.testing import CliRunner
+from savevm_stopped import BARE_MACHINES, LAST_DIRTIED, LINUX_MACHINES, Stopped
 
 import savevm_inspect as si
-from savevm_inspect.memory.address_map import build_map
-from savevm_inspect.memory.ranges import AddressMap
-from savevm_inspect.recorder.process import QemuProcess
-from savevm_inspect.recorder.running import run_to_end
-from savevm_inspect.recorder.session import QmpSession
+from savevm_inspect.cli import cli
+from savevm_inspect.memory.registers import SEGMENTS, X86Registers
 
-pytestmark = pytest.mark.qemu
+pytestmark = [pytest.mark.qemu, pytest.mark.core]
 
-GUEST = runpy.run_path(str(Path(__file__).parents[1] / "captures" / "boot_sector.py"))
-LINUX = os.environ.get("SAVEVM_LINUX", "")
-REQUIRED = os.environ.get("SAVEVM_REQUIRE", "").split(",")
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-START_S = 90
+PT_LOAD, PT_NOTE = 1, 4
+DUMPED = [name for name, machine in {**BARE_MACHINES, **LINUX_MACHINES}.items() if machine.dump]
+STEP_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """A guest, and how far it runs before it is stopped.
+class Core:
+    """A core, read without the code under test.
 
     Attributes:
-        options: QEMU's options; ``{folder}`` is the run's folder.
-        until: what it must have said on its serial port; never started if empty.
-        capabilities: of the migration.
-        dump: whether QEMU dumps its memory, too.
+        path: the file.
+        loads: offset, gpa and length of each segment of memory.
+        notes: name, type and content of each note.
     """
 
-    options: str
-    until: str = ""
-    capabilities: tuple[str, ...] = ()
-    dump: bool = True
+    path: Path
+    loads: list[tuple[int, int, int]]
+    notes: list[tuple[bytes, int, bytes]]
+
+    def read(self, gpa: int, length: int) -> bytes:
+        """Memory that may lie in several segments."""
+        content = b""
+        with self.path.open("rb") as file:
+            while len(content) < length:
+                at = gpa + len(content)
+                offset, start, size = next(each for each in self.loads if each[1] <= at < each[1] + each[2])
+                file.seek(offset + at - start)
+                content += file.read(min(length - len(content), start + size - at))
+        return content
 
 
-def shared(machine: str, size: str, options: str = "") -> Machine:
-    """RAM of any size whose content stays out of the stream; only where it lies is of interest."""
-    backend = f"-object memory-backend-file,id=pc.ram,size={size},share=on,mem-path={{folder}}/ram -m {size}"
-    return Machine(
-        options=f"-machine {machine},memory-backend=pc.ram{options} {backend}",
-        capabilities=("x-ignore-shared",),
-        dump=False,
+def read_core(path: Path) -> Core:
+    head = path.read_bytes()[:65536]
+    assert head[:4] == b"\x7fELF"
+    wide = head[4] == 2
+    place, size, count = (
+        (*struct.unpack_from("<Q", head, 32), *struct.unpack_from("<HH", head, 54))
+        if wide
+        else (*struct.unpack_from("<I", head, 28), *struct.unpack_from("<HH", head, 42))
     )
+    loads, notes = [], []
+    for number in range(count):
+        at = place + number * size
+        if wide:
+            kind, _, offset, _, gpa, length = struct.unpack_from("<IIQQQQ", head, at)
+        else:
+            kind, offset, _, gpa, length = struct.unpack_from("<IIIII", head, at)
+        if kind == PT_LOAD:
+            loads.append((offset, gpa, length))
+        else:
+            assert kind == PT_NOTE
+            notes += split_notes(head[offset : offset + length])
+    return Core(path=path, loads=sorted(loads, key=lambda each: each[1]), notes=notes)
 
 
-MACHINES = {
-    "pc, paused": Machine(options="-machine pc -m 16"),
-    "pc, running": Machine(options="-machine pc -m 16 -smp 2 {boot}", until="booted"),
-    "pc with VGA, firmware done": Machine(options="-machine pc -m 32 -vga std {boot}", until="booted", dump=False),
-    "q35, firmware done": Machine(options="-machine q35 -m 24 {boot}", until="booted"),
-    "pc, a split by hand": Machine(options="-machine pc,max-ram-below-4g=32M -m 80 {boot}", until="booted"),
-    "q35, a split by hand, paused": Machine(options="-machine q35,max-ram-below-4g=32M -m 80"),
-    "microvm": Machine(options="-machine microvm -m 64"),
-    "pc, just not split": shared("pc", "3583M"),
-    "pc, split": shared("pc", "3584M"),
-    "pc, large": shared("pc", "9G"),
-    "q35, just not split": shared("q35", "2815M"),
-    "q35, split": shared("q35", "2816M"),
-    "microvm, split": shared("microvm", "4G"),
-    "pc, NUMA": Machine(
-        options="-machine pc,max-ram-below-4g=32M -m 96 -object memory-backend-ram,id=ram-node0,size=64M "
-        "-object memory-backend-ram,id=ram-node1,size=32M -numa node,memdev=ram-node0 -numa node,memdev=ram-node1"
-    ),
-    "Linux": Machine(
-        options="-machine pc -m 128 -smp 2 -device vmcoreinfo -kernel {linux}/vmlinuz -initrd {linux}/initramfs "
-        "-append 'console=ttyS0 quiet'",
-        until="count 2",
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped:
-    """A guest that was stopped and migrated into a file.
-
-    Attributes:
-        stream: the file.
-        mtree: QEMU's flat views of memory.
-        registers: what QEMU says of all processors.
-        low: the guest's first MiB.
-        core: the core that QEMU wrote.
-        said: what the guest wrote to its serial port.
-    """
-
-    stream: Path
-    mtree: str
-    registers: str
-    low: bytes
-    core: Path
-    said: str
-
-
-async def stop_and_migrate(command: tuple[str, ...], machine: Machine, folder: Path) -> Stopped:
-    disk = folder / "boot.img"
-    disk.write_bytes(GUEST["boot_disk"]())
-    boot = f"-drive file={disk},format=raw,if=ide,snapshot=on"
-    options = machine.options.format(boot=boot, linux=LINUX, folder=folder)
-    serial = folder / "serial"
-    argv = [*command, "-accel", "tcg", "-nodefaults", "-display", "none", "-S", "-serial", f"file:{serial}"]
-    argv += [word.strip("'") for word in re.findall(r"'[^']*'|\S+", options)]
-    async with asyncio.timeout(START_S), QmpSession(io.StringIO(), lambda *_: None) as session:
-        fd = session.peer_fd
-        argv += ["-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control"]
-        with QemuProcess(argv, words=folder / "words", pass_fds=[fd]) as process:
-            await session.connect()
-            qemu = Qemu(session, process, folder)
-            if machine.until:
-                await qemu.execute("cont")
-            while machine.until == "booted" and " 0x00" in await qemu.hmp(f"xp /1xb {GUEST['DIRTIED'][-1]}"):
-                await asyncio.sleep(0.05)
-            while machine.until not in ("", "booted") and machine.until not in serial.read_text(errors="replace"):
-                await asyncio.sleep(0.05)
-            await qemu.execute("stop")
-            mtree, registers = await qemu.hmp("info mtree -f"), await qemu.hmp("info registers -a")
-            low = await qemu.read_memory(0, MIB)
-            core = folder / "qemu.core"
-            if machine.dump:
-                await qemu.execute("dump-guest-memory", paging=False, protocol=f"file:{core}")
-            await qemu.prepare(machine.capabilities, {})
-            stream = folder / "stream"
-            await qemu.execute("migrate", uri=f"exec:cat >{stream}")
-            await qemu.wait_for("completed")
-            await qemu.execute("quit")
-    return Stopped(
-        stream=stream,
-        mtree=mtree,
-        registers=registers,
-        low=low,
-        core=core,
-        said=serial.read_text(errors="replace"),
-    )
+def split_notes(content: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+    while content:
+        name_bytes, length, kind = struct.unpack_from("<III", content)
+        start = 12 + -(-name_bytes // 4) * 4
+        yield content[12 : 12 + name_bytes], kind, content[start : start + length]
+        content = content[start + -(-length // 4) * 4 :]
 
 
 @pytest.fixture(scope="session")
-def stopped(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[[str], Stopped]:
-    """Makes a stopped guest, once a session and QEMU."""
-    made: dict[str, Stopped] = {}
+def exported(stopped: Callable[[str], Stopped]) -> Callable[[str], Path]:
+    """The core that the command line writes of a guest."""
 
-    def make(name: str) -> Stopped:
-        if name == "Linux" and not LINUX:
-            if "linux" in REQUIRED:
-                pytest.fail("SAVEVM_REQUIRE asks for a Linux guest, SAVEVM_LINUX names none")
-            pytest.skip("no Linux guest: tests/qemu/bring_linux.sh brings one, and says how SAVEVM_LINUX names it")
-        if name not in made:
-            folder = Path(tempfile.mkdtemp(prefix="", dir=work_folder))
-            made[name] = run_to_end(stop_and_migrate(qemu_command, MACHINES[name], folder))
-        return made[name]
+    def export(name: str) -> Path:
+        guest = stopped(name)
+        output = guest.stream.with_name("exported.core")
+        if not output.exists():
+            result = CliRunner().invoke(cli, ["ram", "export", str(guest.stream), "--elf", "--output", str(output)])
+            assert result.exit_code == 0, result.output
+        return output
 
-    return make
+    return export
 
 
-# Where memory lies ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", DUMPED)
+def test_a_core_is_as_qemu_dumps_it(
+    name: str, stopped: Callable[[str], Stopped], exported: Callable[[str], Path]
+) -> None:
+    theirs, ours = read_core(stopped(name).core), read_core(exported(name))
+    assert sum(length for _, _, length in ours.loads) == sum(length for _, _, length in theirs.loads)
+    for _, gpa, length in theirs.loads:
+        for start in range(gpa, gpa + length, STEP_BYTES):
+            step = min(STEP_BYTES, gpa + length - start)
+            assert ours.read(start, step) == theirs.read(start, step), hex(start)
+    assert len(theirs.notes) >= 2
+    assert ours.notes == theirs.notes
 
-FLAT_LINE = re.compile(
-    r"^ *([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (?:ram|rom|romd)\): (.*?)(?: @([0-9a-f]{16}))?$", re.M
-)
+
+NUMBER = re.compile(r"\b([A-Z][A-Z0-9]{1,4}) ?=([0-9a-f]+)\b(?: ([0-9a-f]{8,16}) ([0-9a-f]{8}))?")
 
 
-def flat_view(mtree: str) -> list[tuple[int, int, str, int]]:
-    """QEMU's own view of guest-physical memory: start, end, memory region and the place in it."""
-    views = mtree.split("FlatView #")
-    text = next(view for view in views if re.search(r'^ *AS "memory"', view, re.M))
+def registers_of(said: str) -> list[dict[str, tuple[int, ...]]]:
+    """What ``info registers -a`` says of each processor: a number, or a selector with its base and limit."""
     return [
-        (int(start, 16), int(end, 16) + 1, name, int(at or "0", 16))
-        for start, end, name, at in FLAT_LINE.findall(text)
+        {name: tuple(int(each, 16) for each in numbers if each) for name, *numbers in NUMBER.findall(text)}
+        for text in said.split("CPU#")[1:]
     ]
 
 
-def joined(ranges: list[tuple[int, int, str, int]]) -> set[tuple[int, int, str, int]]:
-    """Ranges with neighbours that continue each other made one."""
-    result: list[tuple[int, int, str, int]] = []
-    for start, end, name, at in sorted(ranges):
-        last = result[-1] if result else (0, 0, "", 0)
-        if (last[1], last[2], last[3] + last[1] - last[0]) == (start, name, at):
-            result[-1] = (last[0], end, name, last[3])
-        else:
-            result.append((start, end, name, at))
-    return set(result)
+NAMES = ("AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI")
 
 
-def as_flat_view(address_map: AddressMap) -> set[tuple[int, int, str, int]]:
-    return joined([(each.gpa, each.end, each.block, each.addr) for each in address_map.ranges])
+def as_qemu_says(cpu: X86Registers, wide: bool) -> dict[str, tuple[int, ...]]:
+    prefix, flags = ("R", "RFL") if wide else ("E", "EFL")
+    numbers = {prefix + name: (value,) for name, value in zip(NAMES, cpu.regs, strict=False)}
+    if wide:
+        numbers |= {f"R{number}": (cpu.regs[number],) for number in range(8, 16)}
+    numbers |= {f"{prefix}IP": (cpu.rip,), flags: (cpu.rflags,), "EFER": (cpu.efer,)}
+    numbers |= {f"CR{number}": (getattr(cpu, f"cr{number}"),) for number in (0, 2, 3, 4)}
+    for name, each in zip(SEGMENTS, cpu.segments, strict=True):
+        numbers[name.upper()] = (each.selector, each.base, each.limit)
+    return numbers
 
 
-@pytest.mark.parametrize("name", [name for name in MACHINES if name != "Linux"])
-def test_memory_lies_where_qemu_says(name: str, stopped: Callable[[str], Stopped]) -> None:
+@pytest.mark.parametrize("name", DUMPED)
+def test_registers_are_as_qemu_says(name: str, stopped: Callable[[str], Stopped]) -> None:
     guest = stopped(name)
     with si.open_stream(guest.stream) as stream:
-        found = stream.memory.address_map
-        by_machine_type = build_map(replace(stream.memory.evidence, cmos=None))
-        blocks = {block.name for block in stream.blocks if not block.name.startswith("0000:")}
-    expected = joined([each for each in flat_view(guest.mtree) if each[2] in blocks])
-    assert len(expected) > 1
-    assert as_flat_view(found) == expected
-    assert (as_flat_view(by_machine_type) == expected) == ("max-ram-below-4g" not in MACHINES[name].options)
+        cpus = stream.memory.cpus
+    truth = registers_of(guest.registers)
+    assert len(cpus) == len(truth)
+    for cpu, said in zip(cpus, truth, strict=True):
+        assert isinstance(cpu, X86Registers)
+        expected = as_qemu_says(cpu, wide="RAX" in said)
+        assert {key: said.get(key) for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", DUMPED)
+def test_readelf_has_nothing_to_complain_about(name: str, exported: Callable[[str], Path]) -> None:
+    core = exported(name)
+    done = subprocess.run(["readelf", "-W", "-h", "-l", "-n", core], capture_output=True, text=True, check=True)
+    assert not done.stderr
+    assert "CORE (Core file)" in done.stdout
+    shown = [
+        tuple(int(each, 16) for each in re.findall(r"0x[0-9a-f]+", line))
+        for line in done.stdout.splitlines()
+        if " LOAD " in line
+    ]
+    assert [(offset, gpa, size) for offset, _, gpa, size, *_ in shown] == read_core(core).loads
+    assert done.stdout.count("NT_PRSTATUS") == len(re.findall(r"^ *QEMU ", done.stdout, re.M)) > 0
+
+
+def ask_gdb(core: Path, *commands: str) -> str:
+    options = [word for command in commands for word in ("-ex", command)]
+    done = subprocess.run(
+        ["gdb", "-q", "-batch", "-nx", *options, "-c", core], capture_output=True, text=True, check=True, timeout=60
+    )
+    return done.stdout
+
+
+MEMORY = {"pc, running": LAST_DIRTIED - 32, "Linux": 0x10_0000}
+"""An address near to which there is something: where the guest counts, and where the kernel's text may begin."""
+
+
+@pytest.mark.parametrize("name", MEMORY)
+def test_gdb_reads_registers_and_memory(
+    name: str, stopped: Callable[[str], Stopped], exported: Callable[[str], Path]
+) -> None:
+    guest = stopped(name)
+    shown = ask_gdb(exported(name), "thread apply all info registers")
+    threads = re.split(r"^Thread \d+ \(LWP (\d+)\):$", shown, flags=re.M)
+    found = dict(zip(map(int, threads[1::2]), threads[2::2], strict=True))
+    truth = registers_of(guest.registers)
+    assert sorted(found) == [number + 1 for number in range(len(truth))]
+    for number, said in enumerate(truth):
+        numbers = dict(re.findall(r"^([a-z0-9]+) +(0x[0-9a-f]+) ", found[number + 1], re.M))
+        wide = "RAX" in said
+        names = [("R" if wide else "E") + each for each in (*NAMES, "IP")] + [f"R{n}" for n in range(8, 16) if wide]
+        assert {each: int(numbers[each.lower()], 16) for each in names} == {each: said[each][0] for each in names}
+    core = read_core(guest.core)
+    place = next(at for at in range(MEMORY[name], 8 << 20, 64) if any(core.read(at, 64)))
+    shown = ask_gdb(exported(name), f"x/64xb {place:#x}")
+    assert bytes(int(each, 16) for each in re.findall(r"\t0x([0-9a-f]{2})", shown)) == core.read(place, 64)

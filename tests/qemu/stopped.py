@@ -1,0 +1,157 @@
+"""Guests that are stopped, with what QEMU says of their memory and processors, and then migrated into a file."""
+
+import asyncio
+import io
+import os
+import re
+import runpy
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from savevm_pair import Qemu
+
+from savevm_inspect.recorder.process import QemuProcess
+from savevm_inspect.recorder.session import QmpSession
+
+MIB = 1 << 20
+RUN_S = 120
+GUEST = runpy.run_path(str(Path(__file__).parents[1] / "captures" / "boot_sector.py"))
+LINUX = os.environ.get("SAVEVM_LINUX", "")
+LAST_DIRTIED = GUEST["DIRTIED"][-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A guest, and how far it runs before it is stopped.
+
+    Attributes:
+        options: QEMU's options; ``{folder}`` is the run's folder, ``{boot}`` a disk with the dirtying guest.
+        until: ``loop``: it dirties memory; else what it must have said on its serial port; empty: it never starts.
+        capabilities: of the migration.
+        dump: whether QEMU dumps its memory, too.
+        linux: whether the guest is Linux.
+    """
+
+    options: str
+    until: str = ""
+    capabilities: tuple[str, ...] = ()
+    dump: bool = True
+    linux: bool = False
+
+
+def _ignored(machine: str, size: str) -> Machine:
+    """RAM of any size, whose content stays out of the stream; only where it lies is of interest."""
+    backend = f"-object memory-backend-file,id=pc.ram,size={size},share=on,mem-path={{folder}}/ram"
+    options = f"-machine {machine},memory-backend=pc.ram -m {size} {backend}"
+    return Machine(options=options, capabilities=("x-ignore-shared",), dump=False)
+
+
+def _linux(options: str) -> Machine:
+    kernel = "-kernel {folder}/vmlinuz -initrd {folder}/initramfs -append 'console=ttyS0 quiet'"
+    return Machine(options=f"{options} {kernel}", until="count 2", linux=True)
+
+
+_NODES = " ".join(
+    f"-object memory-backend-ram,id=ram-node{number},size={size} -numa node,memdev=ram-node{number}"
+    for number, size in enumerate(("64M", "32M"))
+)
+BARE_MACHINES = {
+    "pc, paused": Machine(options="-machine pc -m 16"),
+    "pc, running": Machine(options="-machine pc -m 16 -smp 2 {boot}", until="loop"),
+    "pc with a VGA": Machine(options="-machine pc -m 32 -vga std {boot}", until="loop", dump=False),
+    "q35, running": Machine(options="-machine q35 -m 24 {boot}", until="loop"),
+    "pc, a split of its own": Machine(options="-machine pc,max-ram-below-4g=32M -m 80 {boot}", until="loop"),
+    "q35, a split of its own, paused": Machine(options="-machine q35,max-ram-below-4g=32M -m 80"),
+    "microvm": Machine(options="-machine microvm -m 64"),
+    "pc, NUMA": Machine(options=f"-machine pc,max-ram-below-4g=32M -m 96 {_NODES}"),
+}
+LARGE_MACHINES = {
+    "pc, just not split": _ignored("pc", "3583M"),
+    "pc, split": _ignored("pc", "3584M"),
+    "pc, large": _ignored("pc", "9G"),
+    "q35, just not split": _ignored("q35", "2815M"),
+    "q35, split": _ignored("q35", "2816M"),
+    "microvm, split": _ignored("microvm", "4G"),
+}
+LINUX_MACHINES = {
+    "Linux": _linux("-machine pc -m 128 -smp 2"),
+    "Linux, five levels": _linux("-machine q35 -m 128 -cpu qemu64,+la57"),
+}
+MACHINES = {**BARE_MACHINES, **LARGE_MACHINES, **LINUX_MACHINES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """A guest that was stopped and migrated into a file.
+
+    Attributes:
+        stream: the file.
+        machine: what it is.
+        views: QEMU's flat views of memory (``info mtree -f``).
+        registers: what QEMU says of all processors (``info registers -a``).
+        mapped: the pages that the first processor's page tables map (``info tlb``), of a Linux guest.
+        low: the guest's first MiB.
+        core: the core that QEMU wrote.
+        said: what the guest wrote to its serial port.
+    """
+
+    stream: Path
+    machine: Machine
+    views: str
+    registers: str
+    mapped: str
+    low: bytes
+    core: Path
+    said: str
+
+
+async def stop_and_migrate(command: tuple[str, ...], machine: Machine, folder: Path) -> Stopped:
+    """Run a guest, stop it, ask QEMU about it, and migrate it into a file.
+
+    Args:
+        command: QEMU's command.
+        machine: the guest.
+        folder: an empty folder that QEMU sees at the same path.
+    """
+    (folder / "boot.img").write_bytes(GUEST["boot_disk"]())
+    if machine.linux:
+        for name in ("vmlinuz", "initramfs"):
+            shutil.copy(Path(LINUX) / name, folder / name)
+    boot = f"-drive file={folder}/boot.img,format=raw,if=ide,snapshot=on"
+    options = re.findall(r"'[^']*'|\S+", machine.options.format(folder=folder, boot=boot))
+    serial = folder / "serial"
+    argv = [*command, "-accel", "tcg", "-nodefaults", "-display", "none", "-S", "-serial", f"file:{serial}"]
+    argv += [word.strip("'") for word in options]
+    async with asyncio.timeout(RUN_S), QmpSession(io.StringIO(), lambda *_: None) as session:
+        fd = session.peer_fd
+        argv += ["-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control"]
+        with QemuProcess(argv, words=folder / "words", pass_fds=[fd]) as process:
+            await session.connect()
+            qemu = Qemu(session, process, folder)
+            await _run(qemu, machine, serial)
+            facts = {
+                "views": await qemu.hmp("info mtree -f"),
+                "registers": await qemu.hmp("info registers -a"),
+                "mapped": await qemu.hmp("info tlb") if machine.linux else "",
+                "low": await qemu.read_memory(0, MIB),
+            }
+            if machine.dump:
+                await qemu.execute("dump-guest-memory", paging=False, protocol=f"file:{folder}/core")
+            await qemu.prepare(machine.capabilities, {})
+            await qemu.execute("migrate", uri=f"exec:cat >{folder}/stream")
+            await qemu.wait_for("completed")
+            await qemu.execute("quit")
+    said = serial.read_text(errors="replace")
+    return Stopped(stream=folder / "stream", machine=machine, core=folder / "core", said=said, **facts)
+
+
+async def _run(qemu: Qemu, machine: Machine, serial: Path) -> None:
+    """Let a guest run as far as it must, and stop it."""
+    if machine.until:
+        await qemu.execute("cont")
+    while machine.until == "loop" and " 0x00" in await qemu.hmp(f"xp /1xb {LAST_DIRTIED:#x}"):
+        await asyncio.sleep(0.05)
+    while machine.until not in ("", "loop") and machine.until not in serial.read_text(errors="replace"):
+        await asyncio.sleep(0.05)
+    await qemu.execute("stop")

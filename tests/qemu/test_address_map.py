@@ -1,0 +1,65 @@
+"""Where memory lies: of each machine as QEMU's own flat view of memory says."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from savevm_stopped import BARE_MACHINES, LARGE_MACHINES, Stopped
+
+import savevm_inspect as si
+from savevm_inspect.memory.address_map import build_map
+from savevm_inspect.memory.ranges import AddressMap
+
+pytestmark = pytest.mark.qemu
+
+FLAT_LINE = re.compile(
+    r"^ *([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (?:ram|rom|romd)\): (.*?)(?: @([0-9a-f]{16}))?$", re.M
+)
+Piece = tuple[int, int, str, int]
+"""First address, the one behind the last, memory region or block, place in it."""
+
+
+def flat_view(views: str) -> list[Piece]:
+    """QEMU's own view of guest-physical memory."""
+    view = next(each for each in views.split("FlatView #") if re.search(r'^ *AS "memory"', each, re.M))
+    return [
+        (int(start, 16), int(end, 16) + 1, name, int(at or "0", 16))
+        for start, end, name, at in FLAT_LINE.findall(view)
+    ]
+
+
+def joined(pieces: list[Piece]) -> list[Piece]:
+    """Pieces with neighbours that continue each other made one."""
+    result: list[Piece] = []
+    for start, end, name, at in sorted(pieces):
+        last = result[-1] if result else (0, 0, "", 0)
+        if (last[1], last[2], last[3] + last[1] - last[0]) == (start, name, at):
+            result[-1] = (last[0], end, name, last[3])
+        else:
+            result.append((start, end, name, at))
+    return result
+
+
+def as_flat_view(address_map: AddressMap) -> list[Piece]:
+    return joined([(each.gpa, each.end, each.block, each.addr) for each in address_map.ranges])
+
+
+@pytest.mark.parametrize("name", [*BARE_MACHINES, *LARGE_MACHINES])
+def test_memory_lies_where_qemu_says(name: str, stopped: Callable[[str], Stopped]) -> None:
+    guest = stopped(name)
+    with si.open_stream(guest.stream) as stream:
+        found = stream.memory.address_map
+        by_machine_type = build_map(replace(stream.memory.evidence, cmos=None))
+        blocks = {block.name for block in stream.blocks if not block.name.startswith("0000:")}  # mapped by the guest
+    expected = joined([each for each in flat_view(guest.views) if each[2] in blocks])
+    assert len(expected) > 1
+    assert as_flat_view(found) == expected
+    assert (as_flat_view(by_machine_type) == expected) == ("max-ram-below-4g" not in guest.machine.options)
+
+
+@pytest.mark.parametrize("name", [name for name in BARE_MACHINES if "VGA" not in name])
+def test_the_first_mib_reads_as_the_guest_sees_it(name: str, stopped: Callable[[str], Stopped]) -> None:
+    guest = stopped(name)
+    with si.open_stream(guest.stream) as stream:
+        assert stream.memory.physical.read_bytes(0, len(guest.low)) == guest.low
