@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import SchemaError, printable
 from ..reader.payloads import DEFAULT_PAGE_SIZE
 from ..reader.stream import Stream
+from ..stream.plausible import FOOTER_BYTES
 from ..stream.records import Configuration, Framing, SectionKind
 from ..vmstate.schema import Description
 from .ksy_names import identifier
@@ -20,11 +21,12 @@ from .yaml_text import yaml_text
 _NOTE = """\
 Made by `savevm-inspect schema to-ksy` of the description of one machine's stream.
 
-Subsections are read where they are there, lists as long as they are. Lengths of arrays and buffers are those of that
-machine as it was saved; a stream whose devices differ in more, such as fields that depend on a state that leaves no
-mark, needs a format of its own.
+Subsections are read where they are there, lists as long as they are; those subsections of a device that this machine
+did not send are bytes. Lengths of arrays and buffers are those of this machine as it was saved. A stream that differs
+in more, such as in fields that depend on a state of which the stream has no mark, needs a format of its own.
 """
 _SCAN = "device_payload"
+_SECTIONS = ("section_start", "section_part", "section_full")
 
 
 def ksy_of_stream(stream: Stream) -> str:
@@ -52,6 +54,7 @@ def ksy_of_stream(stream: Stream) -> str:
             page_size=stream.page_size,
             lengths=lengths,
             offset=stream.offset,
+            footers=any(section.span.end - section.payload.end == FOOTER_BYTES for section in stream.sections),
         )
     )
 
@@ -63,6 +66,7 @@ def ksy_document(
     page_size: int = 0,
     lengths: dict[tuple[str, int], int] | None = None,
     offset: int = 0,
+    footers: bool = False,
 ) -> dict[str, Any]:
     """The format of a machine's stream, as plain data.
 
@@ -72,6 +76,7 @@ def ksy_document(
         page_size: bytes of a target page; 0 if it is not known.
         lengths: bytes of the payload of each section that is not described, by (idstr, instance_id).
         offset: where in its file the stream starts, in bytes.
+        footers: whether each section has one; then a section that does not end before one is an error.
 
     Raises:
         SchemaError: no format can be made of the description.
@@ -92,12 +97,19 @@ def ksy_document(
     if offset:
         before = {"id": "before_stream", "size": offset, "doc": "what the file holds before the stream"}
         document["seq"].insert(0, before)
-    payload = next(entry for entry in types["section_full"]["seq"] if entry["id"] == "payload")
-    payload["type"] = "device_state(name.idstr, name.instance_id, name.section_id)"
+    if footers:
+        for name in _SECTIONS:
+            del _entry(types[name], "footer")["if"]
+    _entry(types["section_full"], "payload")["type"] = "device_state(name.idstr, name.instance_id, name.section_id)"
     types["device_state"] = _device_state(cases)
     types |= made.types
     types |= {name: parts["types"][name] for name in sorted(made.parts)}
     return document
+
+
+def _entry(kind: dict[str, Any], name: str) -> dict[str, Any]:
+    entry: dict[str, Any] = next(each for each in kind["seq"] if each["id"] == name)
+    return entry
 
 
 def _case(idstr: str, instance_id: int) -> str:
@@ -119,6 +131,13 @@ def _device_state(cases: dict[str, str]) -> dict[str, Any]:
                     "switch-on": 'idstr + "@" + instance_id.to_s',
                     "cases": cases | {"_": f"{_SCAN}(section_id)"},
                 },
-            }
+            },
+            {
+                "id": "undescribed",
+                "type": f"{_SCAN}(section_id)",
+                "if": "next_type == record_type::subsection",
+                "doc": "subsections that the description does not have, and what follows them",
+            },
         ],
+        "instances": {"next_type": {"pos": "_io.pos", "type": "u1", "enum": "record_type"}},
     }

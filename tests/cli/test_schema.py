@@ -1,4 +1,4 @@
-"""``schema extract``, ``schema list`` and ``--schema``."""
+"""``schema extract``, ``schema to-ksy``, ``schema list`` and ``--schema``."""
 
 import json
 import subprocess
@@ -88,3 +88,39 @@ def test_the_library(bare: Path) -> None:
     assert info["schema"] == "library:x86-10.0-live"
     assert info["opaque_bytes"] == 0
     assert "from the library:x86-10.0-live" in run("info", bare, "--schema", "library:x86-10.0-live").stdout
+
+
+def test_a_format_of_a_machine(capture_path: Callable[[str], Path], bare: Path, tmp_path: Path) -> None:
+    source, output = capture_path("x86-10.0-live"), tmp_path / "live.ksy"
+    result = run("schema", "to-ksy", source, "--output", output)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    text = output.read_text(encoding="utf-8")
+    assert {"bare.mig", "live.ksy"} == {path.name for path in tmp_path.iterdir()}
+    assert run("schema", "to-ksy", source).stdout == text
+    assert text.startswith("meta:\n  id: qemu_pc_i440fx_10_0\n")
+    assert "imports:" not in text
+    assert """'"serial@0"': serial_state""" in text
+
+    borrowed = run("schema", "to-ksy", bare, "--schema", source)
+    assert (borrowed.stdout, borrowed.stderr) == (text, "")
+
+
+def test_a_format_without_a_description_has_lengths(bare: Path) -> None:
+    result = run("schema", "to-ksy", bare)
+    assert result.returncode == 0
+    assert result.stderr.count("\n") == 1
+    assert "no description" in result.stderr
+    with si.open_stream(bare) as stream:
+        serial = next(section for section in stream.sections if section.idstr == "serial")
+    assert f"""'"serial@0"': known_length({serial.payload.length})\n""" in result.stdout
+
+
+def test_no_format_of_a_description_that_is_none(capture_path: Callable[[str], Path], tmp_path: Path) -> None:
+    data = capture_path("none-11.1").read_bytes()
+    path = tmp_path / "broken.mig"
+    path.write_bytes(data.replace(b'"fields"', b'"fjelds"').replace(b'"page_size": ', b'"page_size":-'))
+    result = run("schema", "to-ksy", path, "--output", tmp_path / "broken.ksy")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "page_size" in result.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["broken.mig"]

@@ -1,16 +1,22 @@
 """A machine's stream as one format: read in JavaScript with nothing of ours, its fields are those that we decode."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 import savevm_inspect as si
 from savevm_inspect.errors import printable
+from savevm_inspect.reader.schemas import description_of
 from savevm_inspect.reader.stream import Stream
 from savevm_inspect.stream.records import Framing, Section
 from savevm_inspect.stream.values import FieldValue
-from savevm_inspect.views.ksy import ksy_of_stream
+from savevm_inspect.views.ksy import ksy_document, ksy_of_stream
+from savevm_inspect.views.yaml_text import yaml_text
+from savevm_inspect.vmstate.schema import parse_description
 
 MACHINES = [
     "x86-10.0-paused",
@@ -37,6 +43,7 @@ class Leaf(NamedTuple):
     value: int | str
 
 
+@pytest.mark.node
 def test_kaitai_reads_every_field_as_we_do(capture_path: CapturePath, javascript: Javascript, tmp_path: Path) -> None:
     jobs = []
     for name in MACHINES:
@@ -47,6 +54,47 @@ def test_kaitai_reads_every_field_as_we_do(capture_path: CapturePath, javascript
     for name, answer in zip(MACHINES, answers, strict=True):
         with si.open_stream(capture_path(name)) as stream:
             assert compare(stream, answer) > (5 if name == "none-11.1" else 1000)
+
+
+@pytest.mark.node
+def test_format_of_one_stream_reads_others_of_the_machine(
+    capture_path: CapturePath, javascript: Javascript, tmp_path: Path
+) -> None:
+    live, paused, uuid = (capture_path(f"x86-10.0-{each}") for each in ("live", "paused", "uuid"))
+    ksy = tmp_path / "live.ksy"
+    with si.open_stream(live) as stream:
+        ksy.write_text(ksy_of_stream(stream), encoding="utf-8")
+    answers = javascript([{"ksy": str(ksy), "stream": str(path)} for path in (uuid, paused)])
+    with si.open_stream(uuid) as stream:
+        assert compare(stream, answers[0]) > 1000
+    assert "expected [126]" in answers[1]["error"]  # it lacks a field of which nothing in the stream tells
+
+
+@pytest.mark.node
+def test_subsections_that_are_not_described_are_bytes(
+    capture_path: CapturePath, javascript: Javascript, tmp_path: Path
+) -> None:
+    with si.open_stream(capture_path("x86-10.0-paused")) as stream:
+        read = json.loads(description_of(stream.source, stream.offset))
+        cpu = next(device for device in read["devices"] if device["name"] == "cpu")
+        gone = cpu["subsections"].pop()["vmsd_name"]
+        text = yaml_text(ksy_document(parse_description(json.dumps(read).encode()), footers=True))
+        (tmp_path / "less.ksy").write_text(text, encoding="utf-8")
+        (answer,) = javascript([{"ksy": str(tmp_path / "less.ksy"), "stream": str(capture_path("x86-10.0-paused"))}])
+    (rest,) = [leaf for record in answer["records"] for leaf in record["leaves"] if "undescribed" in leaf[0]]
+    assert gone.encode().hex() in rest[3]
+
+
+@pytest.mark.node
+def test_what_a_file_holds_before_the_stream_is_stepped_over(
+    capture_path: CapturePath, javascript: Javascript, tmp_path: Path
+) -> None:
+    data = capture_path("none-11.1").read_bytes()
+    (tmp_path / "behind.mig").write_bytes(b"QEVM" * 9 + data)
+    with si.open_stream(tmp_path / "behind.mig", offset=36) as stream:
+        (tmp_path / "behind.ksy").write_text(ksy_of_stream(stream), encoding="utf-8")
+        (answer,) = javascript([{"ksy": str(tmp_path / "behind.ksy"), "stream": str(tmp_path / "behind.mig")}])
+        assert compare(stream, answer) > 5
 
 
 def compare(stream: Stream, answer: dict[str, Any]) -> int:

@@ -221,6 +221,7 @@ def machines(draw: st.DrawFn) -> bytes:
     return stream + bytes([VmRecord.QEMU_VM_EOF, VmRecord.QEMU_VM_VMDESCRIPTION]) + len(text).to_bytes(4) + text
 
 
+@pytest.mark.node
 @settings(IN_NODE, max_examples=6 * FACTOR)
 @given(data=machines())
 def test_format_of_any_machine_reads_as_we_do(
@@ -246,6 +247,7 @@ documents = st.dictionaries(
 )
 
 
+@pytest.mark.node
 @settings(IN_NODE, max_examples=5)
 @given(written=st.lists(documents, min_size=20, max_size=40))
 def test_what_is_written_as_yaml_is_read_back(javascript: Javascript, written: list[dict[str, Any]]) -> None:
@@ -273,6 +275,7 @@ def test_what_no_stream_can_hold_is_refused_on_one_line(text: bytes, words: str)
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.node
 def test_deep_and_wide_descriptions_give_formats_that_compile(javascript: Javascript, tmp_path: Path) -> None:
     state: dict[str, Any] = {"vmsd_name": "bottom", "version": 1, "fields": []}
     for depth in range(60):

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import savevm_inspect as si
 from savevm_inspect.stream.records import Description
 
@@ -25,6 +27,7 @@ CapturePath = Callable[[str], Path]
 Javascript = Callable[[list[dict[str, str]]], list[dict[str, Any]]]
 
 
+@pytest.mark.node
 def test_bundle_is_up_to_date(javascript: Javascript, tmp_path: Path) -> None:
     web, parts = tmp_path / "web.ksy", tmp_path / "parts.json"
     subprocess.run(["node", str(FORMATS / "bundle.mjs"), str(web), str(parts)], check=True, capture_output=True)
@@ -39,6 +42,7 @@ def test_needs_no_other_file() -> None:
     assert "\nparams:" not in text
 
 
+@pytest.mark.node
 def test_opens_every_stream_to_its_last_byte(capture_path: CapturePath, javascript: Javascript) -> None:
     answers = javascript([{"ksy": str(WEB), "stream": str(capture_path(name))} for name in CAPTURES])
     for name, answer in zip(CAPTURES, answers, strict=True):
@@ -60,6 +64,7 @@ def test_opens_every_stream_to_its_last_byte(capture_path: CapturePath, javascri
         assert (last["end"] + sum(described), answer["padding"]) == (capture_path(name).stat().st_size, 0)
 
 
+@pytest.mark.node
 def test_broken_streams_end_in_an_error_or_are_read(
     capture_path: CapturePath, javascript: Javascript, tmp_path: Path
 ) -> None:

@@ -93,17 +93,17 @@ def test_configuration_space_is_read_by_its_header() -> None:
     assert sum(each.span.length for each in fields.values()) == 256
 
 
-@given(st.binary(min_size=256, max_size=256))
+@given(st.binary(max_size=256))
 def test_capabilities_of_any_bytes_end(space: bytes) -> None:
     found = capabilities(space)
     assert len(found) == len(set(found)) <= 64
     assert 0 <= msix_vectors(space) <= 2048
 
 
-@given(st.binary(min_size=256, max_size=256))
+@given(st.binary(min_size=64, max_size=256))
 def test_any_configuration_space_is_covered(space: bytes) -> None:
-    fields = read(field("pci config", 256), space)
-    assert sum(each.span.length for each in fields) == 256
+    fields = read(field("pci config", len(space)), space)
+    assert sum(each.span.length for each in fields) == len(space)
 
 
 @given(st.integers(1, 64))
