@@ -24,7 +24,7 @@ from .style import (
     ZERO_PAGES,
 )
 
-_LAYOUT: Final[dict[str, Any]] = {
+LAYOUT: Final[dict[str, Any]] = {
     "template": "plotly_white",
     "font": {"size": 12, "color": "#1f2937"},
     "margin": {"l": 90, "r": 20, "t": 48, "b": 44},
@@ -32,6 +32,7 @@ _LAYOUT: Final[dict[str, Any]] = {
     "hoverlabel": {"align": "left"},
     "legend": {"orientation": "h", "x": 0, "y": -0.22, "title": {"text": ""}},
 }
+"""What all figures have in common."""
 
 
 _RIBBON: Final[dict[str, Any]] = {
@@ -67,7 +68,7 @@ def sections_figure(stream: Stream, *, most: int = 25) -> go.Figure:
         )
     )
     figure.update_layout(
-        **{**_LAYOUT, "margin": {"l": 10, "r": 20, "t": 48, "b": 44}},
+        **{**LAYOUT, "margin": {"l": 10, "r": 20, "t": 48, "b": 44}},
         height=110 + 20 * len(names),
         title_text="Bytes of each device, headers and footers included",
     )
@@ -87,11 +88,11 @@ def pages_figure(stream: Stream) -> go.Figure:
                 y=series.addr / (1 << 20),
                 mode="markers",
                 marker={"size": 3, "color": ZERO_PAGES if zero else NORMAL_PAGES},
-                name=_plain_text(f"{series.block}, {'zero' if zero else 'with content'} ({series.total} pages)"),
+                name=plain_text(f"{series.block}, {'zero' if zero else 'with content'} ({series.total} pages)"),
                 hovertemplate="page %{x} of the stream<br>at %{y:.3f} MiB<extra></extra>",
             )
         )
-    figure.update_layout(**_LAYOUT, height=420, title_text="Pages in the order in which they were sent")
+    figure.update_layout(**LAYOUT, height=420, title_text="Pages in the order in which they were sent")
     figure.update_layout(legend_itemsizing="constant")
     figure.update_xaxes(title_text="number of the page in the stream")
     figure.update_yaxes(title_text="address in its block (MiB)")
@@ -110,7 +111,7 @@ def resent_figure(stream: Stream, block: str) -> go.Figure:
     figure = go.Figure(
         go.Scattergl(x=addr_mib, y=counts, mode="lines", line={"shape": "hv", "width": 1, "color": NORMAL_PAGES})
     )
-    figure.update_layout(**_LAYOUT, height=300, title_text=_plain_text(f"How often each page of {block} was sent"))
+    figure.update_layout(**LAYOUT, height=300, title_text=plain_text(f"How often each page of {block} was sent"))
     figure.update_xaxes(title_text="address in the block (MiB)")
     figure.update_yaxes(title_text="times", rangemode="tozero")
     return figure
@@ -119,7 +120,7 @@ def resent_figure(stream: Stream, block: str) -> go.Figure:
 def pending_figure(timeline: Timeline) -> go.Figure:
     """What was left to send, against what fits into the downtime limit, over time."""
     figure = go.Figure(_pending_traces(timeline, by_time=True))
-    figure.update_layout(**_LAYOUT, height=340, title_text="Pending bytes against the threshold")
+    figure.update_layout(**LAYOUT, height=340, title_text="Pending bytes against the threshold")
     figure.update_xaxes(title_text="time since the migration's start (ms)")
     figure.update_yaxes(title_text="bytes", rangemode="tozero")
     return figure
@@ -128,7 +129,7 @@ def pending_figure(timeline: Timeline) -> go.Figure:
 def phases_figure(timeline: Timeline) -> go.Figure:
     """The phases of both sides over time."""
     figure = go.Figure(list(_ribbon_bars(timeline, by_time=True)))
-    figure.update_layout(**_LAYOUT, **_RIBBON, height=220, title_text="Phases of both sides over time")
+    figure.update_layout(**LAYOUT, **_RIBBON, height=220, title_text="Phases of both sides over time")
     figure.update_xaxes(title_text="time since the migration's start (ms)")
     _sides_axis(figure)
     return figure
@@ -147,7 +148,7 @@ def run_figure(timeline: Timeline, index: int) -> go.Figure:
     for trace in _pending_traces(timeline, by_time=False):
         figure.add_trace(trace, row=2, col=1)
     figure.update_layout(
-        **{**_LAYOUT, "margin": {"l": 90, "r": 20, "t": 12, "b": 40}},
+        **{**LAYOUT, "margin": {"l": 90, "r": 20, "t": 12, "b": 40}},
         **_RIBBON,
         autosize=True,
         height=320,
@@ -231,10 +232,10 @@ def _pending_traces(timeline: Timeline, *, by_time: bool) -> list[go.Scatter]:
     ]
 
 
-def _plain_text(text: str) -> str:
+def plain_text(text: str) -> str:
     """Text for plotly, which reads some HTML in labels; what comes from a stream must not be read as such."""
     return printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _plain(texts: list[str]) -> list[str]:
-    return [_plain_text(text) for text in texts]
+    return [plain_text(text) for text in texts]

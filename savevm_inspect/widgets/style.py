@@ -24,6 +24,7 @@ THRESHOLD: Final = "#c23b3a"
 POSITION: Final = "#111827"
 NORMAL_PAGES: Final = "#4c78a8"
 ZERO_PAGES: Final = "#a9bacb"
+WASTED: Final = "#e0a3a0"
 OPAQUE: Final = "#d8a13c"
 OTHERS: Final = "#bab0ac"
 
