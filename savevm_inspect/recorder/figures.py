@@ -3,9 +3,8 @@
 import json
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from ..container.capture_folder import CaptureWriter
 from ..stream.events import Event, EventKind, Origin, Phase, Side
 
 PHASE_OF_STATUS = {
@@ -23,14 +22,36 @@ PHASE_OF_STATUS = {
 """Migration status (qapi/migration.json, MigrationStatus) -> phase, for a precopy source."""
 
 
+class EventSink(Protocol):
+    """Something that takes events: a capture's writer, or a list."""
+
+    def add_event(self, event: Event) -> None:
+        """Take one event."""
+
+
+class EventList:
+    """Keeps events until the trace that they are to be merged with is there.
+
+    Attributes:
+        events: what was added, in that order.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def add_event(self, event: Event) -> None:
+        """Take one event."""
+        self.events.append(event)
+
+
 class FigureEvents:
     """Turns QMP events, query-migrate's figures and arrivals of bytes into events of the capture.
 
     Args:
-        writer: the capture.
+        writer: takes the events.
     """
 
-    def __init__(self, writer: CaptureWriter) -> None:
+    def __init__(self, writer: EventSink) -> None:
         self._writer = writer
         self._seq = 0
         self._start_ns: int | None = None

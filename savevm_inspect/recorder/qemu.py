@@ -28,7 +28,8 @@ def record_qemu(
     """Start a QEMU, let its guest run, migrate it into a capture folder, and end it.
 
     The folder holds, beside ``capture.json``, the stream (``channel0.fwd``) and ``events.jsonl``:
-    ``qmp.jsonl`` (all that was said over QMP), ``qemu.log`` (QEMU's trace events), ``recording.json``
+    ``qmp.jsonl`` (all that was said over QMP), ``qemu.log`` (QEMU's trace events, which are in ``events.jsonl``,
+    too, with what follows from them), ``recording.json``
     (command line, version, parameters and final figures of the migration) and, with ``truth``,
     ``memory.bin`` and ``registers.txt``. It appears whole or not at all. QEMU and all that it started have
     ended when this returns or raises; only if this process itself is killed (SIGKILL) does QEMU stay behind.

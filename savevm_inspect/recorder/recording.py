@@ -12,11 +12,12 @@ from typing import Any
 
 from ..container.capture_folder import CaptureWriter
 from ..errors import RecordError
-from .figures import FigureEvents
+from .figures import EventList, FigureEvents
 from .options import RecordOptions
 from .process import QemuCommand, QemuProcess
 from .session import QmpSession
 from .spool import PipeSpool
+from .traces import merge_traces
 from .truth import take_truth
 
 QMP_LOG = "qmp.jsonl"
@@ -55,15 +56,22 @@ class Recording:
             tempfile.TemporaryDirectory(prefix="savevm-inspect-") as scratch,
             (writer.folder / QMP_LOG).open("w", encoding="utf-8") as qmp_log,
         ):
-            figures = FigureEvents(writer)
+            told = EventList()
+            figures = FigureEvents(told)
             log = Path(scratch) / TRACE_LOG
             async with QmpSession(qmp_log, figures.on_event) as session:
                 argv = self._command.recorded(qmp_fd=session.peer_fd, log=log)
                 with QemuProcess(argv, words=Path(scratch) / "words", pass_fds=(session.peer_fd,)) as process:
                     async with self._watched(process):
-                        await self._record(session, process, writer, figures, log)
+                        stream = await self._record(session, process, writer, figures, log)
             if log.exists():
                 shutil.move(log, writer.folder / TRACE_LOG)
+            self._write_events(writer, told, stream, figures.started_unix_us)
+
+    def _write_events(self, writer: CaptureWriter, told: EventList, stream: Path, started_unix_us: int) -> None:
+        self._tell("reading QEMU's log")
+        for event in merge_traces(told.events, writer.folder / TRACE_LOG, stream, started_unix_us):
+            writer.add_event(event)
 
     @asynccontextmanager
     async def _watched(self, process: QemuProcess) -> AsyncIterator[None]:
@@ -87,7 +95,8 @@ class Recording:
         writer: CaptureWriter,
         figures: FigureEvents,
         log: Path,
-    ) -> None:
+    ) -> Path:
+        """Migrate, and return the file that the stream is in."""
         options = self._options
         self._tell("waiting for QEMU's greeting")
         await session.connect()
@@ -96,7 +105,8 @@ class Recording:
         if (await session.execute("query-status"))["running"]:
             self._tell(f"letting the guest run for {options.run_seconds:g} s")
             await asyncio.sleep(options.run_seconds)
-        with PipeSpool(writer.open_channel(0)) as spool:
+        file = writer.open_channel(0)
+        with PipeSpool(file) as spool:
             self._tell("starting the migration")
             await session.pass_fd(spool.write_fd, _STREAM_NAME)
             spool.give_away()
@@ -109,6 +119,7 @@ class Recording:
             self._tell("ending QEMU")
             await self._quit(session, process)
             await spool.finish()
+            file.flush()
             figures.arrive(spool.written_bytes)
         recording = {
             "command": list(self._command.argv),
@@ -119,6 +130,7 @@ class Recording:
             "query-migrate": migration,
         }
         (writer.folder / RECORDING).write_text(json.dumps(recording, indent=1) + "\n", encoding="utf-8")
+        return Path(file.name)
 
     async def _prepare(self, session: QmpSession) -> Mapping[str, Any]:
         """Set capabilities and parameters of the migration, and return the latter as QEMU has them."""

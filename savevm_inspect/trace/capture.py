@@ -119,13 +119,16 @@ class TraceCapture:
             main, channels=others[:split], resumed=others[split:], return_path=self.return_path(), strict=strict
         )
 
-    def events(self, stream: Stream | None = None, *, guest: bool = True) -> Iterator[Event]:
+    def events(
+        self, stream: Stream | None = None, *, start_us: int | None = None, guest: bool = True
+    ) -> Iterator[Event]:
         """What the logs tell of both ends, in one order.
 
         Times count from the source's start if both logs are of one clock, else from each end's own.
 
         Args:
             stream: its stream, opened, to find the bytes that events speak of; without it they have none.
+            start_us: when time begins, in microseconds since 1970, if it is not told by the logs.
             guest: whether to derive when the VM was stopped and started.
 
         Raises:
@@ -134,7 +137,7 @@ class TraceCapture:
         with ExitStack() as files:
             buffers = [files.enter_context(Source(path)).buffer for path, _ in self.logs]
             looks = [_look(path, buffer, side) for (path, side), buffer in zip(self.logs, buffers, strict=True)]
-            starts = _starts(looks)
+            starts = _starts(looks) if start_us is None else [start_us] * len(looks)
             told = [
                 _told(buffer, facts, start, stream, guest=guest)
                 for buffer, facts, start in zip(buffers, looks, starts, strict=True)
