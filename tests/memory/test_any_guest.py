@@ -19,7 +19,7 @@ from savevm_inspect.payload.ram import IDSTR, RamWriter
 from savevm_inspect.payload.ram_blocks import RamBlock
 from savevm_inspect.stream import writer as put
 from savevm_inspect.stream.records import MultifdPacket, SectionHead, SectionKind
-from savevm_inspect.stream.writer import SeekableWriter, Writer
+from savevm_inspect.stream.writer import FileWriter, Writer
 from savevm_inspect.wire import MULTIFD_PACKET_SIZE, RAM_SAVE_VERSION, MigCmd
 
 RAM_ID = 2
@@ -307,7 +307,7 @@ def test_pages_in_multifd_packets(guest: Guest, number: int, compression: str, d
 @given(guests((1024, 4096)))
 def test_pages_at_their_places(guest: Guest) -> None:
     file = io.BytesIO()
-    f = SeekableWriter(file)
+    f = FileWriter(file)
     source = Source(guest, f, ("mapped-ram",))
     mapped = MappedRamWriter(f, guest.page_size)
     source.open(SectionKind.START)
