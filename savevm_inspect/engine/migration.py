@@ -1,7 +1,6 @@
 """A whole migration between two machines in one process: who runs when, and where the bytes go."""
 
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ..errors import EngineError
@@ -15,19 +14,12 @@ from .script import play
 from .snapshot import save_snapshot
 from .source import Source
 from .status import MigrationStatus
+from .way import Way
 
 if TYPE_CHECKING:
-    from .scenarios import Scenario
+    from .scenario import Scenario
 
 _ENDS = frozenset({MigrationStatus.COMPLETED, MigrationStatus.FAILED, MigrationStatus.CANCELLED})
-
-
-class Way(StrEnum):
-    """How the bytes get from one machine to the other."""
-
-    LIVE = "live"
-    FILE = "file"
-    SNAPSHOT = "snapshot"
 
 
 class Migration:

@@ -3,6 +3,7 @@
 A QEMUFile is a writing or a reading half (migration/qemu-file.c); the rate limit is migration/migration-stats.c.
 """
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from ..stream.cursor import Cursor
@@ -34,6 +35,11 @@ class RateLimit:
     def set(self, limit_bytes_per_s: int) -> None:
         """Limit the rate, in bytes a second; :data:`RATE_LIMIT_DISABLED` lifts the limit (migration_rate_set)."""
         self._limit_max = limit_bytes_per_s // _WINDOWS_PER_S
+
+    @property
+    def limit_bytes_per_s(self) -> int:
+        """The limit, in bytes a second."""
+        return self._limit_max * _WINDOWS_PER_S
 
     def reset(self) -> None:
         """Begin a new window (migration_rate_reset)."""
@@ -77,10 +83,14 @@ class QEMUFile(Writer):
         self.rate = RateLimit() if rate is None else rate
         self.placed = True
         """Whether offsets are places on the channel; they are not in a buffer that goes out some time later."""
+        self.tamper: Callable[[bytes], bytes] | None = None
+        """What bytes go through before they are gathered; a device that goes wrong on purpose loses some there."""
         self._buffer = bytearray()
         self._error = 0
 
     def _gather(self, data: bytes) -> None:
+        if self.tamper is not None:
+            data = self.tamper(data)
         if len(data) >= IO_BUF_SIZE:  # a large piece goes out as it is, without another copy
             self.fflush()
             self._send(data)

@@ -1,7 +1,8 @@
 """``dirty-bitmap``: which parts of a disk changed since the last backup (migration/block-dirty-bitmap.c).
 
 It takes part without iterating: ``is_active`` says yes, ``is_active_iterate`` says no while the VM runs, so that
-precopy carries all of it in the END section. Without bitmaps, or without the capability, it is absent.
+precopy carries all of it in the END section, and postcopy in its rounds. Without bitmaps, or without the capability,
+it is absent.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from ...wire import DirtyBitmapFlag, DirtyBitmapStartFlag
 from ..handlers import Pending, Refused, SaveVMHandlers
 from ..lanes import Steps
 from ..machine import Machine, RunState
+from ..options import Capability
 from ..qemu_file import QEMUFile, QEMUFileInput
 
 IDSTR: Final = "dirty-bitmap"
@@ -74,6 +76,7 @@ class DirtyBitmaps:
         self._machine = machine
         self.bitmaps: list[DirtyBitmap] = []
         """Those there are; on a destination they come out of the stream."""
+        self._left: list[tuple[DirtyBitmap, int]] = []
         self._previous: DirtyBitmap | None = None
         self._node = ""
         self._current: DirtyBitmap | None = None
@@ -86,16 +89,22 @@ class DirtyBitmaps:
         return device
 
     def is_active(self) -> bool:
-        """Only if there is a bitmap (dirty_bitmap_is_active)."""
-        return bool(self.bitmaps)
+        """Only with the capability, and if there is a bitmap (dirty_bitmap_is_active)."""
+        source = self._machine.source
+        return bool(self.bitmaps) and source is not None and source.options.has(Capability.DIRTY_BITMAPS)
 
     def is_active_iterate(self) -> bool:
         """Not while the VM runs: the bits would be stale at once (dirty_bitmap_is_active_iterate)."""
         return self.is_active() and self._machine.runstate is not RunState.RUNNING
 
+    def has_postcopy(self) -> bool:
+        """The guest can do without its disks' bitmaps for a while (dirty_bitmap_has_postcopy)."""
+        return True
+
     def save_setup(self, f: QEMUFile) -> int:
         """Announce each bitmap (dirty_bitmap_save_setup)."""
         self._previous = None
+        self._left = [(bitmap, 0) for bitmap in self.bitmaps]
         for bitmap in self.bitmaps:
             self._put_header(f, bitmap, DirtyBitmapFlag.START)
             f.put_be32(bitmap.granularity_bytes)
@@ -103,20 +112,45 @@ class DirtyBitmaps:
         f.put_byte(DirtyBitmapFlag.EOS)
         return 0
 
+    def save_live_iterate(self, f: QEMUFile) -> int:
+        """Send bits once the destination runs, and nothing before (dirty_bitmap_save_iterate)."""
+        source = self._machine.source
+        if source is not None and source.in_postcopy:
+            self._bulk_phase(f, limit=True)
+        f.put_byte(DirtyBitmapFlag.EOS)
+        return int(not self._left)
+
     def save_complete(self, f: QEMUFile) -> int:
-        """Send all bits (dirty_bitmap_save_complete)."""
-        for bitmap in self.bitmaps:
-            for sector in range(0, bitmap.total_sectors, bitmap.sectors_per_chunk):
-                self._put_bits(f, bitmap, sector)
+        """Send all bits that are left (dirty_bitmap_save_complete)."""
+        self._bulk_phase(f, limit=False)
         for bitmap in self.bitmaps:
             self._put_header(f, bitmap, DirtyBitmapFlag.COMPLETE)
         f.put_byte(DirtyBitmapFlag.EOS)
         return 0
 
+    def save_cleanup(self) -> None:
+        """Forget what is left (dirty_bitmap_save_cleanup)."""
+        self._left = []
+
+    def _bulk_phase(self, f: QEMUFile, *, limit: bool) -> None:
+        """Send chunk after chunk, one bitmap after the other (bulk_phase)."""
+        while self._left:
+            bitmap, sector = self._left[0]
+            if sector >= bitmap.total_sectors:
+                del self._left[0]
+                continue
+            self._put_bits(f, bitmap, sector)
+            self._left[0] = (bitmap, sector + bitmap.sectors_per_chunk)
+            if limit and f.rate_exceeded():
+                return
+
     def state_pending_estimate(self) -> Steps[Pending]:
         """One byte for each bit, upstream's reckoning (dirty_bitmap_state_pending)."""
         yield from self._machine.bql.lock()
-        left = sum(-(-bitmap.disk_bytes // bitmap.granularity_bytes) for bitmap in self.bitmaps)
+        left = sum(
+            -(-max(bitmap.total_sectors - sector, 0) * BDRV_SECTOR_SIZE // bitmap.granularity_bytes)
+            for bitmap, sector in self._left
+        )
         self._machine.bql.unlock()
         return Pending(can_postcopy=left)
 

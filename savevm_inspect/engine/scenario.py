@@ -1,0 +1,106 @@
+"""A migration as data: two machines, a guest, a link, what the user set and what the user does."""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Final
+
+from .clock import US_PER_S
+from .devices.dirty_bitmap import DirtyBitmap, DirtyBitmaps
+from .guest import Guest, GuestBlock, Workload
+from .lanes import Lanes
+from .machine import Attach, Machine, MachineType, RunState
+from .options import Capability, MigrationParameters, Options
+from .script import Step
+from .status import MigrationStatus
+from .way import Way
+
+OUR_MACHINE: Final = MachineType(name="savevm-inspect-1.0")
+IDLE: Final = Workload()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One migration, as data; nothing in it changes while it runs.
+
+    Attributes:
+        name: what it is asked for by.
+        title: what it is headed with.
+        teaches: what there is to see.
+        machine: type of both machines.
+        devices: what is built into both, in the order of registration.
+        destination_devices: what is built into the destination instead; empty for the same.
+        ram_block: name of the block of guest memory.
+        ram_bytes: its length; 0 is a machine without any.
+        filled: share of its pages that hold something other than zeros, from 0 to 1.
+        workload: what the guest does.
+        seed: of all that is random.
+        link_bytes_per_s: bandwidth of the link.
+        capabilities: what the user switched on, on both sides.
+        parameters: what the user set, on both sides.
+        latency_us: how long a byte is on its way, in microseconds.
+        way: how the bytes get to the other side.
+        ends: what state the source is in at the end; the destination's follows from it.
+        script: what the user does meanwhile.
+        shared_bytes: length of a further block that lies in a file which both sides have; 0 is none.
+        disks: name and length in bytes of each disk of both machines.
+        bitmaps: those that the source keeps of its disks.
+        time_limit_us: virtual time after which the migration is given up.
+    """
+
+    name: str
+    title: str
+    teaches: str
+    machine: MachineType = OUR_MACHINE
+    devices: tuple[Attach, ...] = ()
+    destination_devices: tuple[Attach, ...] = ()
+    ram_block: str = "vm.ram"
+    ram_bytes: int = 4 << 20
+    filled: float = 0.35
+    workload: Workload = IDLE
+    seed: int = 1
+    link_bytes_per_s: int = 10_000_000
+    capabilities: frozenset[Capability] = frozenset()
+    parameters: MigrationParameters = field(default_factory=MigrationParameters)
+    latency_us: int = 0
+    way: Way = Way.LIVE
+    ends: MigrationStatus = MigrationStatus.COMPLETED
+    script: tuple[Step, ...] = ()
+    shared_bytes: int = 0
+    disks: tuple[tuple[str, int], ...] = ()
+    bitmaps: tuple[DirtyBitmap, ...] = ()
+    time_limit_us: int = 60 * US_PER_S
+
+    @property
+    def source_options(self) -> Options:
+        """What the user set on the source."""
+        return Options(capabilities=self.capabilities, parameters=self.parameters)
+
+    @property
+    def destination_options(self) -> Options:
+        """What the user set on the destination."""
+        return self.source_options
+
+    def build_source(self, lanes: Lanes) -> Machine:
+        """The machine that moves, running."""
+        machine = self._build(lanes, self.devices, self.filled)
+        for device in machine.devices:
+            if isinstance(device, DirtyBitmaps):
+                device.bitmaps.extend(deepcopy(self.bitmaps))
+        machine.vm_start()
+        return machine
+
+    def build_destination(self, lanes: Lanes) -> Machine:
+        """A machine of the same type and devices that waits to be loaded."""
+        machine = self._build(lanes, self.destination_devices or self.devices, filled=0.0)
+        machine.runstate = RunState.INMIGRATE
+        return machine
+
+    def _build(self, lanes: Lanes, devices: tuple[Attach, ...], filled: float) -> Machine:
+        page_size = self.machine.page_size
+        blocks = [GuestBlock(self.ram_block, self.ram_bytes, page_size)] if self.ram_bytes else []
+        if self.shared_bytes:
+            blocks.append(GuestBlock("shared", self.shared_bytes, page_size, shared=True))
+        guest = Guest(blocks, page_size=page_size, workload=self.workload, seed=self.seed, filled=filled)
+        machine = Machine(kind=self.machine, guest=guest, lanes=lanes, disks=self.disks)
+        machine.attach(*devices)
+        return machine
