@@ -4,8 +4,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..stream.events import Side
 from .clock import US_PER_S
 from .devices.dirty_bitmap import DirtyBitmap, DirtyBitmaps
+from .devices.faulty import Fault, inject
 from .guest import Guest, GuestBlock, Workload
 from .lanes import Lanes
 from .machine import Attach, Machine, MachineType, RunState
@@ -44,6 +46,7 @@ class Scenario:
         shared_bytes: length of a further block that lies in a file which both sides have; 0 is none.
         disks: name and length in bytes of each disk of both machines.
         bitmaps: those that the source keeps of its disks.
+        faults: what goes wrong in its devices.
         time_limit_us: virtual time after which the migration is given up.
     """
 
@@ -68,6 +71,7 @@ class Scenario:
     shared_bytes: int = 0
     disks: tuple[tuple[str, int], ...] = ()
     bitmaps: tuple[DirtyBitmap, ...] = ()
+    faults: tuple[Fault, ...] = ()
     time_limit_us: int = 60 * US_PER_S
 
     @property
@@ -86,12 +90,14 @@ class Scenario:
         for device in machine.devices:
             if isinstance(device, DirtyBitmaps):
                 device.bitmaps.extend(deepcopy(self.bitmaps))
+        inject(machine, self.faults, Side.SOURCE)
         machine.vm_start()
         return machine
 
     def build_destination(self, lanes: Lanes) -> Machine:
         """A machine of the same type and devices that waits to be loaded."""
         machine = self._build(lanes, self.destination_devices or self.devices, filled=0.0)
+        inject(machine, self.faults, Side.DESTINATION)
         machine.runstate = RunState.INMIGRATE
         return machine
 

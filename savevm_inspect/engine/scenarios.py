@@ -6,7 +6,6 @@ from typing import Final
 
 from .devices.cpu import Cpu
 from .devices.dirty_bitmap import DirtyBitmap, DirtyBitmaps
-from .devices.faulty import Fault, inject
 from .devices.globalstate import GlobalState
 from .devices.htab import HashPageTable
 from .devices.ram import RamDevice
