@@ -191,8 +191,7 @@ _CODECS: dict[str, Callable[[StateTypes, FieldSchema], Entry | None]] = {
 def _named_entry(field: FieldSchema, entry: Entry, names: UniqueNames) -> Entry:
     name, repeat = field.name, {}
     if field.size and field.count != 1:
-        if "repeat" in entry:
-            raise AssertionError("an element that is an array has a type of its own")
+        assert "repeat" not in entry, "an element that is an array has a type of its own"
         repeat = {"repeat": "expr", "repeat-expr": field.count}
         repeat |= {"-orig-index": field.index} if field.index else {}
     elif field.index is not None and field.size:
