@@ -223,7 +223,7 @@ types:
         valid:
           expr: _parent.idx_start_before >= 0
       - id: opening
-        type: opening(section_id, _parent.idx_start_before)
+        type: opening(section_id, _parent.idx_start_before, 0)
         doc: no bytes; finds the `start` section
       - id: payload
         type: live_payload(opening.name.idstr, false, _parent.page_size_before)
@@ -263,12 +263,16 @@ types:
         type: u4
       - id: idx_start
         type: s4
+        doc: place of a `start` record in the list of records
+      - id: num_later
+        type: u1
+        doc: how many `start` records behind that one were looked at before
     seq:
       - id: found
         size: 0
         valid:
-          expr: is_here or record.idx_start_before >= 0
-        doc: no bytes; the number has to be bound
+          expr: is_here or (record.idx_start_before >= 0 and num_later < 7)
+        doc: no bytes; the number has to be bound, and by one of the last 8, since there are only five such devices
     instances:
       record:
         value: _root.records[idx_start]
@@ -277,7 +281,7 @@ types:
       is_here:
         value: start.name.section_id == section_id
       earlier:
-        type: opening(section_id, record.idx_start_before)
+        type: opening(section_id, record.idx_start_before, num_later + 1)
         if: not is_here
       name:
         value: 'is_here ? start.name : earlier.name.as<section_name>'

@@ -89,6 +89,8 @@ types:
       - id: ofs_snapshots
         -orig-id: snapshots_offset
         type: u8
+        valid:
+          max: _io.size
       - id: v3
         type: header_v3
         if: version == 3
@@ -175,6 +177,8 @@ types:
       - id: ofs_l1
         -orig-id: l1_table_offset
         type: u8
+        valid:
+          max: _io.size
       - id: num_l1
         -orig-id: l1_size
         type: u4
@@ -281,6 +285,8 @@ types:
         type: u4
       - id: low
         type: u4
+        valid:
+          expr: ofs_l2 <= _io.size
     instances:
       ofs_l2:
         value: (high & 0xffffff) * 0x100000000 + (low - low % 512)
@@ -302,6 +308,8 @@ types:
         type: u4
       - id: low
         type: u4
+        valid:
+          expr: is_compressed or ofs_cluster <= _io.size
       - id: subclusters
         type: subclusters
         if: _root.header.has_extended_l2

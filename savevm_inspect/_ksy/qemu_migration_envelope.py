@@ -184,18 +184,19 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
     class Opening(KaitaiStruct):
         """the `start` section of a number, found by going back from one `start` section to the one before it."""
-        def __init__(self, section_id, idx_start, _io, _parent=None, _root=None):
+        def __init__(self, section_id, idx_start, num_later, _io, _parent=None, _root=None):
             super(QemuMigrationEnvelope.Opening, self).__init__(_io)
             self._parent = _parent
             self._root = _root
             self.section_id = section_id
             self.idx_start = idx_start
+            self.num_later = num_later
             self._read()
 
         def _read(self):
             self.found = self._io.read_bytes(0)
             _ = self.found
-            if not  ((self.is_here) or (self.record.idx_start_before >= 0)) :
+            if not  ((self.is_here) or ( ((self.record.idx_start_before >= 0) and (self.num_later < 7)) )) :
                 raise kaitaistruct.ValidationExprError(self.found, self._io, u"/types/opening/seq/0")
 
 
@@ -214,7 +215,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
             if (not (self.is_here)):
                 pass
-                self._m_earlier = QemuMigrationEnvelope.Opening(self.section_id, self.record.idx_start_before, self._io, self, self._root)
+                self._m_earlier = QemuMigrationEnvelope.Opening(self.section_id, self.record.idx_start_before, self.num_later + 1, self._io, self, self._root)
 
             return getattr(self, '_m_earlier', None)
 
@@ -502,7 +503,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
             _ = self.section_id
             if not self._parent.idx_start_before >= 0:
                 raise kaitaistruct.ValidationExprError(self.section_id, self._io, u"/types/section_part/seq/0")
-            self.opening = QemuMigrationEnvelope.Opening(self.section_id, self._parent.idx_start_before, self._io, self, self._root)
+            self.opening = QemuMigrationEnvelope.Opening(self.section_id, self._parent.idx_start_before, 0, self._io, self, self._root)
             self.payload = QemuMigrationEnvelope.LivePayload(self.opening.name.idstr, False, self._parent.page_size_before, self._io, self, self._root)
             if self.next_type == QemuMigrationEnvelope.RecordType.section_footer:
                 pass

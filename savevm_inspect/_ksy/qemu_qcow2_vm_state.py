@@ -126,6 +126,8 @@ class QemuQcow2VmState(KaitaiStruct):
             if not self.num_snapshots <= 65536:
                 raise kaitaistruct.ValidationGreaterThanError(65536, self.num_snapshots, self._io, u"/types/header/seq/11")
             self.ofs_snapshots = self._io.read_u8be()
+            if not self.ofs_snapshots <= self._io.size():
+                raise kaitaistruct.ValidationGreaterThanError(self._io.size(), self.ofs_snapshots, self._io, u"/types/header/seq/12")
             if self.version == 3:
                 pass
                 self.v3 = QemuQcow2VmState.HeaderV3(self._io, self, self._root)
@@ -277,6 +279,9 @@ class QemuQcow2VmState(KaitaiStruct):
         def _read(self):
             self.high = self._io.read_u4be()
             self.low = self._io.read_u4be()
+            _ = self.low
+            if not self.ofs_l2 <= self._io.size():
+                raise kaitaistruct.ValidationExprError(self.low, self._io, u"/types/l1_entry/seq/1")
 
 
         def _fetch_instances(self):
@@ -350,6 +355,9 @@ class QemuQcow2VmState(KaitaiStruct):
         def _read(self):
             self.high = self._io.read_u4be()
             self.low = self._io.read_u4be()
+            _ = self.low
+            if not  ((self.is_compressed) or (self.ofs_cluster <= self._io.size())) :
+                raise kaitaistruct.ValidationExprError(self.low, self._io, u"/types/l2_entry/seq/1")
             if self._root.header.has_extended_l2:
                 pass
                 self.subclusters = QemuQcow2VmState.Subclusters(self._io, self, self._root)
@@ -489,6 +497,8 @@ class QemuQcow2VmState(KaitaiStruct):
 
         def _read(self):
             self.ofs_l1 = self._io.read_u8be()
+            if not self.ofs_l1 <= self._io.size():
+                raise kaitaistruct.ValidationGreaterThanError(self._io.size(), self.ofs_l1, self._io, u"/types/snapshot/seq/0")
             self.num_l1 = self._io.read_u4be()
             if not self.num_l1 <= 4194304:
                 raise kaitaistruct.ValidationGreaterThanError(4194304, self.num_l1, self._io, u"/types/snapshot/seq/1")

@@ -179,6 +179,66 @@ def test_storage_attributes() -> None:
         payload(b"s390-storage_attributes", pack(">QQ", 0x04, 0x01))
 
 
+def full(idstr: bytes, content: bytes) -> Any:
+    """The payload of a FULL section of a device with a format of its own."""
+    section = b"\4" + start(idstr, content)[1:]
+    return parse(HEADER + section + EOF, page_size=PAGE).records[0].body.payload
+
+
+def test_storage_keys() -> None:
+    keys = full(b"s390-skeys", pack(">QQ", 2 * PAGE | 0x02, 3) + b"abc" + pack(">Q", 0x01))
+    assert [record.flag.name for record in keys.records] == ["skeys", "eos"]
+    assert (keys.records[0].addr, keys.records[0].keys) == (2 * PAGE, b"abc")
+    for mark in (0x04, 0x08):
+        with pytest.raises(BadPayload):
+            full(b"s390-skeys", pack(">QQ", mark, 0x01))
+
+
+def test_clock() -> None:
+    clock = full(b"todclock", b"\1\2" + pack(">Q", 3)).clock
+    assert (clock.high, clock.low) == (2, 3)
+    assert not hasattr(full(b"todclock", b"\0"), "clock")
+    with pytest.raises(BadPayload):
+        full(b"todclock", b"\2")
+
+
+def test_disk_contents() -> None:
+    block = payload(
+        b"block",
+        pack(">Q", 2048 << 9 | 0x01) + counted(b"disk0") + b"c" * MIB
+        + pack(">Q", 4096 << 9 | 0x09) + counted(b"disk0")
+        + pack(">Q", 50 << 9 | 0x04)
+        + pack(">Q", 0x02),
+    )  # fmt: skip
+    assert [(record.kind.name, record.number) for record in block.records] == [
+        ("chunk", 2048),
+        ("zero_chunk", 4096),
+        ("progress", 50),
+        ("eos", 0),
+    ]
+    assert (block.records[0].chunk.device, block.records[0].chunk.content.content) == ("disk0", b"c" * MIB)
+    assert not hasattr(block.records[1].chunk, "content")
+    with pytest.raises(BadPayload):
+        payload(b"block", pack(">Q", 0x10))
+
+
+def packaged(length: int) -> Any:
+    """A stream with a package of two commands of 5 and 9 bytes."""
+    inner = b"\x08" + pack(">HH", 4, 0) + b"\x08" + pack(">HHI", 2, 4, 3)
+    return parse(HEADER + b"\x08" + pack(">HHI", 7, 4, length) + inner + EOF)
+
+
+def test_records_of_a_package() -> None:
+    records = packaged(14).records
+    assert [record.is_packaged for record in records] == [False, True, True, False]
+    assert [record.ofs_package_end for record in records] == [31, 31, 31, 31]
+    assert [record.ofs_end for record in records] == [17, 22, 31, 32]
+    assert [record.is_packaged for record in packaged(5).records] == [False, True, False, False]
+    for length in (4, 6, 13):
+        with pytest.raises(BadPayload):
+            packaged(length)
+
+
 def test_commands_with_arguments() -> None:
     assert command(2, pack(">I", 7)).argument.value == 7
     assert not hasattr(command(3, b"").argument, "target_page_size")
@@ -188,7 +248,25 @@ def test_commands_with_arguments() -> None:
     assert command(10, counted(b"pc.ram")).argument.block_name == "pc.ram"
 
 
-@pytest.mark.parametrize(("number", "argument"), [(0, b""), (12, b""), (2, b"\0"), (4, b"\0"), (3, bytes(8))])
+@pytest.mark.parametrize(
+    ("number", "argument"),
+    [
+        (0, b""),
+        (12, b""),
+        (2, b"\0"),
+        (4, b"\0"),
+        (8, b"\0"),
+        (3, bytes(8)),
+        (3, bytes(16)),
+        (3, pack(">QQ", PAGE, PAGE + 1)),
+        (6, b"\0" + counted(b"pc.ram") + b"\0"),
+        (6, b"\0" + counted(b"pc.ram") + b"\1" + bytes(16)),
+        (6, b"\1" + counted(b"pc.ram") + b"\0" + bytes(16)),
+        (6, b"\0" + counted(b"") + b"\0" + bytes(32)),
+        (10, counted(b"")),
+        (10, counted(b"pc.ram") + b"\0"),
+    ],
+)
 def test_bad_commands_are_refused(number: int, argument: bytes) -> None:
     with pytest.raises(BadPayload):
         command(number, argument)
