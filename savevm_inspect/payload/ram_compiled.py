@@ -21,7 +21,7 @@ _ZERO = int(RamSaveFlag.RAM_SAVE_FLAG_ZERO) | _CONTINUE
 _XBZRLE = int(RamSaveFlag.RAM_SAVE_FLAG_XBZRLE) | _CONTINUE
 _NORMAL_KIND, _ZERO_KIND, _XBZRLE_KIND = int(PageKind.NORMAL), int(PageKind.ZERO), int(PageKind.XBZRLE)
 _ENCODING = ENCODING_FLAG_XBZRLE
-_FIRST_ROWS = 1 << 10
+_FIRST_ROWS = 1 << 12
 _MOST_ROWS = 1 << 16
 
 
@@ -43,6 +43,10 @@ def take_pages(cursor: Cursor, log: PageLog, stretch: Stretch) -> None:
         if found < room:
             return
         room = min(8 * room, _MOST_ROWS)
+
+
+def _read_be16(data: Any, offset: int) -> Any:
+    return np.int64(data[offset]) * 256 + np.int64(data[offset + 1])
 
 
 def _walk_plainly(
@@ -81,7 +85,7 @@ def _walk_plainly(
             if data[content] != 0:
                 break
         elif flags == np.uint64(_XBZRLE) and end - content >= 3:
-            kind, length = _XBZRLE_KIND, np.int64(data[content + 1]) * 256 + np.int64(data[content + 2])
+            kind, length = _XBZRLE_KIND, _be16(data, content + 1)
             if data[content] != _ENCODING or length > page_size:
                 break
             content += 3
@@ -100,11 +104,12 @@ def _walk_plainly(
     return found, offset
 
 
-def _compile() -> Any:
+def _compile(function: Any) -> Any:
     try:
-        return numba.njit(cache=True)(_walk_plainly)
+        return numba.njit(cache=True)(function)
     except RuntimeError:  # no folder that a cache could be in
-        return numba.njit(_walk_plainly)
+        return numba.njit(function)
 
 
-_walk = _compile()
+_be16 = _compile(_read_be16)
+_walk = _compile(_walk_plainly)

@@ -85,6 +85,7 @@ class RamScan:
 
     def __init__(self, engine: Engine = "auto") -> None:
         self._left_pages = 0
+        self._ahead_pages = _FIRST_PAGES  # how many are looked at together: what the run before had
         self._may_compile = engine == "auto" and find_spec("numba") is not None
         self._compiled = engine == "numba"
         self.patience: int | None = None if engine == "python" else _SEEN_PAGES
@@ -115,36 +116,31 @@ class RamScan:
             self._take_compiled(cursor, log, stretch)
             return
         assert self.patience is not None
-        taken = take_repeats(cursor, log, stretch)
         self._left_pages += self.patience
-        self.patience = _SEEN_PAGES if taken >= _LEAST_GAIN_PAGES else min(2 * self.patience, _MOST_PATIENCE_PAGES)
-        if self._may_compile and self._left_pages >= NUMBA_PAYS_PAGES:
-            self._bring_numba()
+        taken = self._take_repeats(cursor, log, stretch)
+        if taken >= _LEAST_GAIN_PAGES:
+            self.patience = 1
+        else:
+            self.patience = min(max(2 * self.patience, _SEEN_PAGES), _MOST_PATIENCE_PAGES)
+            if self._may_compile and self._left_pages >= NUMBA_PAYS_PAGES:
+                self._bring_numba()
 
-
-def take_repeats(cursor: Cursor, log: PageLog, stretch: Stretch) -> int:
-    """Take pages as long as their kinds repeat as those before did.
-
-    Args:
-        cursor: stands on a word.
-        log: where to.
-        stretch: what the pages have in common.
-
-    Returns:
-        How many it took.
-    """
-    pattern = _repeating(log.rows["kind"][-_SEEN_PAGES:].tolist())
-    if not pattern:
-        return 0
-    repeat = _Repeat(pattern, stretch)
-    taken, ahead = 0, _FIRST_PAGES // len(pattern)
-    while True:
-        wanted = min(ahead, cursor.remaining // repeat.stride)
-        found = repeat.take(cursor, log, wanted) if wanted else 0
-        taken += found * len(pattern)
-        if found < ahead:
-            return taken
-        ahead = min(8 * ahead, _MOST_PAGES // len(pattern))
+    def _take_repeats(self, cursor: Cursor, log: PageLog, stretch: Stretch) -> int:
+        """Take pages as long as their kinds repeat as those before did; returns how many."""
+        pattern = _repeating(log.rows["kind"][-_SEEN_PAGES:].tolist())
+        if not pattern:
+            return 0
+        repeat = _Repeat(pattern, stretch)
+        taken, ahead = 0, self._ahead_pages // len(pattern)
+        while True:
+            wanted = min(ahead, cursor.remaining // repeat.stride)
+            found = repeat.take(cursor, log, wanted) if wanted else 0
+            taken += found * len(pattern)
+            if found < ahead:
+                break
+            ahead = min(4 * ahead, _MOST_PAGES // len(pattern))
+        self._ahead_pages = min(max(taken, _FIRST_PAGES), _MOST_PAGES)
+        return taken
 
 
 def _repeating(kinds: list[int]) -> list[int]:
@@ -224,5 +220,6 @@ class _Repeat:
             if self._kinds[phase] == PageKind.ZERO:
                 fills = np.ndarray((count,), np.uint8, cursor.buffer, cursor.offset + at + WORD_BYTES, (self.stride,))
                 wrong[phase] |= fills != 0
-        breaks = wrong.any(axis=0)
-        return addrs, int(breaks.argmax()) if breaks.any() else count
+        breaks = np.logical_or.reduce(wrong) if len(wrong) > 1 else wrong[0]
+        first = int(breaks.argmax())
+        return addrs, first if breaks[first] else count

@@ -1,0 +1,188 @@
+"""How long it takes to read memory out of a stream, beside what else reads it, as Markdown tables of ratios.
+
+    python benchmarks/memory FOLDER [--analyze scripts/analyze-migration.py] [--only NAME ...] [--keep]
+
+In FOLDER real streams are made that are not there yet (11.8 GB; removed at the end unless ``--keep``), by a QEMU of
+this machine. Everything is measured in turn, five times, so that what else the machine does meets all alike; the
+median counts. Files are in the page cache, and nothing of ours is kept from one run to the next.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from touched_guest import GIB, make_stream
+
+import savevm_inspect as si
+from savevm_inspect.payload.ram import RamReader
+from savevm_inspect.payload.ram_scan import Engine
+from savevm_inspect.reader.stream import Stream
+from savevm_inspect.stream.cursor import Cursor
+
+RUNS = 5
+STREAMS = {
+    "2 GiB, normal pages": {"ram_bytes": 2 * GIB},
+    "2 GiB, normal and zero in turn": {"ram_bytes": 2 * GIB, "step_pages": 2},
+    "8 GiB, normal pages": {"ram_bytes": 8 * GIB},
+}
+OURS = [sys.executable, "-c", "from savevm_inspect.cli import main; main()"]
+
+
+def medians(tasks: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Seconds of each, the median of some runs in turn."""
+    taken: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(RUNS):
+        for name, task in tasks.items():
+            os.sync()
+            begin = time.perf_counter()
+            task()
+            taken[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(each) for name, each in taken.items()}
+
+
+def process(*command: object) -> Callable[[], object]:
+    """Runs a command to its end, its output thrown away."""
+    return lambda: subprocess.run(list(map(str, command)), stdout=subprocess.DEVNULL, check=True)
+
+
+def private_peak_bytes(*command: object) -> int:
+    """The most memory that a command had for itself: all but what it maps of files (RssAnon)."""
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL) as running:
+        peak = 0
+        while running.poll() is None:
+            try:
+                status = Path(f"/proc/{running.pid}/status").read_text(encoding="ascii")
+            except OSError:
+                break
+            found = [line for line in status.splitlines() if line.startswith("RssAnon")]
+            peak = max(peak, int(found[0].split()[1]) * 1024 if found else 0)
+            time.sleep(0.002)
+    return peak
+
+
+# In this process ------------------------------------------------------------------------------------------
+
+
+def loop(stream: Stream) -> int:
+    """What one writes first: a loop of ``struct.unpack_from``, a tuple a page."""
+    buffer, rows = stream.buffer, []
+    names = {block.name.encode(): number for number, block in enumerate(stream.blocks)}
+    for section in stream.sections:
+        if section.idstr != "ram":
+            continue
+        offset, block = section.payload.offset, 0
+        if section.kind == "start":
+            offset = after_block_list(stream, offset)
+        while True:
+            (word,) = struct.unpack_from(">Q", buffer, offset)
+            flags = word & 0xFFF
+            offset += 8
+            if flags & 0x10:
+                break
+            if not flags & 0x20:
+                length = buffer[offset]
+                block = names[bytes(buffer[offset + 1 : offset + 1 + length])]
+                offset += 1 + length
+            if flags & 0x08:
+                rows.append((offset, word - flags, block, 1))
+                offset += 4096
+            elif flags & 0x02:
+                rows.append((offset, word - flags, block, 0))
+                offset += 1
+            else:
+                raise ValueError(f"flags {flags:#x}")
+    return len(rows)
+
+
+def after_block_list(stream: Stream, offset: int) -> int:
+    """Where the pages of the START section begin."""
+    return offset + 8 + sum(1 + len(block.name.encode()) + 8 for block in stream.blocks)
+
+
+def table(stream: Stream, engine: Engine) -> int:
+    """The page table, from the bytes."""
+    reader = RamReader(stream.page_size, engine=engine)
+    for section in stream.sections:
+        if section.idstr == "ram":
+            reader.consume(Cursor(stream.buffer, offset=section.payload.offset), section.head)
+    return len(reader.pages)
+
+
+def in_process(path: Path) -> Iterator[str]:
+    """The page table against the loop, warm: every page was touched, and what is compiled is compiled."""
+    with si.open_stream(path) as stream:
+        engines: tuple[Engine, ...] = ("python", "numpy", "numba")
+        tasks: dict[str, Callable[[], object]] = {"loop": lambda: loop(stream)}
+        for engine in engines:
+            tasks[engine] = lambda engine=engine: table(stream, engine)
+        for task in tasks.values():
+            task()
+        pages = len(stream.pages)
+        taken = medians(tasks)
+    yield f"| page table, {pages} pages | " + " | ".join(f"{1e9 * taken[name] / pages:.0f} ns" for name in tasks) + " |"
+    yield "| times as fast as the loop | " + " | ".join(f"{taken['loop'] / taken[name]:.1f}" for name in tasks) + " |"
+
+
+# Whole processes ------------------------------------------------------------------------------------------
+
+
+def whole(path: Path, analyze: Path | None) -> Iterator[str]:
+    """``info`` against ``cat`` and the peers, ``ram extract`` against ``cp``."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        copy, block = Path(folder) / "copy", Path(folder) / "block"
+        copying, extracting = process("cp", path, copy), process(*OURS, "ram", "extract", path, "--block", "pc.ram", "--output", block)
+        tasks: dict[str, Callable[[], object]] = {
+            "cat": lambda: subprocess.run(f"cat '{path}' > /dev/null", shell=True, check=True),
+            "info": process(*OURS, "info", path),
+        }
+        if analyze:
+            tasks["analyze-migration.py"] = process(sys.executable, analyze, "-f", path, "-d", "desc")
+        if shutil.which("vol", path=str(Path(sys.executable).parent)):
+            vol = Path(sys.executable).parent / "vol"
+            tasks["volatility3"] = process(vol, "-q", "-f", path, "layerwriter.LayerWriter", "--list")
+        taken = medians(tasks)
+        taken |= medians({"cp": lambda: (copying(), copy.unlink()), "extract": lambda: (extracting(), block.unlink())})
+        peaks = {
+            "info": private_peak_bytes(*OURS, "info", path),
+            "extract": private_peak_bytes(*OURS, "ram", "extract", path, "--block", "pc.ram", "--output", block),
+        }
+    for name, seconds in taken.items():
+        base = "cp" if name in ("cp", "extract") else "cat"
+        memory = f"{peaks[name] / 1e6:.0f} MB" if name in peaks else ""
+        yield f"| {name} | {seconds:.2f} s | {seconds / taken[base]:.2f} x {base} | {memory} |"
+
+
+def main() -> None:
+    """Make the streams, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--analyze", type=Path)
+    parser.add_argument("--only", nargs="+", choices=list(STREAMS), default=list(STREAMS))
+    parser.add_argument("--keep", action="store_true")
+    chosen = parser.parse_args()
+    for name in chosen.only:
+        path = chosen.folder / (name.replace(" ", "-").replace(",", "") + ".mig")
+        if not path.exists():
+            make_stream(path, **STREAMS[name])
+        print(f"\n### {name}: {path.stat().st_size} bytes\n")
+        print("| | loop | python | numpy | numba |\n|---|---|---|---|---|")
+        print("\n".join(in_process(path)))
+        print("\n| | time | ratio | memory of its own |\n|---|---|---|---|")
+        print("\n".join(whole(path, chosen.analyze)), flush=True)
+        if not chosen.keep:
+            path.unlink()
+
+
+if __name__ == "__main__":
+    main()
