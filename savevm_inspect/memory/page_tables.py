@@ -13,8 +13,8 @@ from ..errors import AddressError
 from .address_space import AddressSpace, PhysicalMemory
 
 _MOST_TABLES_HELD = 4096
-_MOST_TABLES_WALKED = 1 << 20
-"""Tables that are read in one walk over a range: a table in its own place makes more mappings than can be listed."""
+_MOST_STEPS = 1 << 24
+"""Tables and pages in one walk over a range: tables that lead to themselves map more than can be listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +152,9 @@ class PageTables:
             Each page that is mapped, ascending; those whose tables are not in RAM are not.
 
         Raises:
-            AddressError: there are more tables than can be walked.
+            AddressError: there are more than can be walked.
         """
-        budget = iter(range(_MOST_TABLES_WALKED))
+        budget = iter(range(_MOST_STEPS))
         for tree in self.trees:
             first, last = max(start, tree.start), min(end, tree.end)
             if first < last:
@@ -166,8 +166,6 @@ class PageTables:
     ) -> Iterator[Mapping]:
         """The pages below a table; ``place`` is where its first entry is for, and the range that is asked for."""
         base, first, last = place
-        if next(budget, None) is None:
-            raise AddressError(f"more than {_MOST_TABLES_WALKED} page tables; they may loop, ask for a smaller range")
         level = tree.levels[number]
         entries = self._table(tree, level, table)
         if entries is None:
@@ -179,6 +177,8 @@ class PageTables:
             address = base + (index << level.shift)
             if step is None:
                 continue
+            if next(budget, None) is None:
+                raise AddressError(f"more than {_MOST_STEPS} pages and page tables; they may loop, ask for less")
             if step.is_table:
                 yield from self._walk(tree, number + 1, step.gpa, (address, first, last), budget)
             else:
