@@ -4,7 +4,7 @@ A class is what can be said of a page by its bytes alone. Machine code has none:
 begin, nothing sets it apart from other tables and structures.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -51,6 +51,11 @@ RANDOM_BITS: Final = 7.5
 
 _PRINTABLE: Final = np.array([*range(0x20, 0x7F), 0x09, 0x0A, 0x0D])
 _STEP_BYTES: Final = 1 << 20
+_COMPILED_FROM_BYTES: Final = 1 << 29
+"""So many bytes take numpy longer to count than importing numba takes."""
+
+CountBytes = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.int64]]
+"""Of pages of shape (n, page size): how often each byte value comes in each, shape (n, 256)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,17 @@ class Content:
     classes: npt.NDArray[np.uint8]
     entropy: npt.NDArray[np.float32]
 
+    def of(self, numbers: npt.NDArray[np.int64]) -> "Content":
+        """That of some of the pages, by their places among them."""
+        return Content(self.classes[numbers], self.entropy[numbers])
+
     def counts(self) -> dict[ContentClass, int]:
         """How many pages are of each class; all classes are there."""
         found = np.bincount(self.classes, minlength=len(ContentClass))
         return {each: int(found[each]) for each in ContentClass}
 
 
-def classify(pages: npt.NDArray[np.uint8]) -> Content:
+def classify(pages: npt.NDArray[np.uint8], count_bytes: CountBytes | None = None) -> Content:
     """What pages look like.
 
     The entropy is that of the bytes' frequencies, corrected for the bias that few bytes bring (Miller and Madow): a
@@ -79,6 +88,7 @@ def classify(pages: npt.NDArray[np.uint8]) -> Content:
 
     Args:
         pages: shape (n, page size), contiguous.
+        count_bytes: counts the bytes, see :func:`count_bytes_for`.
 
     Returns:
         For each page.
@@ -94,7 +104,7 @@ def classify(pages: npt.NDArray[np.uint8]) -> Content:
     if not len(chosen):
         return Content(classes, entropy)
     counted = pages[chosen] if len(chosen) < count else pages
-    histogram = _histograms(counted)
+    histogram = (count_bytes or _histograms)(counted)
     entropy[chosen] = _entropy(histogram, size)
     zeros = histogram[:, 0]
     printable = histogram[:, _PRINTABLE].sum(axis=1)
@@ -107,6 +117,22 @@ def classify(pages: npt.NDArray[np.uint8]) -> Content:
     ):
         classes[chosen[applies]] = name
     return Content(classes, entropy)
+
+
+def count_bytes_for(count: int, page_size: int) -> CountBytes:
+    """What counts the bytes of pages: where there are enough of them, and numba is there, a compiled loop.
+
+    Args:
+        count: how many pages.
+        page_size: bytes of a page.
+    """
+    if count * page_size >= _COMPILED_FROM_BYTES:
+        try:
+            from .content_compiled import histograms  # noqa: PLC0415 - numba is loaded for it
+        except ImportError:
+            return _histograms
+        return histograms
+    return _histograms
 
 
 def _histograms(pages: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
@@ -126,11 +152,13 @@ def _entropy(histogram: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.floa
     return entropy
 
 
-def classify_final(image: BlockImage) -> Content:
+def classify_final(image: BlockImage, sendings: Content | None = None) -> Content:
     """What a block's final pages look like, those that were sent.
 
     Args:
         image: the block; its position is moved.
+        sendings: what the sendings of ``image.final`` look like, if that is known: then only those pages are read
+            that differences make.
 
     Returns:
         For each page of ``image.sent``.
@@ -139,19 +167,24 @@ def classify_final(image: BlockImage) -> Content:
         BadPayload: a page can't be unpacked.
     """
     size, sent = image.page_size, image.sent
-    content = Content(np.full(len(sent), ContentClass.ZERO, np.uint8), np.zeros(len(sent), np.float32))
-    filled = np.flatnonzero(image.final["kind"] != PageKind.ZERO)
+    if sendings is None:
+        content = Content(np.full(len(sent), ContentClass.ZERO, np.uint8), np.zeros(len(sent), np.float32))
+        unknown = np.flatnonzero(image.final["kind"] != PageKind.ZERO)
+    else:
+        content = Content(sendings.classes.copy(), sendings.entropy.copy())
+        unknown = np.flatnonzero(np.isin(sendings.classes, (ContentClass.DIFFERENCE, ContentClass.UNREADABLE)))
     step = max(_STEP_BYTES // size, 1)
     piece = bytearray(step * size)
     pages = np.frombuffer(piece, np.uint8).reshape(step, size)
-    pieces = sent[filled] // step
+    pieces = sent[unknown] // step
+    count_bytes = count_bytes_for(len(unknown), size)
     for number in np.unique(pieces).tolist():
         first, end = np.searchsorted(pieces, (number, number + 1))
         image.seek(number * step * size)
         length = image.readinto(piece)
         piece[length:] = bytes(len(piece) - length)  # the block's last page may be cut
-        chosen = filled[first:end]
-        _put(content, chosen, classify(pages[sent[chosen] % step]))
+        chosen = unknown[first:end]
+        _put(content, chosen, classify(pages[sent[chosen] % step], count_bytes))
     return content
 
 
@@ -171,8 +204,9 @@ def classify_sendings(pages: PageTable, buffers: Buffers, numbers: npt.NDArray[n
     content.classes[rows["kind"] == PageKind.XBZRLE] = ContentClass.DIFFERENCE
     content.classes[rows["kind"] == PageKind.ZERO] = ContentClass.ZERO
     content.entropy[rows["kind"] == PageKind.ZERO] = 0
+    count_bytes = count_bytes_for(len(pages), pages.page_size)
     for chosen, step in _normal_pages(rows, buffers, pages.page_size):
-        _put(content, chosen, classify(step))
+        _put(content, chosen, classify(step, count_bytes))
     for number in np.flatnonzero(rows["kind"] == PageKind.COMPRESSED).tolist():
         try:
             page = unpack_page(buffers, rows[number : number + 1], pages.page_size)

@@ -1,6 +1,6 @@
 """The history of RAM: each time a page was sent, with its iteration, its cost, and whether it was in vain.
 
-All of it is columns beside the page table. At its making the history needs about 40 bytes a page, afterwards 13.
+All of it is columns beside the page table: at its making up to 65 bytes a page, afterwards 13.
 """
 
 from collections.abc import Iterable, Mapping

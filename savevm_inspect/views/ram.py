@@ -41,15 +41,16 @@ def ram_stats(stream: Stream) -> dict[str, Any]:
         "wasted_bytes": history.wasted_bytes,
         "iterations_from": history.iterations_from.value,
         "iterations": [_iteration(each, history, contents) for each in history.iterations()],
-        "blocks": [_block(stream, index) for index in range(len(pages.blocks))],
+        "blocks": [_block(stream, index, contents) for index in range(len(pages.blocks))],
     }
 
 
-def _block(stream: Stream, index: int) -> dict[str, Any]:
+def _block(stream: Stream, index: int, contents: Content) -> dict[str, Any]:
     pages, history = stream.pages, stream.history
     block = pages.blocks[index]
     image = stream.memory[block.name]
     chosen = np.flatnonzero(pages.rows["block"] == index)
+    _, final = pages.final.between(index, 0, image.pages)
     useless = chosen[history.overwritten[chosen]]
     return {
         "name": block.name,
@@ -60,7 +61,7 @@ def _block(stream: Stream, index: int) -> dict[str, Any]:
         "missing_pages": image.missing_pages,
         "page_bytes": int(history.cost_bytes[chosen].sum(dtype=np.int64)),
         "wasted_bytes": int(history.cost_bytes[useless].sum(dtype=np.int64)),
-        "classes": _classes(classify_final(image)),
+        "classes": _classes(classify_final(image, contents.of(final))),
     }
 
 
@@ -75,7 +76,7 @@ def _iteration(iteration: Iteration, history: History, contents: Content) -> dic
         "page_bytes": iteration.page_bytes,
         "overwritten_pages": iteration.overwritten_pages,
         "wasted_bytes": iteration.wasted_bytes,
-        "classes": _classes(Content(contents.classes[chosen], contents.entropy[chosen])),
+        "classes": _classes(contents.of(np.flatnonzero(chosen))),
     }
 
 

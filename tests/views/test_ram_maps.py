@@ -1,5 +1,6 @@
 """Maps of memory hold what the pages say, whatever the block's length."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 
 import savevm_inspect as si
-from savevm_inspect.memory.content import ContentClass, classify, classify_final
+from savevm_inspect.memory import content
+from savevm_inspect.memory.content import ContentClass, classify, classify_final, classify_sendings
 from savevm_inspect.payload.ram import RamWriter
 from savevm_inspect.payload.ram_blocks import RamBlock
 from savevm_inspect.stream import writer as put
@@ -39,10 +41,10 @@ def test_a_map_counts_what_was_sent(
 def test_a_map_of_entropy_is_that_of_the_final_pages(capture_path: Callable[[str], Path]) -> None:
     with si.open_stream(capture_path("x86-10.0-live")) as stream:
         image = stream.memory["pc.bios"]
-        content = classify_final(image)
+        entropy = classify_final(image).entropy
         found = entropy_map(stream, "pc.bios").values.ravel()
-        assert np.allclose(found[: len(content.entropy)], content.entropy)
-        assert np.isnan(found[len(content.entropy) :]).all()
+        assert np.allclose(found[: len(entropy)], entropy)
+        assert np.isnan(found[len(entropy) :]).all()
         with pytest.raises(si.SavevmError, match="no RAM block 'x'"):
             sent_map(stream, "x")
 
@@ -103,3 +105,29 @@ def test_a_page_is_of_the_class_that_it_looks_like() -> None:
     assert found.entropy[0] == 0
     assert found.entropy[1] == pytest.approx(3, abs=0.01)
     assert found.entropy[4] > 7.9
+
+
+def test_what_is_known_of_sendings_need_not_be_read(capture_options: Callable[[str], dict[str, Any]]) -> None:
+    for name in ("t-11.1-xbzrle", "t-7.2-compress-xbzrle"):
+        with si.open_stream(**capture_options(name)) as stream:
+            contents = classify_sendings(stream.pages, stream.buffers)
+            for index, image in enumerate(stream.memory.values()):
+                _, final = stream.pages.final.between(index, 0, image.pages)
+                known, read = classify_final(image, contents.of(final)), classify_final(image)
+                assert known.classes.tolist() == read.classes.tolist()
+                assert known.entropy.tolist() == read.entropy.tolist()
+
+
+def test_the_compiled_count_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    pages = np.random.default_rng(3).integers(0, 200, (40, 1024), dtype=np.uint8) & 0xF3
+    plain = classify(pages)
+    monkeypatch.setattr(content, "_COMPILED_FROM_BYTES", 40 * 1024)
+    count_bytes = content.count_bytes_for(40, 1024)
+    assert count_bytes.__module__.endswith("content_compiled")
+    assert content.count_bytes_for(39, 1024) is content._histograms
+    compiled = classify(pages, count_bytes)
+    assert compiled.classes.tolist() == plain.classes.tolist()
+    assert compiled.entropy.tolist() == plain.entropy.tolist()
+    monkeypatch.setitem(sys.modules, "savevm_inspect.memory.content_compiled", None)
+    assert content.count_bytes_for(40, 1024) is content._histograms, "without numba it works, too"
