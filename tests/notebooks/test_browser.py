@@ -1,5 +1,6 @@
 """The quickstart in a real browser: JupyterLab, all cells run, a step taken, nothing asked of other hosts."""
 
+import json
 import os
 import shutil
 import socket
@@ -7,15 +8,17 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from savevm_inspect.cli.lab import _QUIET
+from savevm_inspect.timeline.timeline import Timeline
+from savevm_inspect.trace.recorded import Recorded
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "only-for-this-test"
@@ -101,6 +104,24 @@ def jupyterlab(folder: Path, scratch: Path) -> Iterator[str]:
                 lab.wait()
 
 
+def opened(playwright: Playwright, notebook: str, asked: list[str]) -> tuple[Browser, Page]:
+    """A browser with a notebook whose kernel is ready; it notes the addresses that are asked for."""
+    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))
+    page = browser.new_page(viewport={"width": 1500, "height": 1300})
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda websocket: asked.append(websocket.url))
+    page.goto(notebook)
+    page.wait_for_selector(".jp-Notebook", timeout=60_000)
+    page.wait_for_function(
+        """() => {
+            const session = window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session;
+            return session?.kernel?.status === 'idle';
+        }""",
+        timeout=60_000,
+    )
+    return browser, page
+
+
 def run_all(page: Page) -> None:
     """Run all cells, and wait until each has run."""
     page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
@@ -135,19 +156,7 @@ def test_the_quickstart_runs_in_jupyterlab_and_its_player_steps(tmp_path: Path) 
     shutil.copytree(ROOT / "notebooks", folder)
     asked: list[str] = []
     with jupyterlab(folder, tmp_path) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))
-        page = browser.new_page(viewport={"width": 1500, "height": 1300})
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("websocket", lambda websocket: asked.append(websocket.url))
-        page.goto(f"{address}/lab/tree/00_quickstart.ipynb?token={TOKEN}")
-        page.wait_for_selector(".jp-Notebook", timeout=60_000)
-        page.wait_for_function(
-            """() => {
-                const session = window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session;
-                return session?.kernel?.status === 'idle';
-            }""",
-            timeout=60_000,
-        )
+        browser, page = opened(playwright, f"{address}/lab/tree/00_quickstart.ipynb?token={TOKEN}", asked)
         run_all(page)
         assert page.evaluate(KINDS_OF_OUTPUT) == ["display_data", "execute_result", "stream"]
 
@@ -175,3 +184,36 @@ def test_the_quickstart_runs_in_jupyterlab_and_its_player_steps(tmp_path: Path) 
         browser.close()
     hosts = {urlsplit(url).hostname for url in asked if urlsplit(url).scheme not in ("data", "blob")}
     assert hosts == {"127.0.0.1"}
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+def test_qemus_own_trace_is_gone_through_in_jupyterlab(traced: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    timeline = Timeline(Recorded.open(traced("trace-pc-11.1-precopy")).events())
+    second = timeline.events[timeline.next_phase(0) or 0]
+    source = f"import savevm_inspect as si\nsi.replay({str(traced('trace-pc-11.1-precopy'))!r})"
+    cell = {
+        "cell_type": "code",
+        "id": "one",
+        "metadata": {},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "trace.ipynb").write_text(json.dumps(notebook))
+    with jupyterlab(folder, tmp_path) as address, sync_playwright() as playwright:
+        browser, page = opened(playwright, f"{address}/lab/tree/trace.ipynb?token={TOKEN}", [])
+        run_all(page)
+        page.locator(".svi ol.events li.now").wait_for(timeout=30_000)
+        page.locator("button.jupyter-button", has_text="Next phase").click()
+        page.wait_for_function(
+            "text => [...document.querySelectorAll('.svi')].some(each => each.innerText.includes(text))",
+            arg=second.upstream,
+        )
+        card = next(text for text in page.locator(".svi").all_inner_texts() if (second.upstream or "") in text)
+        assert "derived from the rules of the source code: phase, thread" in card
+        browser.close()

@@ -70,8 +70,9 @@ def _has_qemu(folder: Path) -> bool:
     return (folder / "qemu-system-x86_64").exists()
 
 
-def test_the_quickstart_is_committed_clean() -> None:
-    node = nbformat.read(QUICKSTART, as_version=4)
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_each_notebook_is_committed_clean(path: Path) -> None:
+    node = nbformat.read(path, as_version=4)
     nbformat.validate(node)
     assert (node.nbformat, node.nbformat_minor) == (4, 5)
     assert "widgets" not in node.metadata
