@@ -1,6 +1,7 @@
 """The player without a browser: what its panes show is the event at its position."""
 
 import gc
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
@@ -172,6 +173,33 @@ def test_hostile_events_stay_text(tmp_path: Path) -> None:
         drawn = player._repr_mimebundle_()["text/html"]
         assert "<img" not in drawn
         assert "<img" not in "".join(str(each) for each in panes(player))
+    player.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("trace-pc-11.1-precopy", ""), ("trace-pc-10.0-postcopy-recover", ".dst.trace"), ("trace-pc-7.2-bgsnap", "")],
+)
+def test_qemus_own_traces_can_be_gone_through(name: str, kind: str, traced: Callable[[str], Path]) -> None:
+    path = traced(name)
+    player = si.replay(path.parent / f"{name}{kind}")
+    assert player.run.problem == ""
+    assert name in player.children[0].value
+    shown, with_bytes = set(), 0
+    for index in range(0, len(player.run.timeline), 3):
+        player.go_to(index)
+        event = player.run.timeline.events[index]
+        shown_now = unescape(player.card.value)
+        known = "derived from the rules of the source code" in shown_now
+        assert known == (not event.observed or bool(event.derived))
+        assert unescape(event.upstream or "") in shown_now
+        shown.add(event.event)
+        with_bytes += "hexpane" in player.bytes.value or "at 0x" in player.bytes.value
+    assert {"call", "record", "log"} <= shown
+    assert (with_bytes > 10) == bool(player.run.capture.channels)
+    last = player.run.timeline.at(len(player.run.timeline))
+    assert "completed" in (last.source.status, last.destination.status)
+    assert last.source.calls == last.destination.calls == ()
     player.close()
 
 
