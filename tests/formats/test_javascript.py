@@ -85,7 +85,8 @@ HEADER: Leaves = (
 CLUSTERS: Leaves = (
     (
         "tree.snapshots.map(s => [s.name, s.lenVmState, s.lenDisk, s.idxVmState, s.l1.entries.map(a =>"
-        " (a.l2?.entries ?? []).map(e => [e.isZero, e.ofsCluster, e.isCompressed ? [e.ofsCompressed, e.lenCompressed] : null,"
+        " (a.l2?.entries ?? []).map(e => [e.isZero, e.ofsCluster,"
+        " e.isCompressed ? [e.ofsCompressed, e.lenCompressed] : null,"
         " e.cluster?.content?.subarray(0, 8) ?? null]))])"
     ),
     lambda tree: [
