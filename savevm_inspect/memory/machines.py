@@ -122,7 +122,7 @@ FAMILIES = (
         devices="arm_gic",
         ram="mach-virt.ram",
         ram_gpa=GIB,
-        fixed={"virt.flash0": 0, "virt.flash1": 0x400_0000, "virt.secure-ram": 0xE00_0000},
+        fixed={"virt.flash0": 0, "virt.flash1": 0x400_0000},
         upstream="hw/arm/virt.c",
     ),
     Family(

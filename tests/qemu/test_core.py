@@ -13,6 +13,7 @@ from savevm_stopped import BARE_MACHINES, LAST_DIRTIED, LINUX_MACHINES, Stopped
 
 import savevm_inspect as si
 from savevm_inspect.cli import cli
+from savevm_inspect.errors import AddressError
 from savevm_inspect.memory.registers import SEGMENTS, X86Registers
 
 pytestmark = [pytest.mark.qemu, pytest.mark.core]
@@ -107,6 +108,23 @@ def test_a_core_is_as_qemu_dumps_it(
             assert ours.read(start, step) == theirs.read(start, step), hex(start)
     assert len(theirs.notes) >= 2
     assert ours.notes == theirs.notes
+
+
+def test_memory_that_was_left_out_makes_no_core(stopped: Callable[[str], Stopped], tmp_path: Path) -> None:
+    guest = stopped("pc, split")
+    with si.open_stream(guest.stream) as stream:
+        assert not stream.memory.physical.holds(0)
+        assert stream.memory.physical.holds((1 << 32) - 16)
+        with pytest.raises(
+            AddressError, match=r"gpa 0x10 lies in block 'pc\.ram', shared memory that x-ignore-shared"
+        ):
+            stream.memory.physical.read_bytes(16, 1)
+    result = CliRunner().invoke(
+        cli, ["ram", "export", str(guest.stream), "--elf", "--output", str(tmp_path / "core")]
+    )
+    assert result.exit_code == 1
+    assert "block 'pc.ram' is shared memory that x-ignore-shared left out of the stream" in str(result.exception)
+    assert not any(tmp_path.iterdir())
 
 
 NUMBER = re.compile(r"\b([A-Z][A-Z0-9]{1,4}) ?=([0-9a-f]+)\b(?: ([0-9a-f]{8,16}) ([0-9a-f]{8}))?")
