@@ -178,3 +178,14 @@ MIGRATION_RESUME_ACK_VALUE: Final = 1
 
 QEMU_VM_PING_PACKAGED_LOADED: Final = 0x42
 """The number of the ping whose answer says that the package of device state is loaded (migration/savevm.h)."""
+
+
+class VfioMigFlag(IntEnum):
+    """The 64-bit words between the parts of a VFIO device's state (hw/vfio/vfio-migration-internal.h)."""
+
+    VFIO_MIG_FLAG_END_OF_STATE = 0xFFFFFFFFEF100001
+    VFIO_MIG_FLAG_DEV_CONFIG_STATE = 0xFFFFFFFFEF100002
+    VFIO_MIG_FLAG_DEV_SETUP_STATE = 0xFFFFFFFFEF100003
+    VFIO_MIG_FLAG_DEV_DATA_STATE = 0xFFFFFFFFEF100004
+    VFIO_MIG_FLAG_DEV_INIT_DATA_SENT = 0xFFFFFFFFEF100005
+    VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY = 0xFFFFFFFFEF100006

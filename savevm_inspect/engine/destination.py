@@ -39,6 +39,7 @@ class Destination(MigrationSide):
         postcopy: what there is besides in postcopy.
         multifd: the channels for pages; ``None`` without the capability.
         switchover_ack_pending: devices that have not agreed to the switchover yet.
+        load_threads_abort: threads that load device state are to end.
     """
 
     def __init__(self, machine: Machine, options: Options) -> None:
@@ -51,6 +52,7 @@ class Destination(MigrationSide):
         self.postcopy = PostcopyIncoming(self)
         self.multifd: MultifdRecv | None = None
         self.switchover_ack_pending = 0
+        self.load_threads_abort = False
         self._load_threads: list[Lane] = []
         self.set_state(_S.SETUP)
 
@@ -122,9 +124,11 @@ class Destination(MigrationSide):
         if self.postcopy.state is not PostcopyState.NONE:
             yield from self.postcopy.cleanup()
         self.enter(Phase.CLEANUP)
+        failed = self.error is not None
         yield from self.loadvm.cleanup()
+        yield from self.end_load_threads()
         if self.to_src_file is not None:
-            self.send(MigRpMessage.MIG_RP_MSG_SHUT, int(self.error is not None))
+            self.send(MigRpMessage.MIG_RP_MSG_SHUT, int(failed))
             if isinstance(self.to_src_file.pipe, Pipe):
                 self.to_src_file.pipe.close()
             self.to_src_file = None
@@ -179,12 +183,21 @@ class Destination(MigrationSide):
         """Wait until all device state is loaded (qemu_loadvm_thread_pool_wait).
 
         Raises:
-            EngineError: a thread failed, or something else did meanwhile.
+            EngineError: a thread failed, or something else did before or meanwhile.
         """
-        for lane in self._load_threads:
-            yield from self.poll(end_of(lane))
+
+        def done() -> bool:
+            return self.error is not None or all(lane.done for lane in self._load_threads)
+
+        yield from self.poll(Wait(what="all device state to be loaded", ready=done))
         if self.error is not None:
             raise self.error
+
+    def end_load_threads(self) -> Steps[None]:
+        """Have all that still load give up (qemu_loadvm_thread_pool_destroy)."""
+        self.load_threads_abort = True
+        for lane in self._load_threads:
+            yield from self.poll(end_of(lane))
 
     def fail_loading(self, error: SavevmError) -> EngineError:
         """Keep an error of a thread that nobody waits for: the main thread finds the stream ended."""

@@ -117,6 +117,7 @@ class Machine:
     source: "Source | None" = None
     destination: "Destination | None" = None
     _on_stop: list[Callable[[], None]] = field(default_factory=list)
+    _on_start: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.bql = Bql(self.lanes)
@@ -136,8 +137,14 @@ class Machine:
         """Have a function called each time before the VM stops, with the old run state still in place."""
         self._on_stop.append(listener)
 
+    def before_start(self, listener: Callable[[], None]) -> None:
+        """Have a function called each time before the VM runs."""
+        self._on_start.append(listener)
+
     def vm_start(self) -> None:
         """Let the guest run."""
+        for listener in self._on_start:
+            listener()
         self.guest.catch_up(self.clock.now_us)
         self.guest.running = True
         self.runstate = RunState.RUNNING

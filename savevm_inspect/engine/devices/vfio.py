@@ -1,0 +1,342 @@
+"""``.../vfio``: a device that is passed through to the guest, migrated by its own hardware (hw/vfio/migration.c).
+
+Nearly every callback does something here: initial data that the destination must have before it agrees to the
+switchover, data while the VM runs, the rest when it has stopped, the PCI configuration as an old-style section.
+With multifd, what is left goes over other channels instead; see :mod:`.vfio_multifd`.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ...errors import BadPayload
+from ...wire import VfioMigFlag
+from ..handlers import Pending, Refused, SaveVMHandlers
+from ..lanes import Steps
+from ..machine import Machine, RunState
+from ..options import Capability
+from ..qemu_file import QEMUFile, QEMUFileInput
+from ..registry import VMSTATE_INSTANCE_ID_ANY
+from ..vmsd import STRUCT, VMStateDescription, VMStateField
+from ..vmstate import vmstate_load_state, vmstate_save_state
+from .vfio_card import Card, CardState
+from .vfio_multifd import VfioMultifd, save_device_state, vfio_multifd_transfer_supported
+
+if TYPE_CHECKING:
+    from ..device_state import SaveCompletePrecopyThreadData
+
+VFIO_VERSION: Final = 1
+VFIO_MIG_DEFAULT_DATA_BUFFER_SIZE: Final = 1 << 20
+"""Upstream's largest piece, in bytes; a card as small as ours is read in smaller ones."""
+
+_CONFIG_BYTES: Final = 256
+_PCI_COMMAND: Final = 4
+_BUS_MASTER: Final = 0x06
+_NUM_PINS: Final = 4
+
+VMSTATE_PCI_DEVICE: Final = VMStateDescription(
+    name="PCIDevice",
+    version_id=2,
+    minimum_version_id=1,
+    fields=(
+        VMStateField(name="version_id", type="int32"),
+        VMStateField(name="config", type="buffer", size_bytes=_CONFIG_BYTES),
+        VMStateField(name="irq_state", type="int32", num=_NUM_PINS, version_id=2),
+    ),
+)
+"""What every PCI device has (hw/pci/pci.c)."""
+
+VMSTATE_VFIO_PCI_CONFIG: Final = VMStateDescription(
+    name="VFIOPCIDevice",
+    version_id=1,
+    minimum_version_id=1,
+    fields=(VMStateField(name="parent_obj", type=STRUCT, vmsd=VMSTATE_PCI_DEVICE),),
+)
+"""What QEMU keeps of the device by itself (hw/vfio/pci.c); it is not registered, but written by save_state."""
+
+
+class _PciDevice:
+    """The configuration space, as far as QEMU emulates it."""
+
+    version_id = 2
+
+    def __init__(self) -> None:
+        self.config = bytes(_CONFIG_BYTES)
+        self.irq_state = [0] * _NUM_PINS
+
+
+class Vfio:
+    """One device.
+
+    Args:
+        machine: that it is passed through to; it works whenever the guest writes.
+        name: its place on the PCI bus, as QEMU writes it.
+        memory_bytes: of its own memory, which holds the beginning of the guest's at first.
+        initial_bytes: how much of that the destination should have early.
+        data_buffer_bytes: how much is read from it at once.
+        precopy: whether its hardware can give state while it runs (VFIO_MIGRATION_PRE_COPY).
+        multifd_transfer: whether the rest goes over multifd channels; ``None`` for whenever that is possible.
+        load_config_after_iter: with multifd, load the configuration only when the main channel says so (Arm's way).
+
+    Attributes:
+        name: its place on the bus.
+        card: the hardware.
+        parent_obj: its PCI side.
+        precopy_init_size: initial bytes to be read, as known last.
+        precopy_dirty_size: other bytes to be read, as known last.
+        multifd: what gathers the pieces on a destination; ``None`` before load_setup and without multifd.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        name: str = "0000:00:05.0",
+        memory_bytes: int = 1 << 16,
+        initial_bytes: int = 1 << 14,
+        data_buffer_bytes: int = 1 << 12,
+        precopy: bool = True,
+        multifd_transfer: bool | None = None,
+        load_config_after_iter: bool = False,
+    ) -> None:
+        self._machine = machine
+        self.name = name
+        self._precopy = precopy
+        self._wants_multifd = multifd_transfer
+        self.load_config_after_iter = load_config_after_iter
+        self.data_buffer_bytes = min(data_buffer_bytes, VFIO_MIG_DEFAULT_DATA_BUFFER_SIZE)
+        content = bytes(machine.guest.blocks[0].memory[:memory_bytes]) if machine.guest.blocks else b""
+        self.card = Card(content.ljust(memory_bytes, b"\0"), initial_bytes)
+        self.parent_obj = _PciDevice()
+        self.precopy_init_size = 0
+        self.precopy_dirty_size = 0
+        self.multifd_transfer = False
+        self.multifd: VfioMultifd | None = None
+        self._initial_data_sent = False
+        machine.guest.on_write.append(self._work)
+        machine.before_stop(self._stopped)
+        machine.before_start(lambda: self.card.set_state(CardState.RUNNING))
+
+    @classmethod
+    def attach(cls, machine: Machine, **options: Any) -> "Vfio":
+        """Build it into a machine and register it, its path being part of the name (vfio_migration_init).
+
+        Args:
+            machine: that it is passed through to.
+            **options: those of the class.
+        """
+        device = cls(machine, **options)
+        machine.registry.register_savevm_live(
+            f"{device.name}/vfio", VMSTATE_INSTANCE_ID_ANY, VFIO_VERSION, SaveVMHandlers.of(cls), device
+        )
+        return device
+
+    def _work(self, _page: int) -> None:
+        """The guest has its driver at work, which has switched bus mastering on."""
+        self.card.work()
+        config = bytearray(self.parent_obj.config)
+        config[_PCI_COMMAND] = _BUS_MASTER
+        self.parent_obj.config = bytes(config)
+        self.parent_obj.irq_state[0] = self.card.register & 1
+
+    def _stopped(self) -> None:
+        """The VM stops, and the card with it (vfio_vmstate_change)."""
+        self.card.set_state(CardState.STOP_COPY if self.card.state is CardState.PRE_COPY else CardState.STOP)
+
+    # The source's handlers.
+
+    def save_prepare(self) -> int:
+        """Refuse what the hardware can't do; a snapshot of a VM that stands still it can (vfio_save_prepare)."""
+        if self._machine.runstate is RunState.SAVE_VM:
+            return 0
+        for capability in (Capability.POSTCOPY_RAM, Capability.BACKGROUND_SNAPSHOT):
+            if self._has(capability):
+                raise Refused(f"a VFIO device can't be migrated with {capability}")
+        return 0
+
+    def save_setup(self, f: QEMUFile) -> int:
+        """Let the card note what changes from here on (vfio_save_setup)."""
+        self._multifd_setup()
+        f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_DEV_SETUP_STATE)
+        self._initial_data_sent = False
+        if self._precopy and self.card.state is CardState.RUNNING:
+            self.card.set_state(CardState.PRE_COPY)
+            self.precopy_init_size, self.precopy_dirty_size = self.card.precopy_sizes
+        f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
+        return f.get_error()
+
+    def is_active_iterate(self) -> bool:
+        """Only if the card gives state while it runs, and does so now (vfio_is_active_iterate)."""
+        return self.card.state is CardState.PRE_COPY
+
+    def state_pending_estimate(self) -> Pending:
+        """What was known last, less what has been read since (vfio_state_pending_estimate)."""
+        if self.card.state is not CardState.PRE_COPY:
+            return Pending()
+        return Pending(must_precopy=self.precopy_init_size + self.precopy_dirty_size)
+
+    def state_pending_exact(self) -> Pending:
+        """What the card would give if it stopped now (vfio_state_pending_exact)."""
+        if self.card.state is CardState.PRE_COPY:
+            self.precopy_init_size, self.precopy_dirty_size = self.card.precopy_sizes
+        return Pending(must_precopy=self.card.stop_copy_bytes)
+
+    def save_live_iterate(self, f: QEMUFile) -> int:
+        """Send a piece; the first one behind all initial data says so, if anybody waits (vfio_save_iterate)."""
+        length = self._save_block(f)
+        self._update_estimate(length)
+        asked = self._has(Capability.SWITCHOVER_ACK)
+        if asked and not self.precopy_init_size and not self._initial_data_sent:
+            f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_DEV_INIT_DATA_SENT)
+            self._initial_data_sent = True
+        else:
+            f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
+        return f.get_error() or int(not self.precopy_init_size and not self.precopy_dirty_size)
+
+    def save_complete(self, f: QEMUFile) -> int:
+        """Send all that is left, unless threads do it (vfio_save_complete_precopy)."""
+        if not self.multifd_transfer:
+            self.stop_copy()
+            while self._save_block(f):
+                pass
+        f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
+        return f.get_error()
+
+    def save_complete_precopy_thread(self, data: "SaveCompletePrecopyThreadData") -> Steps[bool]:
+        """Send all that is left over multifd channels (vfio_multifd_save_complete_precopy_thread)."""
+        if self.multifd_transfer:
+            yield from save_device_state(self, data)
+        return True
+
+    def save_state(self, f: QEMUFile) -> None:
+        """Write the configuration, unless a thread has sent it (vfio_save_state)."""
+        if not self.multifd_transfer:
+            self.save_config(f)
+        elif self.load_config_after_iter:
+            f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY)
+        else:
+            f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
+
+    def save_cleanup(self) -> None:
+        """Have the card give up its notes (vfio_save_cleanup, vfio_migration_state_notifier)."""
+        if self.card.state is CardState.STOP_COPY:
+            self.card.set_state(CardState.STOP)
+        elif self.card.state is CardState.PRE_COPY:
+            self.card.set_state(CardState.RUNNING)
+        self.precopy_init_size = self.precopy_dirty_size = 0
+        self._initial_data_sent = False
+
+    def stop_copy(self) -> None:
+        """Have the stopped card give all of its state; one that gave some before goes on from there."""
+        if self.card.state is not CardState.STOP_COPY:
+            self.card.set_state(CardState.STOP_COPY)
+
+    def save_config(self, f: QEMUFile) -> None:
+        """Write the configuration (vfio_save_device_config_state)."""
+        f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_STATE)
+        vmstate_save_state(f, VMSTATE_VFIO_PCI_CONFIG, self)
+        f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
+
+    def _save_block(self, f: QEMUFile) -> int:
+        """Send one piece; returns its length (vfio_save_block)."""
+        data = self.card.read(self.data_buffer_bytes)
+        if data:
+            f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_DEV_DATA_STATE)
+            f.put_be64(len(data))
+            f.put_buffer(data)
+        return len(data)
+
+    def _update_estimate(self, length: int) -> None:
+        """Reckon without asking the card (vfio_update_estimated_pending_data)."""
+        if not length:
+            self.precopy_init_size = self.precopy_dirty_size = 0
+            return
+        initial = min(self.precopy_init_size, length)
+        self.precopy_init_size -= initial
+        self.precopy_dirty_size -= min(self.precopy_dirty_size, length - initial)
+
+    # The destination's handlers.
+
+    def load_setup(self, _f: QEMUFileInput) -> int:
+        """Have the card wait for another one's state (vfio_load_setup)."""
+        self._multifd_setup()
+        if self.multifd_transfer and self._machine.destination is not None:
+            self.multifd = VfioMultifd(self, self._machine.destination)
+        self.card.set_state(CardState.RESUMING)
+        return 0
+
+    def load_cleanup(self) -> Steps[int]:
+        """End the thread that loads, if it still runs (vfio_load_cleanup)."""
+        if self.multifd is not None:
+            yield from self.multifd.cleanup()
+        return 0
+
+    def switchover_ack_needed(self) -> bool:
+        """Only if there is initial data to wait for (vfio_switchover_ack_needed)."""
+        return self._precopy
+
+    def switchover_start(self) -> Steps[int]:
+        """Begin to load what comes over multifd channels (vfio_switchover_start)."""
+        if self.multifd is not None:
+            yield from self.multifd.switchover_start()
+        return 0
+
+    def load_state_buffer(self, buffer: bytes) -> bool:
+        """Keep a piece until it is its turn (vfio_multifd_load_state_buffer)."""
+        if self.multifd is None:
+            raise Refused("a piece of state over multifd, which is not used for it")
+        self.multifd.load_state_buffer(buffer)
+        return True
+
+    def load_state(self, f: QEMUFileInput, _version_id: int) -> Steps[int]:
+        """Read one section: records until one that ends it (vfio_load_state)."""
+        while True:
+            place = f.place
+            flag = f.get_be64()
+            if flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_DATA_STATE:
+                self.card.write(f.get_buffer(f.get_be64()))
+            elif flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_STATE and self.multifd is None:
+                self.load_config(f)
+                return 0
+            elif flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_INIT_DATA_SENT and self._precopy:
+                self._approve_switchover()
+                return 0
+            elif flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY and self.multifd is not None:
+                yield from self.multifd.config_load_ready()
+                return 0
+            elif flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_SETUP_STATE:
+                self._require_end(f)
+                return 0
+            elif flag == VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE:
+                return 0
+            else:
+                raise BadPayload(f"flag {flag:#x}, which can't be here", offset=place, section=f.section)
+
+    def load_config(self, f: QEMUFileInput) -> None:
+        """Read the configuration, the last thing there is (vfio_load_device_config_state)."""
+        self.card.require_whole()
+        vmstate_load_state(f, VMSTATE_VFIO_PCI_CONFIG, self, VMSTATE_VFIO_PCI_CONFIG.version_id)
+        self._require_end(f)
+
+    def _require_end(self, f: QEMUFileInput) -> None:
+        place, flag = f.place, f.get_be64()
+        if flag != VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE:
+            raise BadPayload(f"flag {flag:#x}, expected the end of the state", offset=place, section=f.section)
+
+    def _approve_switchover(self) -> None:
+        """The initial data is here: the source may stop the VM (qemu_loadvm_approve_switchover)."""
+        if not self._has(Capability.SWITCHOVER_ACK) or self._machine.destination is None:
+            raise Refused("the end of the initial data, and switchover-ack is not used")
+        self._machine.destination.approve_switchover()
+
+    # Both.
+
+    def _multifd_setup(self) -> None:
+        """Find out whether threads will carry the rest (vfio_multifd_setup)."""
+        side = self._machine.source or self._machine.destination
+        supported = side is not None and vfio_multifd_transfer_supported(self._machine.kind, side.options)
+        self.multifd_transfer = supported if self._wants_multifd is None else self._wants_multifd
+        if self.multifd_transfer and not supported:
+            raise Refused("its state is to go over multifd channels, and these can't carry it here")
+
+    def _has(self, capability: Capability) -> bool:
+        side = self._machine.source or self._machine.destination
+        return side is not None and side.options.has(capability)
