@@ -51,7 +51,7 @@ def around_pages(stream: Stream) -> int:
         elif isinstance(record, Interrupted):
             total += 5 + 8 + record.lost.length  # a PART that broke within a page, behind its word
         elif isinstance(record, PageRun):
-            total += bytes(stream.buffers[record.span.channel][-8:]) == bytes(7) + b"\x10"
+            total += 8 * (bytes(stream.buffers[record.span.channel][-8:]) == bytes(7) + b"\x10")
     out = bytearray()
     RamWriter(Writer(out.extend)).put_block_list(list(stream.blocks))
     ram = stream._payloads.ram
