@@ -54,7 +54,11 @@ class Course:
     def _of_status(self, name: str) -> _Step:
         self._status = name
         status = STATUSES[self._side].get(name)
-        return (None, None) if status is None else (status.phase, status.bql)
+        if status is None:
+            return None, None
+        if status.phase is Phase.POSTCOPY and self.phase is Phase.ITERATE:
+            return Phase.SWITCHOVER, None  # 7.2 says the status first, and stops the VM then
+        return status.phase, status.bql
 
     def _of_source(self, line: TraceLine, meaning: Meaning, keys: dict[str, Any]) -> _Step:
         if meaning.kind is EventKind.STATE:

@@ -68,6 +68,7 @@ CHECKPOINT_THREAD: Final[Mapping[str, Thread]] = {
     "src-vm-stopped": Thread.MIGRATION,
     "src-iterable-saved": Thread.MIGRATION,
     "src-non-iterable-saved": Thread.MIGRATION,
+    "src-downtime-end": Thread.MIGRATION,
     "dst-precopy-loadvm-completed": Thread.MAIN,
     "dst-precopy-bh-enter": Thread.MAIN,
     "dst-precopy-bh-announced": Thread.MAIN,
@@ -78,7 +79,10 @@ CHECKPOINT_THREAD: Final[Mapping[str, Thread]] = {
     "dst-postcopy-bh-cache-invalidated": Thread.MAIN,
     "dst-postcopy-bh-vm-started": Thread.MAIN,
 }
-"""Checkpoint -> the thread that reaches it; of a background snapshot the end of the downtime is the main thread's."""
+"""Checkpoint -> the thread that reaches it."""
+
+SNAPSHOT_CHECKPOINT_THREAD: Final = {**CHECKPOINT_THREAD, "src-downtime-end": Thread.MAIN}
+"""The same of a background snapshot, whose VM the main thread starts again (bg_migration_vm_start_bh)."""
 
 GUEST: Final[Mapping[tuple[str, str], str]] = {
     ("migration_completion_vm_stop", "ret 0"): "STOP",

@@ -137,8 +137,8 @@ _ROWS: Final = (
     _migration(
         name="migration_thread_low_pending", tells="what is left fits into the downtime limit", pattern=r"\d+"
     ),
-    _source(name="migration_bitmap_sync_start", tells="RAM's dirty bitmap is brought up to date"),
-    _source(
+    _migration(name="migration_bitmap_sync_start", tells="RAM's dirty bitmap is brought up to date"),
+    _migration(
         name="migration_bitmap_sync_end",
         tells="that is done; pages that became dirty in this period",
         pattern=r"dirty_pages \d+",

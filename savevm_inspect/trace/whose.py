@@ -7,7 +7,7 @@ from ..stream.events import EventKind, Side, Thread
 from .facts import Facts
 from .lines import TraceLine
 from .meaning import Meaning
-from .rules import CHECKPOINT_THREAD, STATUSES
+from .rules import CHECKPOINT_THREAD, SNAPSHOT_CHECKPOINT_THREAD, STATUSES
 
 
 class WhoseLine:
@@ -54,13 +54,18 @@ class WhoseLine:
             self._resuming = line.name == "loadvm_postcopy_handle_resume"
 
     def _by_rule(self, line: TraceLine, meaning: Meaning, keys: dict[str, Any]) -> Thread | None:
-        if meaning.thread is not None:
-            return self._walker(meaning.thread)
+        thread = self._walker(meaning.thread or self._by_name(line, meaning, keys))
+        if thread is None and self._side is Side.DESTINATION and not self._listening:
+            return Thread.MAIN  # there is no other one yet
+        return thread
+
+    def _by_name(self, line: TraceLine, meaning: Meaning, keys: dict[str, Any]) -> Thread | None:
         if meaning.kind is EventKind.STATE:
             status = STATUSES[self._side].get(keys["name"])
-            return self._walker(status.thread) if status is not None else None
+            return status.thread if status is not None else None
         if line.name == "vmstate_downtime_checkpoint":
-            return self._walker(CHECKPOINT_THREAD.get(keys["name"]))
+            table = SNAPSHOT_CHECKPOINT_THREAD if self._facts.snapshot else CHECKPOINT_THREAD
+            return table.get(keys["name"])
         if line.name == "migrate_send_rp_message":
             return self._sender(line, keys)
         return self._loader(line, keys) if meaning.loads else None

@@ -1,5 +1,6 @@
 """Laws that hold of every trace of a real QEMU: 7.2, 10.0 and 11.1, as source and as destination."""
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -99,7 +100,8 @@ def test_calls_are_derived_and_return_in_the_thread_that_called(
             assert call.time_us <= event.time_us
         if event.event in (EventKind.CALL, EventKind.RETURN, EventKind.LOCK):
             assert not event.observed
-            assert (event.bql is None) == (event.thread is None)
+            unknown = event.thread is None or (event.thread, event.phase) == (Thread.LISTEN, Phase.CLEANUP)
+            assert (event.bql is None) == unknown
         elif event.observed:
             assert event.bql is None, "no trace tells of the lock"
             assert event.phase is None or "phase" in (event.derived or ())
@@ -173,6 +175,29 @@ def test_a_loop_without_anything_to_do_is_counted(traced: Callable[[str], Path])
     calls = [event.handler for event in events if event.event is EventKind.CALL]
     assert calls.count("resume_prepare") == 1
     assert_sent_is_loaded(events, in_order=False)
+
+
+PRECOPY = [Phase.SETUP, Phase.ITERATE, Phase.SWITCHOVER, Phase.COMPLETE, Phase.CLEANUP]
+POSTCOPY = [*PRECOPY[:-1], Phase.POSTCOPY, Phase.CLEANUP]
+COURSES = {
+    "precopy": PRECOPY,
+    "xbzrle": PRECOPY,
+    "multifd": PRECOPY,
+    "switchover-ack": PRECOPY,
+    "tofile": PRECOPY,
+    "cancel": [Phase.SETUP, Phase.ITERATE, Phase.CLEANUP],
+    "postcopy": POSTCOPY,
+    "postcopy-recover": [*POSTCOPY[:-1], Phase.POSTCOPY_PAUSED, Phase.POSTCOPY_RECOVER, *POSTCOPY[-2:]],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [each for each in SHORT if each[1] != "dst.trace" and "bgsnap" not in each[0]]
+)
+def test_the_source_goes_through_its_phases_in_their_order(name: str, kind: str, capture_path: CapturePath) -> None:
+    way = name.split("-", 3)[3]
+    told = [event.phase for event in events_of(lines_of(capture_path(name, kind))) if event.phase is not None]
+    assert [phase for phase, _ in itertools.groupby(told)] == COURSES[way]
 
 
 def handlers(name: str, kind: str, capture_path: CapturePath) -> list[str | None]:
