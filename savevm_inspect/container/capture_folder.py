@@ -158,9 +158,7 @@ class CaptureWriter:
         """The folder under its temporary name; put files beside the stream here."""
         self._events: IO[str] = self._files.enter_context((self.folder / EVENTS).open("w", encoding="utf-8"))
 
-    def add_channel(
-        self, number: int, direction: Direction = Direction.FORWARD, *, resumed: bool = False
-    ) -> Path:
+    def add_channel(self, number: int, direction: Direction = Direction.FORWARD, *, resumed: bool = False) -> Path:
         """Enter a channel into the manifest, and say where its bytes go.
 
         Args:

@@ -5,16 +5,14 @@ zero padding. The libraries' decoders are incremental and take a bound for each 
 file asks for is bounded too.
 """
 
-import bz2
-import lzma
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ..errors import BadPayload, StreamError, Truncated, Unsupported
-from .lzop import LZOP_MAGIC, unpack_lzop
+from .lzop import unpack_lzop
+from .magic import PACKED_AS
 from .opened import Opened, Request
 from .spool import STEP_BYTES, Spool
 
@@ -146,10 +144,14 @@ def _unpack_gzip(packed: memoryview) -> Iterator[bytes]:
 
 
 def _unpack_bzip2(packed: memoryview) -> Iterator[bytes]:
+    import bz2  # noqa: PLC0415 - late, as all libraries that few files need
+
     return unpack_members(packed, "bzip2", bz2.BZ2Decompressor, (OSError, ValueError))
 
 
 def _unpack_xz(packed: memoryview) -> Iterator[bytes]:
+    import lzma  # noqa: PLC0415
+
     def decoder() -> lzma.LZMADecompressor:
         return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES)
 
@@ -161,32 +163,14 @@ def _unpack_zstd(packed: memoryview) -> Iterator[bytes]:
     return unpack_members(packed, "zstd", zstd.ZstdDecompressor, (zstd.ZstdError,))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compression:
-    """One way to pack a file.
-
-    Attributes:
-        name: what it is called, by its tool and by libvirt.
-        magic: the bytes that it starts with.
-        unpack: yields what is packed, piece by piece.
-    """
-
-    name: str
-    magic: bytes
-    unpack: Callable[[memoryview], Iterator[bytes]]
-
-
-COMPRESSIONS: Final = {
-    compression.name: compression
-    for compression in (
-        Compression(name="gzip", magic=b"\x1f\x8b", unpack=_unpack_gzip),
-        Compression(name="bzip2", magic=b"BZh", unpack=_unpack_bzip2),
-        Compression(name="xz", magic=b"\xfd7zXZ\0", unpack=_unpack_xz),
-        Compression(name="zstd", magic=b"\x28\xb5\x2f\xfd", unpack=_unpack_zstd),
-        Compression(name="lzop", magic=LZOP_MAGIC, unpack=unpack_lzop),
-    )
+UNPACKERS: Final[dict[str, Callable[[memoryview], Iterator[bytes]]]] = {
+    "gzip": _unpack_gzip,
+    "bzip2": _unpack_bzip2,
+    "xz": _unpack_xz,
+    "zstd": _unpack_zstd,
+    "lzop": unpack_lzop,
 }
-"""By name: all that a stream, or the stream within a libvirt image, may be packed with."""
+"""By name: what yields piece by piece what is packed, be it a stream or the stream within a libvirt image."""
 
 
 def spool_pieces(pieces: Iterator[bytes | memoryview | int], spool: Spool) -> StreamError | None:
@@ -213,21 +197,21 @@ def spool_pieces(pieces: Iterator[bytes | memoryview | int], spool: Spool) -> St
     return None
 
 
-def unpack_whole(request: Request, compression: Compression) -> Opened:
+def unpack_whole(request: Request) -> Opened:
     """Open a compressed file: spool what it holds.
 
     Args:
-        request: its bytes.
-        compression: what they are packed with.
+        request: its bytes, which start with a magic of :data:`~savevm_inspect.container.magic.PACKED_AS`.
 
     Raises:
         Unsupported: there is no library for it, or it unpacks to more than a spool may hold.
     """
+    name = next(name for magic, name in PACKED_AS.items() if bytes(request.view[: len(magic)]) == magic)
     spool = Spool(request.resources, packed_bytes=len(request.view))
-    problem = spool_pieces(compression.unpack(request.view), spool)
+    problem = spool_pieces(UNPACKERS[name](request.view), spool)
     return Opened(
-        container=compression.name,
+        container=name,
         buffer=spool.view(),
-        facts={"compression": compression.name, "packed_bytes": len(request.view)},
+        facts={"compression": name, "packed_bytes": len(request.view)},
         problems=(problem,) if problem else (),
     )

@@ -10,12 +10,11 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from ..errors import BadPayload, StreamError, Truncated, Unsupported
-from .compression import COMPRESSIONS, spool_pieces
+from .compression import UNPACKERS, spool_pieces
+from .magic import QEMU_SAVE_MAGIC, QEMU_SAVE_PARTIAL
 from .opened import Fact, Opened, Request, unpack
 from .spool import Spool
 
-QEMU_SAVE_MAGIC: Final = b"LibvirtQemudSave"
-QEMU_SAVE_PARTIAL: Final = b"LibvirtQemudPart"
 QEMU_SAVE_VERSION: Final = 2
 
 SAVE_FORMATS: Final = ("raw", "gzip", "bzip2", "xz", "lzop", "zstd", "sparse")
@@ -133,9 +132,9 @@ def open_libvirt(request: Request) -> Opened:
     buffer, offset, problem = view[data_offset:], 0, None
     if name == "sparse":
         buffer, offset = view, data_offset
-    elif name in COMPRESSIONS:
+    elif name in UNPACKERS:
         spool = Spool(request.resources, packed_bytes=len(buffer))
-        problem = spool_pieces(COMPRESSIONS[name].unpack(buffer), spool)
+        problem = spool_pieces(UNPACKERS[name](buffer), spool)
         buffer = spool.view()
     return Opened(
         container="libvirt",

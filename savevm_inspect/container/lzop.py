@@ -11,8 +11,7 @@ from struct import Struct
 from typing import Any, Final
 
 from ..errors import BadPayload, StreamError, Truncated, Unsupported
-
-LZOP_MAGIC: Final = b"\x89LZO\0\r\n\x1a\n"
+from .magic import LZOP_MAGIC
 
 _F_ADLER32_D: Final = 0x1
 _F_ADLER32_C: Final = 0x2

@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 from ..errors import BadPayload, NotFound, Truncated, Unsupported
 from .opened import unpack
 
-QCOW_MAGIC: Final = b"QFI\xfb"
 QCOW_MAX_SNAPSHOTS: Final = 65536
 QCOW_MAX_SNAPSHOT_EXTRA_DATA: Final = 1024
 QCOW_MAX_L1_SIZE: Final = 32 << 20

@@ -10,36 +10,33 @@ import stat
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import partial
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, TYPE_CHECKING, Final, Self
 
 from ..errors import SavevmError
-from .capture_folder import CaptureFolder
-from .compression import COMPRESSIONS, unpack_whole
-from .libvirt import QEMU_SAVE_MAGIC, QEMU_SAVE_PARTIAL, open_libvirt
+from .magic import PACKED_AS, QCOW_MAGIC, QEMU_SAVE_MAGIC, QEMU_SAVE_PARTIAL
 from .opened import Fact, Opened, Opener, Request
-from .qcow2 import open_qcow2
-from .qcow2_header import QCOW_MAGIC
 from .spool import STEP_BYTES, Spool, map_file
+
+if TYPE_CHECKING:
+    from .capture_folder import CaptureFolder
 
 SourceLike = str | PathLike[str] | bytes | bytearray | memoryview
 
 STANDARD_INPUT: Final = "-"
 
-COMPRESSED: Final[dict[bytes, Opener]] = {
-    compression.magic: partial(unpack_whole, compression=compression) for compression in COMPRESSIONS.values()
-}
-"""First bytes -> what unpacks a file that starts with them."""
-
-IMAGES: Final[dict[bytes, Opener]] = {
-    QEMU_SAVE_MAGIC: open_libvirt,
-    QEMU_SAVE_PARTIAL: open_libvirt,
-    QCOW_MAGIC: open_qcow2,
-}
-"""First bytes -> what finds the stream in an image that starts with them."""
+_OPENERS: Final = (
+    dict.fromkeys(PACKED_AS, "compression:unpack_whole"),
+    {
+        QEMU_SAVE_MAGIC: "libvirt:open_libvirt",
+        QEMU_SAVE_PARTIAL: "libvirt:open_libvirt",
+        QCOW_MAGIC: "qcow2:open_qcow2",
+    },
+)
+"""First bytes -> the module and the name of what opens a file that starts with them; what is packed first."""
 
 
 class Source:
@@ -97,6 +94,9 @@ class Source:
             return self._open_file(_standard_input())
         path = Path(source)
         if path.is_dir():
+            # Late, because it is needed for folders alone.
+            from .capture_folder import CaptureFolder  # noqa: PLC0415
+
             self.capture = CaptureFolder.open(path)
             channels = self.capture.forward()
             if not channels:
@@ -116,9 +116,11 @@ class Source:
 
     def _open_images(self, opened: Opened, snapshot: str | None) -> Opened:
         if opened.container != "capture":
-            for table in (COMPRESSED, IMAGES):
-                opener = next((table[magic] for magic in table if _starts_with(opened.buffer, magic)), None)
-                if opener is not None:
+            for table in _OPENERS:
+                name = next((table[magic] for magic in table if _starts_with(opened.buffer, magic)), None)
+                if name is not None:
+                    module, _, function = name.partition(":")
+                    opener: Opener = getattr(import_module(f".{module}", __package__), function)
                     opened = self._open_within(opened, opener, snapshot)
         if snapshot is not None and opened.container != "qcow2":
             raise SavevmError(f"{self.name}: a snapshot is asked for, and this is no qcow2 image")
@@ -130,7 +132,7 @@ class Source:
             container=inner.container,
             buffer=inner.buffer,
             offset=inner.offset,
-            facts={**inner.facts, **({"within": outer.container} if outer.container in COMPRESSIONS else {})},
+            facts={**inner.facts, **({"within": outer.container} if outer.container in PACKED_AS.values() else {})},
             documents=inner.documents,
             notes=(*outer.notes, *inner.notes),
             problems=(*outer.problems, *inner.problems),

@@ -10,8 +10,6 @@ goes to a file, runs of zeros become holes in it, and it may grow to the smalles
 
 import mmap
 import os
-import shutil
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Final
@@ -47,6 +45,10 @@ class Spool:
     """
 
     def __init__(self, resources: ExitStack, *, packed_bytes: int | None) -> None:
+        # Late, because most streams are mapped where they lie.
+        import shutil  # noqa: PLC0415
+        import tempfile  # noqa: PLC0415
+
         folder = _folder()
         self._resources = resources
         self._file: IO[bytes] = resources.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - it does
@@ -119,6 +121,8 @@ def _release(view: memoryview, mapping: mmap.mmap) -> None:
 
 def _folder() -> str:
     """TMPDIR and its like if they are set; otherwise not /tmp, which is often memory."""
+    import tempfile  # noqa: PLC0415
+
     chosen = any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
     usable = Path(_LARGE_TEMPORARY_FILES).is_dir() and os.access(_LARGE_TEMPORARY_FILES, os.W_OK | os.X_OK)
     return _LARGE_TEMPORARY_FILES if usable and not chosen else tempfile.gettempdir()

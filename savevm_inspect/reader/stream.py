@@ -5,28 +5,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..container.source import Source, SourceLike
 from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError
-from ..memory.history import History
 from ..memory.page_table import PageTable
 from ..memory.unpack import Buffers
 from ..payload import FIELD_PAYLOADS, ram
 from ..payload.ram_blocks import RamBlock
 from ..stream.cursor import Cursor
 from ..stream.records import Command, Configuration, EndOfStream, Framing, Record, Section, SectionKind
-from ..stream.return_path import ReturnMessage, read_return_path
 from ..stream.values import FieldValue
 from ..vmstate.decode import decode_state
 from ..vmstate.schema import Description, parse_description
 from .accounting import Account, account
 from .attempt import Attempt, attempt, described_sections, doubt_schema
 from .device import Device
-from .guest_memory import GuestMemory
 from .inputs import Inputs
-from .schemas import choose_schema, configuration_of
 from .trailer import find_description
+
+# What not every stream needs is imported where it is used: modules take their time.
+if TYPE_CHECKING:
+    from ..memory.history import History
+    from ..stream.return_path import ReturnMessage
+    from .guest_memory import GuestMemory
 
 
 class Stream:
@@ -74,6 +76,8 @@ class Stream:
 
     def _adopt(self, wanted: SourceLike) -> Attempt | None:
         """Read the stream with a schema from elsewhere; one that does not fit is refused and not used."""
+        from .schemas import choose_schema, configuration_of  # noqa: PLC0415
+
         try:
             configuration = configuration_of(self._source.buffer[self.offset :])
             schema = choose_schema(wanted, configuration, self._count_described)
@@ -104,8 +108,10 @@ class Stream:
                 raise doubt
             return len(described_sections(found.channels))
 
-    def _read_return_path(self, cursor: Cursor | None) -> Iterator[ReturnMessage]:
+    def _read_return_path(self, cursor: Cursor | None) -> "Iterator[ReturnMessage]":
         if cursor is not None:
+            from ..stream.return_path import read_return_path  # noqa: PLC0415
+
             cursor.section = "the return path"
             try:
                 yield from read_return_path(cursor)
@@ -267,13 +273,17 @@ class Stream:
         return self._channels.pages()
 
     @cached_property
-    def memory(self) -> GuestMemory:
+    def memory(self) -> "GuestMemory":
         """The RAM blocks by name, as files of their final bytes; guest-physical and virtual memory."""
+        from .guest_memory import GuestMemory  # noqa: PLC0415
+
         return GuestMemory(self, self._channels.buffers, self.pages)
 
     @cached_property
-    def history(self) -> History:
+    def history(self) -> "History":
         """Each time a page was sent: in which iteration, as what, and what it cost."""
+        from ..memory.history import History  # noqa: PLC0415
+
         events = self._source.capture.events() if self._source.capture else ()
         return History(self.pages, self.buffers, self.records, events)
 

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savevm_inspect.container import compression, lzop, spool
-from savevm_inspect.container.compression import COMPRESSIONS, zstd_module
+from savevm_inspect.container.compression import UNPACKERS, zstd_module
+from savevm_inspect.container.magic import PACKED_AS
 from savevm_inspect.container.source import Source
 from savevm_inspect.errors import BadPayload, SavevmError, StreamError, Truncated, Unsupported
 
@@ -52,6 +53,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda data: zstd_module().compress(data),
     "lzop": lzop_file,
 }
+MAGIC = {name: magic for magic, name in PACKED_AS.items()}
 MULTIPLE = [name for name in PACK if name != "lzop"]
 
 
@@ -68,7 +70,7 @@ def sample(length: int) -> bytes:
 
 
 def test_every_compression_is_tried() -> None:
-    assert set(PACK) == set(COMPRESSIONS)
+    assert set(PACK) == set(UNPACKERS) == set(PACKED_AS.values())
 
 
 @pytest.mark.parametrize("name", PACK)
@@ -101,7 +103,7 @@ def test_the_checksums_of_lzop(flags: int, block_bytes: int) -> None:
 def test_cut_at_every_prefix(name: str) -> None:
     plain = sample(3000)
     packed = PACK[name](plain)
-    magic = COMPRESSIONS[name].magic
+    magic = MAGIC[name]
     for length in range(len(magic), len(packed)):
         with pytest.raises(Truncated, match=r"^0x[0-9a-f]+: the \w+ data is cut at its end, byte \d+$") as caught:
             opened(packed[:length])
@@ -122,7 +124,7 @@ def test_mutations_end_in_bytes_or_one_line(name: str) -> None:
     for _ in range(400 * FACTOR):
         mutated = bytearray(packed)
         for _ in range(chance.choice((1, 1, 4))):
-            mutated[chance.randrange(len(COMPRESSIONS[name].magic), len(packed))] = chance.randrange(256)
+            mutated[chance.randrange(len(MAGIC[name]), len(packed))] = chance.randrange(256)
         try:
             _, got, problems = opened(bytes(mutated), strict=False)
         except SavevmError as error:
@@ -155,7 +157,7 @@ def test_a_bomb_ends_at_the_limit_in_little_memory(name: str, monkeypatch: pytes
 
 def test_a_spool_leaves_room_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("usage", (), {"free": 2000})
-    monkeypatch.setattr(spool.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     assert opened(gzip.compress(sample(1000)))[1] == sample(1000)
     with pytest.raises(Unsupported, match="1000 bytes, half of what is free in"):
         opened(gzip.compress(sample(1001)))
@@ -237,7 +239,7 @@ def test_long_runs_of_zeros_take_no_room() -> None:
 
 def test_temporary_files_have_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(spool.tempfile, "tempdir", None)
+    monkeypatch.setattr("tempfile.tempdir", None)
     with Source(gzip.compress(b"QEVM")) as source:
         assert bytes(source.buffer) == b"QEVM"
         assert list(tmp_path.iterdir()) == []
