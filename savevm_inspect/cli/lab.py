@@ -25,16 +25,17 @@ _NOTEBOOKS = (_PACKAGE / "_notebooks", _PACKAGE.parent / "notebooks")
     help="Where an installed package puts its notebooks, so that they can be changed.",
 )
 def command(notebook: str, directory: Path) -> None:
-    """Open JupyterLab on the notebooks, at NOTEBOOK."""
+    """Open JupyterLab on the notebooks, at NOTEBOOK, such as 01_kaitai."""
     if find_spec("jupyterlab") is None:
         raise SavevmError("the notebooks need JupyterLab: pip install 'savevm-inspect[lab]'")
     folder = next(place for place in _NOTEBOOKS if place.is_dir())
     if folder == _NOTEBOOKS[0]:
         folder = _own_copy(folder, directory)
-    if not (folder / notebook).is_file():
-        known = ", ".join(sorted(each.name for each in folder.glob("*.ipynb")))
-        raise SavevmError(f"no notebook {notebook!r}; there are {known}")
-    arguments = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *_QUIET, str(folder / notebook)]
+    known = sorted(folder.glob("*.ipynb"))
+    opened = next((each for each in known if notebook in (each.name, each.stem)), None)
+    if opened is None:
+        raise SavevmError(f"no notebook {notebook!r}; there are {', '.join(each.name for each in known)}")
+    arguments = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *_QUIET, str(opened)]
     raise click.exceptions.Exit(subprocess.run(arguments, check=False).returncode)  # noqa: S603 - our own arguments
 
 

@@ -25,6 +25,7 @@ from ..stream.cursor import Cursor, end_of_content
 from ..stream.records import Section
 from ..wire import MULTIFD_MAGIC
 from .buffer_stream import BufferStream
+from .laws import broken_laws
 from .refusal import REFUSALS, refusal
 
 
@@ -89,6 +90,8 @@ class StreamTree(QemuMigrationEnvelope):
         resumed = bool(stream.inputs.resumed_cursors())
         read: Callable[..., object] = super().__init__
         self._run(main, partial(read, page_size, main), may_break=resumed)
+        for error in broken_laws(getattr(self, "records", ())):
+            self._report(error)
         self._check_padding(stream.buffer)
         self._read_others(stream.inputs)
 

@@ -1,5 +1,6 @@
 """The Kaitai reading of real streams: to the last byte, and as the framer sees them; of broken ones: an error."""
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from savevm_inspect.errors import BadMagic, BadPayload, SavevmError, Truncated, Unsupported
+from savevm_inspect.errors import BadMagic, BadPayload, FooterMismatch, SavevmError, Truncated, Unsupported
 from savevm_inspect.kaitai import RecordSpan, parse, spans
 
 SMALL = "none-11.1"
@@ -208,6 +209,50 @@ def test_parts_find_the_start_of_their_number() -> None:
 def test_sections_that_contradict_each_other_are_bad(records: bytes) -> None:
     with pytest.raises(BadPayload):
         read(HEADER + records + b"\0")
+
+
+ATTRIBUTES = start(5, b"s390-storage_attributes", DONE)
+
+
+@pytest.mark.parametrize(
+    ("records", "is_sound"),
+    [
+        (ATTRIBUTES + ATTRIBUTES, False),
+        (ATTRIBUTES + start(6, b"s390-storage_attributes", DONE), True),
+        (ATTRIBUTES + part(5, DONE) + part(5, DONE), True),
+        (ATTRIBUTES[:-5] + part(5, DONE)[:-5], True),
+        (ATTRIBUTES + part(5, DONE)[:-5], False),
+        (ATTRIBUTES[:-5] + part(5, DONE), False),
+        (ATTRIBUTES + start(6, b"dirty-bitmap", b"\1")[:-5], False),
+        (ATTRIBUTES[:-5] + start(6, b"dirty-bitmap", b"\1"), False),
+    ],
+    ids=["twice", "two", "parts", "no footers", "a part without", "a part with", "another without", "another with"],
+)
+def test_sections_hold_together(records: bytes, is_sound: bool) -> None:
+    """As our framer has it: a section starts once, and all have footers or none."""
+    stream = HEADER + records + b"\0"
+    if is_sound:
+        assert len(read(stream)) > 2
+        return
+    with pytest.raises((BadPayload, FooterMismatch)):
+        read(stream)
+    with parse(stream, strict=False) as tree:
+        assert tree.problems
+
+
+def test_a_device_that_iterated_may_end_in_a_full_section(capture_path: CapturePath) -> None:
+    """As VFIO does; the other way round it is started again."""
+    data = capture_path(SMALL).read_bytes()
+    eof = next(span for span in read(data) if span.kind == "eof").offset
+    begun = start(9, b"s390-storage_attributes", DONE)
+    ended = b"\4" + begun[1:-13] + begun[-5:]
+    description = json.loads(data[eof + 6 :])
+    description["devices"].append({"name": "s390-storage_attributes", "instance_id": 0, "fields": []})
+    text = json.dumps(description).encode()
+    tail = b"\0\6" + len(text).to_bytes(4, "big") + text
+    read(data[:eof] + begun + ended + tail)
+    with pytest.raises(BadPayload, match="started again"):
+        read(data[:eof] + ended + begun + tail)
 
 
 def test_endless_chain_of_open_sections_is_bad() -> None:
