@@ -1,11 +1,13 @@
 """The channels beside the main one, of real migrations: each format reads what our own reader reads."""
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import pytest
-from kaitaistruct import KaitaiStream
+from kaitaistruct import KaitaiStream, KaitaiStructError
 
 import savevm_inspect as si
 from savevm_inspect._ksy.qemu_migration_multifd import QemuMigrationMultifd
@@ -135,6 +137,96 @@ def test_return_paths_have_every_message_among_them(capture_path: CapturePath) -
         with opened(QemuMigrationReturnPath, capture_path(name, "ch0.rev")) as channel:
             seen |= {message.type for message in channel.messages}
     assert seen == set(QemuMigrationReturnPath.MessageType)
+
+
+BITMAP = pack(">HHB", 5, 2, 1) + b"a"
+ENDING = bytes.fromhex("0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pack(">HH", 0, 0),
+        pack(">HH", 8, 0),
+        pack(">HHH", 2, 2, 0),
+        pack(">HHI", 7, 4, 0),
+        pack(">HHI", 6, 4, 2),
+        pack(">HHQI", 4, 13, 0, PAGE) + b"a",
+        pack(">HHQIB", 3, 13, 0, PAGE, 0),
+        pack(">HHQIB", 3, 14, 0, PAGE, 2) + b"a",
+        pack(">HHQIB", 3, 15, 0, PAGE, 1) + b"ab",
+        pack(">HH", 3, 513) + bytes(513),
+        BITMAP + pack(">Q", 4) + bytes(4) + ENDING,
+        BITMAP + pack(">Q", 8) + bytes(8) + ENDING[::-1],
+        BITMAP + pack(">Q", 1 << 63) + bytes(8) + ENDING,
+        pack(">HHB", 5, 1, 0) + pack(">Q", 8) + bytes(8) + ENDING,
+    ],
+    ids=bytes.hex,
+)
+def test_messages_that_can_not_be_are_refused(message: bytes) -> None:
+    assert len(QemuMigrationReturnPath.from_bytes(BITMAP + pack(">Q", 8) + bytes(8) + ENDING).messages) == 1
+    with pytest.raises(KaitaiStructError):
+        QemuMigrationReturnPath.from_bytes(message)
+
+
+INITIAL = pack(">II", 0x11223344, 1) + bytes(16) + b"\x07" + bytes(39)
+
+
+def packet(*, alloc: int = 128, normal: int = 0, zero: int = 0, flags: int = 0, data: bytes = b"") -> bytes:
+    """A packet of block ``a`` with as many pages as it says."""
+    head = pack(">IIIIIIQI", 0x11223344, 1, flags, alloc, normal, len(data), 5, zero)
+    return head + bytes(28) + b"a".ljust(256, b"\0") + pack(">128Q", *range(0, 128 * PAGE, PAGE)) + data
+
+
+def multifd(data: bytes, page_size: int = PAGE) -> Any:
+    return QemuMigrationMultifd(page_size, KaitaiStream(BytesIO(INITIAL + data)))
+
+
+def test_device_state_between_pages() -> None:
+    state = pack(">III", 0x11223344, 1, 0x40)
+    state += b"0000:00:03.0/vfio".ljust(256, b"\0") + pack(">II", 4, 15) + pack(">III", 0, 2, 1) + b"abc"
+    channel = multifd(packet(normal=1, data=b"p" * PAGE) + state + packet(zero=2, flags=1))
+    assert channel.initial.channel_id == 7
+    pages, device, last = channel.packets
+    assert [each.is_device_state for each in channel.packets] == [False, True, False]
+    assert pages.body.pages[0].content == b"p" * PAGE
+    assert (device.body.idstr, device.body.instance_id) == ("0000:00:03.0/vfio", 4)
+    assert device.body.state.content == pack(">III", 0, 2, 1) + b"abc"
+    assert (last.is_sync, last.body.num_zero, last.body.offsets[:2]) == (True, 2, [0, PAGE])
+
+
+def test_accelerators_have_their_own_formats() -> None:
+    for number, name in ((2, "zlib"), (4, "zstd"), (8, "qpl"), (16, "uadk"), (32, "qatzip")):
+        (each,) = multifd(packet(normal=3, flags=number, data=b"packed")).packets
+        assert (each.compression.name, each.body.packed.content) == (name, b"packed")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        packet(normal=129),
+        packet(normal=100, zero=29),
+        packet(zero=129),
+        packet(alloc=129),
+        packet(normal=2, data=bytes(PAGE)),
+        packet()[1:],
+        packet(normal=1, flags=2)[:60],
+    ],
+    ids=["normal", "together", "zero", "room", "cut", "magic", "head cut"],
+)
+def test_packets_that_can_not_be_are_refused(data: bytes) -> None:
+    with pytest.raises(KaitaiStructError):
+        multifd(data)
+
+
+@pytest.mark.parametrize("page_size", [0, 255, 3 * PAGE, 1 << 20])
+def test_page_sizes_that_can_not_be_are_refused(page_size: int) -> None:
+    for read in (
+        lambda: multifd(b"", page_size),
+        lambda: QemuMigrationPostcopyPreempt(page_size, KaitaiStream(BytesIO(pack(">Q", 0x18)))),
+    ):
+        with pytest.raises(KaitaiStructError):
+            read()
 
 
 def test_preempt_channel_has_the_pages_that_we_read(

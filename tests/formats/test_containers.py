@@ -162,6 +162,20 @@ def test_clusters_of_every_kind(form: dict[str, Any]) -> None:
     assert states[0] == b"".join(content for _, content in clusters)[:size]
 
 
+@pytest.mark.parametrize("bits", [9, 16, 21])
+def test_place_of_a_compressed_cluster(bits: int) -> None:
+    image = QCOW2["Image"](bits=bits)
+    content = QCOW2["filled"](image, "compressed", 3)
+    packed = QCOW2["PACK"][0](content)
+    image.snapshot([image.place(image.entry("compressed", content))], image.cluster)
+    data = image.whole()
+    (entry, *_) = QemuQcow2VmState.from_bytes(data).snapshots[0].l1.entries[0].l2.entries
+    start, end = entry.ofs_compressed, entry.ofs_compressed + entry.len_compressed
+    assert data[start:].startswith(packed)
+    assert end % 512 == 0
+    assert end - 512 < start + len(packed) <= end
+
+
 def test_some_parts_of_a_cluster() -> None:
     image = QCOW2["Image"](bits=14, extended=True)
     content = bytes(range(1, 33)) * (image.cluster // 32)
