@@ -52,7 +52,7 @@ class Lane:
     Attributes:
         thread: which one.
         steps: what it does.
-        daemon: a run does not wait for its end.
+        daemon: a run does not wait for its end, as long as it only waits for somebody to want something.
         wait: what it waits for; ``None`` if it can go on.
         done: whether it has ended.
         ran: number of its last turn.
@@ -143,7 +143,7 @@ class Lanes:
                 yield from self._drain()
             elif not self._pass_time():
                 break
-        stuck = [lane for lane in self._lanes if not lane.daemon and not (lane.wait and lane.wait.patient)]
+        stuck = [lane for lane in self._lanes if not (lane.wait and lane.wait.patient)]
         if stuck:
             waits = "; ".join(f"{lane.thread} waits for {lane.wait.what}" for lane in stuck if lane.wait)
             raise EngineError(f"nobody goes on: {waits}", phase="")
@@ -161,8 +161,8 @@ class Lanes:
             self.current = before
 
     def _pass_time(self) -> bool:
-        """Let the clock go on to when somebody may go on; False if nobody ever will, or only daemons are left."""
-        if all(lane.daemon for lane in self._lanes):
+        """Let the clock go on to when somebody may go on; False if nobody ever will, or all are idle."""
+        if all(lane.daemon and lane.wait is not None and lane.wait.patient for lane in self._lanes):
             return False
         times = (lane.wait.wake_us() for lane in self._lanes if lane.wait is not None)
         later = [time for time in times if time is not None and time > self.clock.now_us]

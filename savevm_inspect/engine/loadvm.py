@@ -25,6 +25,7 @@ from .options import Capability
 from .postcopy_destination import PostcopyState
 from .qemu_file import QEMUFileInput
 from .registry import SaveStateEntry
+from .side import told
 from .vmstate import vmstate_load_state
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class LoadVM:
         if polls:
             yield from bql.lock(told=False)
         if not more:
-            raise Truncated(f"the stream ended where {what} is expected", offset=f.place)
+            raise Truncated(f"the stream ended where {what} is expected", offset=f.place, section=f.section)
 
     def _header(self, f: QEMUFileInput) -> Steps[None]:
         """Read magic, version and configuration (qemu_loadvm_state_header)."""
@@ -220,24 +221,32 @@ class LoadVM:
         if entry.vmsd is not None:
             try:
                 vmstate_load_state(f, entry.vmsd, entry.opaque, entry.load_version_id)
-            except SavevmError as error:
-                raise d.fail(str(error), entry=entry) from error
+            except Exception as error:  # a hook is somebody else's code and may raise anything
+                raise d.fail(told(error), entry=entry) from error
         elif entry.has("load_state"):
             yield from d.call(entry, "load_state", entry.load_version_id, f=f)
         else:
             raise d.fail("it has no load_state", entry=entry)
         if d.machine.kind.send_section_footer:
             yield from self.need(f, "a footer")
-            at, footer, section_id = f.place, f.get_byte(), f.get_be32()
-            if footer != VmRecord.QEMU_VM_SECTION_FOOTER or section_id != entry.load_section_id:
-                raise FooterMismatch(
-                    f"{footer:#x} {section_id}, expected the footer of section {entry.load_section_id}",
-                    offset=at,
-                    section=str(entry),
-                )
+            try:
+                self._footer(f, entry)
+            except StreamError as error:
+                why = f"{error.offset:#x}: {error.message}"
+                raise d.fail(why, entry=entry, handler="load_state" if entry.ops else "") from error
         f.section = ""
         d.tell_record(KIND_OF_RECORD[record].value, span_to(f, place), entry)
         yield HALT
+
+    def _footer(self, f: QEMUFileInput, entry: SaveStateEntry) -> None:
+        """Make sure that a section was read to its last byte, and no further (check_section_footer)."""
+        place, footer, section_id = f.place, f.get_byte(), f.get_be32()
+        if footer != VmRecord.QEMU_VM_SECTION_FOOTER or section_id != entry.load_section_id:
+            raise FooterMismatch(
+                f"{footer:#x} {section_id}, expected the footer of section {entry.load_section_id}",
+                offset=place,
+                section=str(entry),
+            )
 
     def _description(self, f: QEMUFileInput) -> Steps[None]:
         """Read the description and forget it; only those who watch the stream care (qemu_loadvm_state).

@@ -9,7 +9,7 @@ import errno
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..errors import EngineError, SavevmError
+from ..errors import EngineError
 from ..stream.events import EventKind
 from ..stream.records import SectionHead, SectionKind
 from ..stream.writer import (
@@ -28,7 +28,8 @@ from .lanes import HALT, Steps
 from .options import Capability
 from .qemu_file import QEMUFile
 from .registry import SaveStateEntry
-from .side import MigrationSide
+from .side import MigrationSide, told
+from .vmsd import VMStateDescription
 from .vmstate import vmstate_save_state
 
 if TYPE_CHECKING:
@@ -192,13 +193,13 @@ class SaveVM:
             multifd: the channels for device state; ``None`` without the capability.
         """
         threads = SaveThreads(self._side, multifd)
-        if multifd_device_state_supported(self._side.options):
-            for entry in self._registry:
-                if in_postcopy and (yield from self._has_postcopy(entry)):
-                    continue
-                if entry.has("save_complete_precopy_thread"):
-                    threads.spawn(entry)
         try:
+            if multifd_device_state_supported(self._side.options):
+                for entry in self._registry:
+                    if in_postcopy and (yield from self._has_postcopy(entry)):
+                        continue
+                    if entry.has("save_complete_precopy_thread"):
+                        threads.spawn(entry)
             for entry in self._registry:
                 if not entry.has("save_complete"):
                     continue
@@ -291,31 +292,37 @@ class SaveVM:
         described = entry.vmsd
         if described is None and not entry.has("save_state"):
             return
-        if described is not None and not described.is_needed(entry.opaque):
+        if described is not None and not self._needed(entry, described):
             self._side.tell(EventKind.LOG, name="skip", idstr=entry.idstr, instance_id=entry.instance_id)
             return
         start = f.transferred
         put_section_header(f, _head(entry, SectionKind.FULL))
-        told: dict[str, Any] = {"name": entry.idstr, "instance_id": entry.instance_id}
+        entry_told: dict[str, Any] = {"name": entry.idstr, "instance_id": entry.instance_id}
         try:
             if described is None:
                 before = f.transferred
                 yield from self._side.call(entry, "save_state", f=f)
                 size = f.transferred - before
-                told |= {"size": size, "fields": [{"name": "data", "size": size, "type": "buffer"}]}
+                entry_told |= {"size": size, "fields": [{"name": "data", "size": size, "type": "buffer"}]}
             else:
-                told |= vmstate_save_state(f, described, entry.opaque)
-        except SavevmError as error:
+                entry_told |= vmstate_save_state(f, described, entry.opaque)
+        except Exception as error:  # a hook is somebody else's code and may raise anything
             failure = (
-                error if isinstance(error, EngineError) else self._side.fail(str(error), entry=entry, cause=error)
+                error if isinstance(error, EngineError) else self._side.fail(told(error), entry=entry, cause=error)
             )
             self._side.propagate(failure)
             f.set_error(-errno.EINVAL)
             raise failure from error
         if self._vmdesc is not None:
-            self._vmdesc["devices"].append(told)
+            self._vmdesc["devices"].append(entry_told)
         self._footer(f, entry, SectionKind.FULL, start)
         yield HALT
+
+    def _needed(self, entry: SaveStateEntry, described: VMStateDescription) -> bool:
+        try:
+            return described.is_needed(entry.opaque)
+        except Exception as error:
+            raise self._side.fail(told(error), entry=entry) from error
 
     def _footer(self, f: QEMUFile, entry: SaveStateEntry, kind: SectionKind, start: int) -> None:
         if self._machine.kind.send_section_footer:

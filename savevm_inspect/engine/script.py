@@ -66,7 +66,7 @@ def _wait_for(migration: "Migration", step: Step) -> Steps[None]:
     clock, what = migration.clock, f"the time for {step.do}"
     yield Wait(what=what, ready=lambda: step.due(migration), patient=True)
     until_us = clock.now_us + step.after_us
-    yield Wait(what=what, ready=lambda: clock.now_us >= until_us, wake_us=lambda: until_us)
+    yield Wait(what=what, ready=lambda: clock.now_us >= until_us, wake_us=lambda: until_us, patient=True)
 
 
 def _do(migration: "Migration", do: Do) -> Steps[None]:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
-from ..errors import EngineError, SavevmError
+from ..errors import EngineError, SavevmError, StreamError
 from ..span import Span
 from ..stream.events import Event, EventKind, Phase, Side, Thread
 from .callbacks import CALLBACKS, Returns
@@ -16,6 +16,11 @@ from .phases import PhaseGuard
 from .qemu_file import QEMUFile, QEMUFileInput
 from .registry import SaveStateEntry
 from .status import TRANSITIONS, MigrationStatus, in_postcopy
+
+
+def told(error: Exception) -> str:
+    """What somebody else's code raised, on one line; our own errors speak for themselves."""
+    return str(error) if isinstance(error, SavevmError) else f"{type(error).__name__}: {error}"
 
 
 def _negative(returned: Any) -> str:
@@ -98,10 +103,14 @@ class MigrationSide:
             yield wait
             yield from self.machine.bql.lock(told=False)
 
+    @property
+    def _idle(self) -> Wait:
+        return Wait(what="something to do", ready=lambda: bool(self._bottom_halves), patient=True)
+
     def _main_loop(self) -> Steps[None]:
         yield from self.machine.bql.lock(told=False)
         while True:
-            yield from self.poll(Wait(what="something to do", ready=lambda: bool(self._bottom_halves)))
+            yield from self.poll(self._idle)
             yield from self._bottom_halves.popleft()()
 
     def tell(self, event: EventKind, **keys: Any) -> None:
@@ -176,10 +185,18 @@ class MigrationSide:
         Returns:
             The error, saying where this end is.
         """
-        failure = error if isinstance(error, EngineError) else self.fail(str(error), cause=error)
+        failure = error if isinstance(error, EngineError) else self._located(error)
         if self.error is None:
             self.error = failure
             self.tell(EventKind.LOG, name="error", error=str(failure))
+        return failure
+
+    def _located(self, error: SavevmError) -> EngineError:
+        """The same error, saying also where this end is."""
+        if not isinstance(error, StreamError) or not error.section:
+            return self.fail(str(error), cause=error)
+        failure = EngineError(f"{error.offset:#x}: {error.message}", phase=self.phase, section=error.section)
+        failure.__cause__ = error
         return failure
 
     def call(
@@ -218,6 +235,8 @@ class MigrationSide:
             failure = _COMPLAINTS[CALLBACKS[handler].returns](returned)
         except Exception as error:  # noqa: BLE001 - a handler is somebody else's code and may raise anything
             cause, failure = error, f"{type(error).__name__}: {error}"
+        if self.machine.bql.held is not held:
+            failure = failure or f"returned {'without' if held else 'with'} the big QEMU lock"
             yield from self._restore_lock(lane, held=held)
         self.tell(EventKind.RETURN, **who, **_outcome(returned, failure), **_bytes_of(f, start))
         yield HALT
@@ -226,7 +245,7 @@ class MigrationSide:
         return returned
 
     def _restore_lock(self, lane: Lane, *, held: bool) -> Steps[None]:
-        """Undo what a handler that raised did to the lock: the caller counts on it."""
+        """Undo what a handler did to the lock and left behind: the caller counts on it."""
         bql = self.machine.bql
         if bql.owner is lane and not held:
             bql.unlock()
@@ -241,10 +260,16 @@ class MigrationSide:
         return answer
 
     def fail(
-        self, message: str, *, entry: SaveStateEntry | None = None, cause: Exception | None = None
+        self,
+        message: str,
+        *,
+        entry: SaveStateEntry | None = None,
+        handler: str = "",
+        cause: Exception | None = None,
     ) -> EngineError:
         """An error that says where this end is; to be raised by the caller."""
-        error = EngineError(message, phase=self.phase, section=str(entry) if entry is not None else "")
+        section = str(entry) if entry is not None else ""
+        error = EngineError(message, phase=self.phase, handler=handler, section=section)
         error.__cause__ = cause
         return error
 

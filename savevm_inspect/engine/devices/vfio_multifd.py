@@ -142,14 +142,14 @@ class VfioMultifd:
         """Load piece after piece, the configuration last (vfio_load_bufs_thread)."""
         try:
             while True:
-                yield from self._wait(f"piece {self._next} had come", lambda: self._next in self._pieces)
+                yield from self._wait(f"piece {self._next}", lambda: self._next in self._pieces)
                 if self._next == self._last:
                     break
                 self._device.card.write(self._pieces.pop(self._next))
                 self._next += 1
                 yield HALT
             if self._device.load_config_after_iter:
-                yield from self._wait("all iterables were loaded", lambda: self._iter_done)
+                yield from self._wait("the end of all iterables", lambda: self._iter_done)
             yield from self._load_config(self._pieces.pop(self._next))
         finally:
             self.running = False
@@ -162,7 +162,7 @@ class VfioMultifd:
 
         yield Wait(what=what, ready=lambda: ready() or over())
         if over():
-            raise Refused(f"the loading was given up before {what}")
+            raise Refused(f"the loading was given up while it waited for {what}")
 
     def _load_config(self, content: bytes) -> Steps[None]:
         """Load the configuration, under the lock (vfio_load_bufs_thread_load_config)."""
