@@ -84,6 +84,11 @@ def test_subsections_that_are_not_described_are_bytes(
     assert gone.encode().hex() in rest[3]
 
 
+def test_page_size_is_that_of_the_stream() -> None:
+    known, unknown = ksy_document(None, page_size=1024), ksy_document(None)
+    assert [each["instances"]["page_size_default"]["value"] for each in (known, unknown)] == [1024, 4096]
+
+
 @pytest.mark.node
 def test_what_a_file_holds_before_the_stream_is_stepped_over(
     capture_path: CapturePath, javascript: Javascript, tmp_path: Path
