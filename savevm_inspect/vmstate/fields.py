@@ -44,6 +44,8 @@ NUMBERS: dict[str, Scalar] = {
     "vsr": Scalar("Q"),
 }
 
+_STRUCTS = {name: Struct(scalar.format) for name, scalar in NUMBERS.items()}
+
 
 def read_bytes(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[FieldValue]:
     """Read a field that has no codec: bytes if its type is bytes by nature, else undecoded with the reason."""
@@ -67,13 +69,13 @@ def read_numbers(cursor: Cursor, field: FieldSchema, parts: Parts) -> FieldValue
         One value: a number, or a tuple of ``field.count`` numbers if the schema has several in one;
         ``None`` if the field holds no plain numbers of the width that its type has.
     """
-    scalar = NUMBERS.get(field.type)
-    if scalar is None or scalar.size_bytes != field.size:
+    scalar = _STRUCTS.get(field.type)
+    if scalar is None or scalar.size != field.size:
         return None
     start = cursor.require(field.length, field.name)
     span = Span(channel=cursor.channel, offset=cursor.base + start, length=field.length)
     if field.count == 1:
-        value = Struct(scalar.format).unpack_from(cursor.buffer, start)[0]
+        value = scalar.unpack_from(cursor.buffer, start)[0]
         describe = _MEANINGS.get(field.type)
         return FieldValue(
             parts=(*parts, element_name(field, 0)),
@@ -82,7 +84,7 @@ def read_numbers(cursor: Cursor, field: FieldSchema, parts: Parts) -> FieldValue
             span=span,
             meaning=describe(value) if describe else "",
         )
-    values = Struct(f">{field.count}{scalar.code}").unpack_from(cursor.buffer, start)
+    values = Struct(f">{field.count}{NUMBERS[field.type].code}").unpack_from(cursor.buffer, start)
     name = f"{field.name}[{field.index}:{field.index + field.count}]" if field.index else field.name
     return FieldValue(parts=(*parts, name), type=f"{field.type}[{field.count}]", value=values, span=span)
 
