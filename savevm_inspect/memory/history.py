@@ -156,24 +156,30 @@ class History:
 
     def iterations(self) -> list[Iteration]:
         """What each iteration sent; those that sent no page are not there."""
-        found = []
-        for number in np.unique(self.iteration).tolist():
-            chosen = np.flatnonzero(self.iteration == number)
-            kinds = np.bincount(self.pages.rows["kind"][chosen], minlength=len(PageKind))
-            cost, useless = self.cost_bytes[chosen], self.overwritten[chosen]
-            found.append(
-                Iteration(
-                    number=number,
-                    postcopy=bool(self.postcopy[chosen[0]]),
-                    sent_pages=len(chosen),
-                    kind_pages={kind: int(kinds[kind]) for kind in PageKind},
-                    resent_pages=int(self.resent[chosen].sum()),
-                    page_bytes=int(cost.sum(dtype=np.int64)),
-                    overwritten_pages=int(useless.sum()),
-                    wasted_bytes=int(cost[useless].sum(dtype=np.int64)),
-                )
+        numbers, which = np.unique(self.iteration, return_inverse=True)
+        count = len(numbers)
+
+        def pages(chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+            return np.bincount(which[chosen], minlength=count)
+
+        kinds = [pages(self.pages.rows["kind"] == kind) for kind in PageKind]
+        sent = np.bincount(which, minlength=count)
+        resent, useless, postcopy = pages(self.resent), pages(self.overwritten), pages(self.postcopy)
+        page_bytes = np.bincount(which, self.cost_bytes, count)  # as floats, which are exact up to 8 PiB
+        wasted_bytes = np.bincount(which[self.overwritten], self.cost_bytes[self.overwritten], count)
+        return [
+            Iteration(
+                number=int(numbers[place]),
+                postcopy=bool(postcopy[place]),
+                sent_pages=int(sent[place]),
+                kind_pages={kind: int(kinds[kind][place]) for kind in PageKind},
+                resent_pages=int(resent[place]),
+                page_bytes=int(page_bytes[place]),
+                overwritten_pages=int(useless[place]),
+                wasted_bytes=int(wasted_bytes[place]),
             )
-        return found
+            for place in range(count)
+        ]
 
     @property
     def _names(self) -> list[str]:

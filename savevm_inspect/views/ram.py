@@ -1,12 +1,13 @@
 """What RAM sections sent, as numbers."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ..memory.content import Content, ContentClass, classify_final, classify_sendings
-from ..memory.history import History, Iteration
+from ..memory.history import History
 from ..payload.page_log import PageKind
 from ..reader.stream import Stream
 
@@ -40,7 +41,7 @@ def ram_stats(stream: Stream) -> dict[str, Any]:
         "sent_again_pages": int(history.resent.sum()),
         "wasted_bytes": history.wasted_bytes,
         "iterations_from": history.iterations_from.value,
-        "iterations": [_iteration(each, history, contents) for each in history.iterations()],
+        "iterations": list(_iterations(history, contents)),
         "blocks": [_block(stream, index, contents) for index in range(len(pages.blocks))],
     }
 
@@ -65,19 +66,22 @@ def _block(stream: Stream, index: int, contents: Content) -> dict[str, Any]:
     }
 
 
-def _iteration(iteration: Iteration, history: History, contents: Content) -> dict[str, Any]:
-    chosen = history.iteration == iteration.number
-    return {
-        "number": iteration.number,
-        "postcopy": iteration.postcopy,
-        "sent_pages": iteration.sent_pages,
-        **{f"{kind.name.lower()}_pages": count for kind, count in iteration.kind_pages.items()},
-        "sent_again_pages": iteration.resent_pages,
-        "page_bytes": iteration.page_bytes,
-        "overwritten_pages": iteration.overwritten_pages,
-        "wasted_bytes": iteration.wasted_bytes,
-        "classes": _classes(contents.of(np.flatnonzero(chosen))),
-    }
+def _iterations(history: History, contents: Content) -> Iterator[dict[str, Any]]:
+    _, which = np.unique(history.iteration, return_inverse=True)
+    iterations = history.iterations()
+    cells = np.bincount(which * len(ContentClass) + contents.classes, minlength=len(iterations) * len(ContentClass))
+    for iteration, classes in zip(iterations, cells.reshape(-1, len(ContentClass)).tolist(), strict=True):
+        yield {
+            "number": iteration.number,
+            "postcopy": iteration.postcopy,
+            "sent_pages": iteration.sent_pages,
+            **{f"{kind.name.lower()}_pages": count for kind, count in iteration.kind_pages.items()},
+            "sent_again_pages": iteration.resent_pages,
+            "page_bytes": iteration.page_bytes,
+            "overwritten_pages": iteration.overwritten_pages,
+            "wasted_bytes": iteration.wasted_bytes,
+            "classes": dict(zip(CLASS_KEYS, classes, strict=True)),
+        }
 
 
 def _classes(content: Content) -> dict[str, int]:
