@@ -195,7 +195,7 @@ class Guest:
         due, self._owed = divmod(ran_us * rate + self._owed, US_PER_S)
         while due and self.fault is None and self.blocks and self.blocks[0].num_pages:
             count = min(due, _BATCH)
-            self._write(self.blocks[0], count)
+            self.write_next(count)
             due -= count
 
     def arrived(self, block: str, addr: int) -> None:
@@ -203,8 +203,13 @@ class Guest:
         if self.fault == (block, addr):
             self.fault = None
 
-    def _write(self, block: GuestBlock, count: int) -> None:
-        """Write words, or fewer if a page is missing, where the guest stands until it has come."""
+    def write_next(self, count: int) -> None:
+        """Write words, or fewer if a page is missing: there the guest stands until it has come.
+
+        Args:
+            count: how many.
+        """
+        block = self.blocks[0]
         pages = self._pages(block, count)
         random = splitmix64(self._seed, 2 * self.writes, 2 * count)[1::2]
         if self.missing is not None:

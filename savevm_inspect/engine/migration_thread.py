@@ -1,7 +1,6 @@
 """The migration thread: setup, rounds over all devices, switchover, completion (migration/migration.c)."""
 
 import errno
-from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -95,7 +94,7 @@ class MigrationThread:
         urgent = False
         while is_active(s.status):
             if urgent or not s.to_dst_file.rate_exceeded():
-                after = yield from self._iteration_run()
+                after = yield from self._try_iteration()
                 if after is _Iterate.SKIP:
                     continue
                 if after is _Iterate.BREAK:
@@ -107,6 +106,16 @@ class MigrationThread:
                 self.pace.begin()
             urgent = yield from self.pace.rate_limit()
 
+    def _try_iteration(self) -> Steps[_Iterate]:
+        """One round; what fails in it sticks to the file, where it is found next."""
+        s = self._s
+        try:
+            return (yield from self._iteration_run())
+        except EngineError as error:
+            s.propagate(error)
+            s.to_dst_file.set_error(-errno.EINVAL)
+            return _Iterate.RESUME
+
     def _iteration_run(self) -> Steps[_Iterate]:
         """Switch over if little enough is left, else send some more (migration_iteration_run)."""
         s = self._s
@@ -117,7 +126,7 @@ class MigrationThread:
         if in_postcopy:
             ready = not pending.total
             if s.status is _S.POSTCOPY_DEVICE and (s.package_loaded or ready):
-                yield Wait(what="the package to be loaded", ready=lambda: s.package_loaded or not is_active(s.status))
+                yield from self._wait_package()
                 s.set_state(_S.POSTCOPY_ACTIVE, old=_S.POSTCOPY_DEVICE)
         else:
             if pending.total < self.pace.threshold_bytes:
@@ -131,10 +140,22 @@ class MigrationThread:
         if ready:
             yield from self._completion()
             return _Iterate.BREAK
-        with suppress(EngineError):  # it is kept, and sticks to the file, where it is found next
-            yield from s.savevm.iterate(s.to_dst_file, postcopy=in_postcopy)
+        yield from s.savevm.iterate(s.to_dst_file, postcopy=in_postcopy)
         s.machine.clock.advance(_ROUND_US)
         return _Iterate.RESUME
+
+    def _wait_package(self) -> Steps[None]:
+        """Wait until the destination has loaded the package, without which postcopy can't end.
+
+        Upstream waits for ever if that fails and there is nothing more to send, which would tell that it did.
+
+        Raises:
+            EngineError: it failed.
+        """
+        s = self._s
+        yield from s.rp_wait(lambda: s.package_loaded or not is_active(s.status), "the package to be loaded")
+        if s.error is not None and not s.package_loaded:
+            raise s.error
 
     def _can_switchover(self) -> bool:
         """Whether the destination agrees, if it is asked (migration_can_switchover)."""
@@ -148,13 +169,10 @@ class MigrationThread:
         s = self._s
         try:
             if s.status is _S.ACTIVE:
-                yield from self._completion_precopy()
+                s.enter(Phase.SWITCHOVER)
+                yield from s.machine.bql.around(self._completion_precopy())
             elif s.status is _S.POSTCOPY_ACTIVE:
-                yield from s.machine.bql.lock()
-                try:
-                    yield from s.savevm.complete_postcopy(s.to_dst_file)
-                finally:
-                    s.machine.bql.unlock()
+                yield from s.machine.bql.around(s.savevm.complete_postcopy(s.to_dst_file))
             else:
                 raise s.fail(f"state {s.status} at the completion")
             if (yield from s.close_return_path()):
@@ -173,15 +191,10 @@ class MigrationThread:
     def _completion_precopy(self) -> Steps[None]:
         """Stop the VM and send all that is left (migration_completion_precopy)."""
         s = self._s
-        s.enter(Phase.SWITCHOVER)
-        yield from s.machine.bql.lock()
-        try:
-            s.stop_vm(RunState.FINISH_MIGRATE)
-            yield from switchover_start(s)
-            s.enter(Phase.COMPLETE)
-            yield from s.savevm.complete_precopy(s.to_dst_file, s.multifd)
-        finally:
-            s.machine.bql.unlock()
+        s.stop_vm(RunState.FINISH_MIGRATE)
+        yield from switchover_start(s)
+        s.enter(Phase.COMPLETE)
+        yield from s.savevm.complete_precopy(s.to_dst_file, s.multifd)
 
     def _detect_error(self) -> Steps[_Error]:
         """Find out whether the channel broke, and what that means (migration_detect_error)."""

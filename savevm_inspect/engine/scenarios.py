@@ -223,7 +223,7 @@ _SWITCHOVER_TABLE = (
         workload=_WRITER,
         latency_us=20_000,
         capabilities=frozenset({_C.RETURN_PATH}),
-        script=(Step(do=Do.MIGRATE_CANCEL, status=_S.DEVICE, after_us=30_000),),
+        script=(Step(do=Do.MIGRATE_CANCEL, status=_S.DEVICE, after_us=45_000),),
         ends=_S.CANCELLED,
     ),
     _SCENARIO(

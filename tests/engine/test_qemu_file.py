@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from savevm_inspect.engine.clock import Clock, Link
+from savevm_inspect.engine.pipe import Pipe
 from savevm_inspect.engine.qemu_file import IO_BUF_SIZE, QEMUFile, QEMUFileInput
 from savevm_inspect.errors import SavevmError, Truncated
 
@@ -20,7 +21,7 @@ ITEMS = st.one_of(
 
 def channel(bandwidth: int = 1_000_000) -> tuple[QEMUFile, bytearray, Clock]:
     clock, out = Clock(), bytearray()
-    return QEMUFile(out.extend, Link(clock, bandwidth)), out, clock
+    return QEMUFile(Pipe(clock, Link(clock, bandwidth), sink=out.extend)), out, clock
 
 
 @given(st.lists(ITEMS, max_size=20))
@@ -29,7 +30,7 @@ def test_what_is_put_is_got(items: list[tuple[str, object]]) -> None:
     for name, value in items:
         getattr(f, f"put_{name}")(value)
     assert f.fflush() == 0
-    assert (f.transferred, f.sent) == (len(out), len(out))
+    assert (f.transferred, f.rate.transferred) == (len(out), len(out))
     back = QEMUFileInput(memoryview(bytes(out)))
     for name, value in items:
         arguments = (len(value),) if isinstance(value, bytes) else ()
@@ -44,10 +45,10 @@ def test_bytes_go_out_when_the_buffer_is_full_and_take_their_time(lengths: list[
     f, out, clock = channel(bandwidth)
     for length in lengths:
         f.put_buffer(bytes(length))
-        assert f.transferred - f.sent < IO_BUF_SIZE
-        assert f.sent == len(out)
+        assert f.transferred - f.rate.transferred < IO_BUF_SIZE
+        assert f.rate.transferred == len(out)
     f.fflush()
-    assert f.sent == sum(lengths)
+    assert f.rate.transferred == sum(lengths)
     # Rounding down never loses more than the last microsecond, however the bytes were cut into pieces.
     assert clock.now_us == sum(lengths) * 1_000_000 // bandwidth
 
@@ -55,15 +56,15 @@ def test_bytes_go_out_when_the_buffer_is_full_and_take_their_time(lengths: list[
 def test_the_rate_limit_counts_what_went_out_in_this_window() -> None:
     f, _, _ = channel()
     assert not f.rate_exceeded()
-    f.rate_set(1_000_000)  # a tenth of it in a window of 100 ms
+    f.rate.set(1_000_000)  # a tenth of it in a window of 100 ms
     f.put_buffer(bytes(100_000))
     assert not f.rate_exceeded()
     f.put_buffer(bytes(IO_BUF_SIZE))
     assert f.rate_exceeded()
-    f.rate_reset()
+    f.rate.reset()
     assert not f.rate_exceeded()
     f.put_buffer(bytes(1 << 20))
-    f.rate_set(0)
+    f.rate.set(0)
     assert not f.rate_exceeded()
 
 

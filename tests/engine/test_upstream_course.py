@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from savevm_inspect.engine.callbacks import CALLBACKS, Returns
-from savevm_inspect.engine.machine import MigrationStatus
+from savevm_inspect.engine.status import MigrationStatus
 from savevm_inspect.stream.events import Side
 from savevm_inspect.wire import MigCmd
 

@@ -31,6 +31,9 @@ MAX_WAIT_MS: Final = 50
 _BATCH_PAGES: Final = 64
 """Pages between two looks at the clock; as many go out at once."""
 
+_URGENT_BATCH_PAGES: Final = 8
+"""The same in postcopy, where the destination may ask for a page at any time."""
+
 _MAX_DISCARDS_PER_COMMAND: Final = 12
 """Ranges that fit into one command (migration/postcopy-ram.c)."""
 
@@ -78,7 +81,7 @@ class RamDevice:
         self._saver.writer.put_eos()
         return f.fflush()
 
-    def save_live_iterate(self, f: QEMUFile) -> int:
+    def save_live_iterate(self, f: QEMUFile) -> Steps[int]:
         """Send dirty pages until the rate limit, the clock or the end of them says stop (ram_save_iterate)."""
         state, saver = self._started()
         clock = self._machine.clock
@@ -91,6 +94,7 @@ class RamDevice:
                 break
             if clock.now_us - began_us > MAX_WAIT_MS * 1000:
                 break
+            yield from self._let_others()
         saver.writer.put_eos()
         error = f.fflush()
         return error if error < 0 else done
@@ -103,7 +107,7 @@ class RamDevice:
         saver.writer.put_eos()
         return not f.get_error()
 
-    def save_complete(self, f: QEMUFile) -> int:
+    def save_complete(self, f: QEMUFile) -> Steps[int]:
         """Collect the log for the last time and send all that is dirty (ram_save_complete)."""
         state, saver = self._started()
         if isinstance(saver, XbzrlePages):
@@ -111,7 +115,7 @@ class RamDevice:
         if not self._source.in_postcopy:
             state.sync(last_stage=True)
         while not f.get_error() and self._find_and_save(f, _BATCH_PAGES):
-            pass
+            yield from self._let_others()
         if isinstance(saver, MappedPages):
             saver.put_bitmaps()
         saver.writer.put_eos()
@@ -314,9 +318,15 @@ class RamDevice:
         return self._state, self._saver
 
     def _room_pages(self, f: QEMUFile) -> int:
-        """How many pages may go out before the rate limit has to be asked again."""
+        """How many pages may go out before the rate limit, or the destination's wishes, have to be asked again."""
         room = f.rate.room_bytes()
-        return _BATCH_PAGES if room is None else max(1, min(_BATCH_PAGES, room // self._page_size))
+        most = _URGENT_BATCH_PAGES if self._source.in_postcopy else _BATCH_PAGES
+        return most if room is None else max(1, min(most, room // self._page_size))
+
+    def _let_others(self) -> Steps[None]:
+        """In postcopy, let the thread that hears of requests have its turn."""
+        if self._source.in_postcopy:
+            yield HALT
 
     def _find_and_save(self, f: QEMUFile, limit: int) -> int:
         """Find the next dirty pages and send them; returns how many (ram_find_and_save_block)."""
