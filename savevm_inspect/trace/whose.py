@@ -40,10 +40,6 @@ class WhoseLine:
         self._follow(line, keys)
         return thread
 
-    def lane(self, line: TraceLine, thread: Thread | None) -> int | Thread | None:
-        """What tells the lines of one thread from those of others."""
-        return line.thread_id if line.thread_id is not None else thread
-
     def _follow(self, line: TraceLine, keys: dict[str, Any]) -> None:
         """Two threads read sections from LISTEN on, until the main thread has read its package."""
         if keys.get("name") == "MIG_CMD_POSTCOPY_LISTEN" and line.name == "loadvm_process_command":

@@ -1,0 +1,156 @@
+"""Making events: of a line that was heard, and of what follows from it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..stream.events import Event, EventKind, Origin, Phase, Thread
+from .course import Course
+from .facts import Facts
+from .lines import TraceLine
+from .meaning import Keys, Meaning
+from .rules import OPS
+
+KEPT = 4096
+"""Devices, threads and open calls of a log that are kept in mind; no QEMU has as many."""
+
+_WALKERS = (Thread.MIGRATION, Thread.SNAPSHOT)
+
+
+@dataclass(slots=True)
+class Heard:
+    """A line of the log that is understood.
+
+    Attributes:
+        line: the line.
+        meaning: of its trace event.
+        thread: that wrote it; ``None`` if nothing tells.
+        lane: what tells its thread from others, if only by number.
+        keys: what it says; rules add to it.
+        derived: which of the keys were added by rules.
+    """
+
+    line: TraceLine
+    meaning: Meaning
+    thread: Thread | None
+    lane: int | Thread | None
+    keys: Keys
+    derived: list[str] = field(default_factory=lambda: ["phase", "thread"])
+
+    def derive(self, **keys: Any) -> None:
+        """Add keys that rules tell."""
+        self.keys |= keys
+        self.derived += keys
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A handler that runs by the rules.
+
+    Attributes:
+        call_id: shared by the call and its return.
+        handler: the callback of register.h.
+        who: keys of its device.
+        thread: the thread it runs in.
+    """
+
+    call_id: int
+    handler: str
+    who: Keys
+    thread: Thread | None
+
+
+class Teller:
+    """Knows when and where it is, and makes events of that.
+
+    Args:
+        facts: of the log.
+        start_us: when time begins, in microseconds since 1970; what comes before has time 0.
+
+    Attributes:
+        course: the phase.
+    """
+
+    def __init__(self, facts: Facts, start_us: int | None) -> None:
+        self._facts = facts
+        self._start_us = start_us
+        self.course = Course(facts)
+        self._time_us = 0
+        self._held = False
+        self._call_ids = 0
+        self._instances: dict[str, list[int]] = {}
+
+    def go_to(self, line: TraceLine) -> None:
+        """Be at the time of a line; one that tells none is of the time of the line before."""
+        if line.unix_us is not None and self._start_us is not None:
+            self._time_us = max(line.unix_us - self._start_us, 0)
+
+    def event(self, kind: EventKind, line: TraceLine, *, observed: bool = True, **keys: Any) -> Event:
+        """An event of now; ``seq`` is 0."""
+        return Event(
+            seq=0,
+            time_us=self._time_us,
+            side=self._facts.side,
+            event=kind,
+            origin=Origin.TRACE,
+            observed=observed,
+            phase=self.course.phase,
+            **({"upstream": line.text} | keys),
+        )
+
+    def observed(self, heard: Heard) -> Event:
+        """The event of the line itself."""
+        kind, keys = heard.meaning.kind, dict(heard.keys)
+        if kind is EventKind.LOG:
+            keys["name"] = heard.line.name
+        kind = keys.pop("event", kind)
+        absent = {"phase"} if self.course.phase is None else set()
+        absent |= {"thread"} if heard.thread is None else set()
+        derived = tuple(key for key in heard.derived if key not in absent)
+        return self.event(kind, heard.line, thread=heard.thread, derived=derived or None, **keys)
+
+    def derived(self, kind: EventKind, line: TraceLine, thread: Thread | None, **keys: Any) -> Event:
+        """An event that follows from a line."""
+        return self.event(kind, line, observed=False, thread=thread, bql=self._bql(thread), **keys)
+
+    def call(self, heard: Heard, handler: str, who: Keys, thread: Thread | None) -> tuple[Call, Event]:
+        """A handler is called."""
+        call = Call(self._call_ids, handler, who, thread)
+        self._call_ids += 1
+        event = self.derived(EventKind.CALL, heard.line, thread, call_id=call.call_id, handler=handler, **who)
+        return call, event
+
+    def returned(self, heard: Heard, call: Call, **told: Any) -> Event:
+        """It returns."""
+        keys = {"call_id": call.call_id, "handler": call.handler, **call.who, **told}
+        return self.derived(EventKind.RETURN, heard.line, call.thread, **keys)
+
+    def lock(self, heard: Heard, *, held: bool) -> Iterator[Event]:
+        """The main thread has the lock whenever it does anything; the thread that migrates takes it at times."""
+        if heard.thread in _WALKERS and held != self._held:
+            self._held = held
+            yield self.derived(EventKind.LOCK, heard.line, heard.thread, name="bql_lock" if held else "bql_unlock")
+
+    def _bql(self, thread: Thread | None) -> bool | None:
+        if thread is None or (thread is Thread.LISTEN and self.course.phase is Phase.CLEANUP):
+            return None  # whether the listen thread takes the lock to clean up depends on the version
+        return thread is Thread.MAIN or (thread in _WALKERS and self._held)
+
+    def devices(self, handler: str) -> Iterator[Keys]:
+        """The devices that iterate and have a handler that no section gives away."""
+        for section_id, idstr in self._facts.iterable.items():
+            if handler in OPS.get(idstr, frozenset()):
+                yield self.who(section_id, idstr)
+
+    def who(self, section_id: int, idstr: str) -> Keys:
+        """Keys of a device."""
+        return {"idstr": idstr, "instance_id": self.instance_id(section_id, idstr), "section_id": section_id}
+
+    def instance_id(self, section_id: int, idstr: str) -> int:
+        """Devices of one name are numbered in the order in which they are registered, and saved."""
+        known = self._instances.setdefault(idstr, []) if len(self._instances) < KEPT else []
+        if section_id not in known:
+            if len(known) >= KEPT:
+                return 0
+            known.append(section_id)
+        return known.index(section_id)
