@@ -87,8 +87,12 @@ class Destination(MigrationSide):
             assert self.from_src_file is not None
             yield from self.loadvm.state(self.from_src_file)
         except SavevmError as error:
-            if not self.postcopy.listening:
-                self.propagate(error)
+            self.propagate(error)
+            if (
+                self.postcopy.listening and self.from_src_file is not None
+            ):  # the file is shared, and with it its error: the other thread ends, too
+                self.from_src_file.fail()
+            else:
                 self.set_state(_S.FAILED)
                 yield from self.state_destroy()
         else:

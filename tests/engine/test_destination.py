@@ -94,8 +94,8 @@ def test_bytes_out_of_the_blue_are_refused(data: bytes, keep: int) -> None:
         (b"\x7e\0\0\0\x02", b"\x7e\0\0\0\x03", "expected the footer of section 2"),
         (b"running\0", b"runnyng\0", "run state 'runnyng'"),
         (b"\x03\0\0\0\x02", b"\x03\0\0\0\x63", "section 99 goes on, but never began"),
-        (b"\x08\0\x0b\0\0", b"\x08\0\x04\0\0", "leads to listening in postcopy state none"),
-        (b"\x08\0\x0b\0\0", b"\x08\0\x0a\0\0", "command MIG_CMD_ENABLE_COLO"),
+        (b"\x08\0\x0b\0\0", b"\x08\0\x05\0\0", "leads to running in postcopy state advise"),
+        (b"\x08\0\x0b\0\0", b"\x08\0\x08\0\0", "command MIG_CMD_ENABLE_COLO"),
     ],
 )
 def test_what_is_wrong_is_named(old: bytes, new: bytes, message: str) -> None:
