@@ -151,7 +151,8 @@ class _Walk:
         """What was read from a copy of some bytes is read again from those bytes."""
         start, length = next(self._reads)
         io = PlacedStream(self._io.view[start : start + length], channel=self._io.channel, base=self._io.base + start)
-        yield from _Walk(io).along(_read_again(value, io), parts)
+        again = _read_again(value, io)
+        yield from _Walk(io).along(again, parts)
 
     def _next(self) -> tuple[int, int]:
         """The next read of any bytes; what is checked without a byte may be checked in an instance, too."""
