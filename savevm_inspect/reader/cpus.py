@@ -75,7 +75,7 @@ def _read_x86(fields: _Fields) -> X86Registers:
 
 
 _AARCH32 = 1 << 4
-_HCR_VM, _HCR_E2H = 1 << 0, 1 << 34
+_HCR_VM, _HCR_TGE, _HCR_E2H = 1 << 0, 1 << 27, 1 << 34
 _FPSR, _FPCR = 0xF800_009F, 0x07FF_9F00
 """Which bits of FPSCR are in which register (target/arm/vfp_helper.c)."""
 
@@ -93,20 +93,23 @@ _REGIMES = {
 """The registers of the translations that have two halves, as op1, CRn, CRm, op2 (op0 is 3)."""
 
 
+def _regime(number: int, level: int, hcr: int) -> str:
+    """Which of the regimes translates at an exception level (target/arm/helper.c, arm_mmu_idx_el)."""
+    host = bool(hcr & _HCR_E2H)
+    if host and (level == 2 or (level == 0 and hcr & _HCR_TGE)):
+        return "EL2&0"
+    if level >= 2 or hcr & _HCR_VM:
+        raise NotFound(f"the registers of cpu {number} can't be read: it is at EL{level} with HCR_EL2 {hcr:#x}")
+    return "EL1&0"
+
+
 def _read_aarch64(fields: _Fields) -> Aarch64Registers:
     pstate = fields.number_of("cpsr")
     if pstate & _AARCH32:
         raise NotFound(f"the registers of cpu {fields.number} can't be read: it is in AArch32 state")
     indexes, values = fields.run("cpreg_vmstate_indexes"), fields.run("cpreg_vmstate_values")
     system = dict(zip(indexes, values, strict=False))
-    hcr = system.get(_HCR_EL2, 0)
-    level = pstate >> 2 & 3
-    host = bool(hcr & _HCR_E2H)
-    if level == 3 or (level == 2 and not host) or (level < 2 and not host and hcr & _HCR_VM):
-        raise NotFound(
-            f"the registers of cpu {fields.number} can't be read: it is at EL{level} with HCR_EL2 {hcr:#x}"
-        )
-    regime = "EL2&0" if level == 2 else "EL1&0"
+    regime = _regime(fields.number, pstate >> 2 & 3, system.get(_HCR_EL2, 0))
     xregs = fields.run("env.xregs", 32)
     fpscr = fields.number_of("cpu/vfp/fpscr") if "cpu/vfp/fpscr" in fields else 0
     return Aarch64Registers(

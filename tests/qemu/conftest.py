@@ -14,6 +14,7 @@ import importlib.util
 import os
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,7 @@ def _load(name: str, file: str) -> Any:
 _load("savevm_relay", "relay.py")
 pair = _load("savevm_pair", "pair.py")
 ways = _load("savevm_ways", "ways.py")
+_load("savevm_core_file", "core_file.py")
 stopped_guests = _load("savevm_stopped", "stopped.py")
 """Here, so that test modules can import them: this file is imported before them."""
 
@@ -110,12 +112,17 @@ def stopped(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[[str],
 
     def make(name: str) -> Any:
         machine = stopped_guests.MACHINES[name]
+        command = tuple(word.replace("x86_64", machine.target) for word in qemu_command)
         if machine.linux and not stopped_guests.LINUX:
             remedy = "tests/qemu/bring_linux.sh brings one; SAVEVM_LINUX names its folder"
             (pytest.fail if "linux" in REQUIRED else pytest.skip)(f"no Linux guest on this machine; {remedy}")
+        if command != qemu_command and (len(command) > 1 or not shutil.which(command[0])):
+            required = "linux" in REQUIRED and len(command) == 1
+            remedy = "Debian's package qemu-system-arm brings it"
+            (pytest.fail if required else pytest.skip)(f"no {command[-1]} on this machine; {remedy}")
         if name not in made:
             folder = Path(tempfile.mkdtemp(prefix="", dir=work_folder))
-            made[name] = run_to_end(stopped_guests.stop_and_migrate(qemu_command, machine, folder))
+            made[name] = run_to_end(stopped_guests.stop_and_migrate(command, machine, folder))
         return made[name]
 
     return make

@@ -30,14 +30,18 @@ class Machine:
         until: ``loop``: it dirties memory; else what it must have said on its serial port; empty: it never starts.
         capabilities: of the migration.
         dump: whether QEMU dumps its memory, too.
-        linux: whether the guest is Linux.
+        linux: Debian's name of the architecture of a Linux guest; empty if it is none.
+        ask: what else to ask the human monitor; ``{text}`` is where the kernel's text starts, by its own account.
+        target: QEMU's name of the architecture.
     """
 
     options: str
     until: str = ""
     capabilities: tuple[str, ...] = ()
     dump: bool = True
-    linux: bool = False
+    linux: str = ""
+    ask: str = ""
+    target: str = "x86_64"
 
 
 def _ignored(machine: str, size: str) -> Machine:
@@ -49,7 +53,13 @@ def _ignored(machine: str, size: str) -> Machine:
 
 def _linux(options: str) -> Machine:
     kernel = "-kernel {folder}/vmlinuz -initrd {folder}/initramfs -append 'console=ttyS0 quiet'"
-    return Machine(options=f"{options} {kernel}", until="count 2", linux=True)
+    return Machine(options=f"{options} {kernel}", until="count 2", linux="amd64", ask="info tlb")
+
+
+def _linux_arm(options: str) -> Machine:
+    kernel = "-kernel {folder}/vmlinuz -initrd {folder}/initramfs -append 'console=ttyAMA0 quiet'"
+    asked = "gva2gpa 0x{text}"
+    return Machine(options=f"{options} {kernel}", until="count 2", linux="arm64", ask=asked, target="aarch64")
 
 
 _NODES = " ".join(
@@ -78,7 +88,11 @@ LINUX_MACHINES = {
     "Linux": _linux("-machine pc -m 128 -smp 2"),
     "Linux, five levels": _linux("-machine q35 -m 128 -cpu qemu64,+la57"),
 }
-MACHINES = {**BARE_MACHINES, **LARGE_MACHINES, **LINUX_MACHINES}
+ARM_MACHINES = {
+    "Linux, arm": _linux_arm("-machine virt -cpu cortex-a57 -m 256 -smp 2"),
+    "Linux, arm, a host": _linux_arm("-machine virt,virtualization=on,gic-version=3 -cpu neoverse-n1 -m 256"),
+}
+MACHINES = {**BARE_MACHINES, **LARGE_MACHINES, **LINUX_MACHINES, **ARM_MACHINES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +104,7 @@ class Stopped:
         machine: what it is.
         views: QEMU's flat views of memory (``info mtree -f``).
         registers: what QEMU says of all processors (``info registers -a``).
-        mapped: the pages that the first processor's page tables map (``info tlb``), of a Linux guest.
+        answer: what it said to :attr:`Machine.ask`.
         low: the guest's first MiB.
         core: the core that QEMU wrote.
         said: what the guest wrote to its serial port.
@@ -100,7 +114,7 @@ class Stopped:
     machine: Machine
     views: str
     registers: str
-    mapped: str
+    answer: str
     low: bytes
     core: Path
     said: str
@@ -117,7 +131,7 @@ async def stop_and_migrate(command: tuple[str, ...], machine: Machine, folder: P
     (folder / "boot.img").write_bytes(GUEST["boot_disk"]())
     if machine.linux:
         for name in ("vmlinuz", "initramfs"):
-            shutil.copy(Path(LINUX) / name, folder / name)
+            shutil.copy(Path(LINUX) / machine.linux / name, folder / name)
     boot = f"-drive file={folder}/boot.img,format=raw,if=ide,snapshot=on"
     options = re.findall(r"'[^']*'|\S+", machine.options.format(folder=folder, boot=boot))
     serial = folder / "serial"
@@ -133,7 +147,7 @@ async def stop_and_migrate(command: tuple[str, ...], machine: Machine, folder: P
             facts = {
                 "views": await qemu.hmp("info mtree -f"),
                 "registers": await qemu.hmp("info registers -a"),
-                "mapped": await qemu.hmp("info tlb") if machine.linux else "",
+                "answer": await qemu.hmp(machine.ask.format(text=_text(serial))) if machine.ask else "",
                 "low": await qemu.read_memory(0, MIB),
             }
             if machine.dump:
@@ -155,3 +169,9 @@ async def _run(qemu: Qemu, machine: Machine, serial: Path) -> None:
     while machine.until not in ("", "loop") and machine.until not in serial.read_text(errors="replace"):
         await asyncio.sleep(0.05)
     await qemu.execute("stop")
+
+
+def _text(serial: Path) -> str:
+    """Where the kernel's text starts, if the guest has said it."""
+    found = re.search(r"^([0-9a-f]{16}) \w _stext", serial.read_text(errors="replace"), re.M)
+    return found[1] if found else ""

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from savevm_core_file import export_core
 from savevm_stopped import LINUX_MACHINES, Stopped
 
 import savevm_inspect as si
-from savevm_inspect.cli import cli
 from savevm_inspect.errors import AddressError
 
 pytestmark = pytest.mark.qemu
@@ -53,7 +52,7 @@ PAGE = re.compile(r"^([0-9a-f]{16}): ([0-9a-f]{16}) [-A-Z]{9}$", re.M)
 @pytest.mark.parametrize("name", LINUX_MACHINES)
 def test_all_pages_that_qemu_finds_are_mapped_where_it_says(name: str, stopped: Callable[[str], Stopped]) -> None:
     guest = stopped(name)
-    expected = [(int(address, 16), int(gpa, 16)) for address, gpa in PAGE.findall(guest.mapped)]
+    expected = [(int(address, 16), int(gpa, 16)) for address, gpa in PAGE.findall(guest.answer)]
     with si.open_stream(guest.stream) as stream:
         tables = stream.memory.virtual().tables
         assert tables is not None
@@ -65,9 +64,7 @@ def test_all_pages_that_qemu_finds_are_mapped_where_it_says(name: str, stopped: 
 @pytest.mark.core
 def test_volatility_finds_the_banner_in_the_core(stopped: Callable[[str], Stopped], tmp_path: Path) -> None:
     guest = stopped("Linux")
-    core = tmp_path / "core"
-    result = CliRunner().invoke(cli, ["ram", "export", str(guest.stream), "--elf", "--output", str(core)])
-    assert result.exit_code == 0, result.output
+    core = export_core(guest.stream, tmp_path / "core")
     volatility = Path(sys.executable).with_name("vol")  # volatility3 is in the extra [dev]
     options = ["-q", "--offline", "--cache-path", tmp_path, "-f", core, "banners.Banners"]
     done = subprocess.run([volatility, *options], capture_output=True, text=True, check=True, timeout=200)

@@ -1,0 +1,78 @@
+"""ELF cores, read without the code under test, and written by the command line."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from savevm_inspect.cli import cli
+
+PT_LOAD, PT_NOTE = 1, 4
+STEP_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """A core, read without the code under test.
+
+    Attributes:
+        path: the file.
+        loads: offset, gpa and length of each segment of memory.
+        notes: name, type and content of each note.
+    """
+
+    path: Path
+    loads: list[tuple[int, int, int]]
+    notes: list[tuple[bytes, int, bytes]]
+
+    def read(self, gpa: int, length: int) -> bytes:
+        """Memory that may lie in several segments."""
+        content = b""
+        with self.path.open("rb") as file:
+            while len(content) < length:
+                at = gpa + len(content)
+                offset, start, size = next(each for each in self.loads if each[1] <= at < each[1] + each[2])
+                file.seek(offset + at - start)
+                content += file.read(min(length - len(content), start + size - at))
+        return content
+
+
+def read_core(path: Path) -> Core:
+    head = path.read_bytes()[:65536]
+    assert head[:4] == b"\x7fELF"
+    wide = head[4] == 2
+    place, size, count = (
+        (*struct.unpack_from("<Q", head, 32), *struct.unpack_from("<HH", head, 54))
+        if wide
+        else (*struct.unpack_from("<I", head, 28), *struct.unpack_from("<HH", head, 42))
+    )
+    loads, notes = [], []
+    for number in range(count):
+        at = place + number * size
+        if wide:
+            kind, _, offset, _, gpa, length = struct.unpack_from("<IIQQQQ", head, at)
+        else:
+            kind, offset, _, gpa, length = struct.unpack_from("<IIIII", head, at)
+        if kind == PT_LOAD:
+            loads.append((offset, gpa, length))
+        else:
+            assert kind == PT_NOTE
+            notes += split_notes(head[offset : offset + length])
+    return Core(path=path, loads=sorted(loads, key=lambda each: each[1]), notes=notes)
+
+
+def split_notes(content: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+    while content:
+        name_bytes, length, kind = struct.unpack_from("<III", content)
+        start = 12 + -(-name_bytes // 4) * 4
+        yield content[12 : 12 + name_bytes], kind, content[start : start + length]
+        content = content[start + -(-length // 4) * 4 :]
+
+
+def export_core(stream: Path, output: Path) -> Path:
+    """Let the command line write the core of a stream."""
+    result = CliRunner().invoke(cli, ["ram", "export", str(stream), "--elf", "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    return output
