@@ -111,7 +111,7 @@ def outcome(read: Callable[[bytes], None], data: bytes) -> bool:
 
 def times(data: bytes, of_small: int) -> int:
     """How often to try: a machine's whole stream takes a second."""
-    return of_small if len(data) < 1 << 20 else of_small // 5
+    return of_small if len(data) < 1 << 20 else of_small // 8
 
 
 def cut_short(data: bytes, places: int) -> list[bytes]:
