@@ -7,6 +7,7 @@ come in :mod:`..ram.load`'s.
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ...payload.ram import IDSTR
 from ...payload.ram_blocks import RamBlock
@@ -165,6 +166,12 @@ class RamDevice:
         """Whether the destination waits for a page (postcopy_has_request)."""
         return self._state is not None and bool(self._state.requests)
 
+    def dirty_pages(self) -> dict[str, npt.NDArray[np.bool_]]:
+        """For each block what is to be sent, shape (pages,); nothing while nothing is being saved."""
+        if self._state is None:
+            return {}
+        return {block.name: bmap for block, bmap in zip(self._state.blocks, self._state.bmap, strict=True)}
+
     def discards(self) -> list[tuple[str, list[tuple[int, int]]]]:
         """What the destination must forget, a command each (ram_postcopy_send_discard_bitmap).
 
@@ -271,6 +278,10 @@ class RamDevice:
     def received_bitmap(self, name: str) -> bytes:
         """What was received of a block, a bit a page, least significant first (ramblock_recv_bitmap_send)."""
         return self._load.received_bitmap(name)
+
+    def received_pages(self) -> dict[str, npt.NDArray[np.bool_]]:
+        """For each block what was received, shape (pages,); nothing while nothing is being loaded."""
+        return self._load.received
 
     def place(self, name: str, addr: int, content: bytes | None) -> None:
         """Put a page that came over another channel in its place; ``None`` for one of zeros."""

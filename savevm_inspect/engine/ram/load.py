@@ -26,25 +26,28 @@ class RamLoad:
 
     Args:
         machine: whose.
+
+    Attributes:
+        received: for each block, shape (pages,), bool: which pages have come.
     """
 
     def __init__(self, machine: "Machine") -> None:
         self._machine = machine
         self._page_size = machine.kind.page_size
         self._blocks = {block.name: block for block in machine.guest.blocks}
-        self._received: dict[str, npt.NDArray[np.bool_]] = {}
+        self.received: dict[str, npt.NDArray[np.bool_]] = {}
         self._reader: RamReader | None = None
 
     def setup(self) -> None:
         """Nothing has been received (ram_load_setup)."""
         destination = self._machine.destination
         capabilities = destination.options.in_configuration if destination is not None else ()
-        self._received = {name: np.zeros(block.num_pages, np.bool_) for name, block in self._blocks.items()}
+        self.received = {name: np.zeros(block.num_pages, np.bool_) for name, block in self._blocks.items()}
         self._reader = RamReader(self._page_size, capabilities)
 
     def cleanup(self) -> None:
         """Nothing is kept (ram_load_cleanup)."""
-        self._received, self._reader = {}, None
+        self.received, self._reader = {}, None
         self._machine.guest.missing = None
 
     def section(self, f: QEMUFileInput) -> Steps[None]:
@@ -86,7 +89,7 @@ class RamLoad:
         page = addr // self._page_size
         block = self._blocks[name]
         block.pages[page] = 0 if content is None else np.frombuffer(content, np.uint8)
-        self._received[name][page] = True
+        self.received[name][page] = True
 
     def discard(self, name: str, start: int, length: int, place: int) -> None:
         """Forget pages, which are zero afterwards (ram_discard_range).
@@ -99,17 +102,17 @@ class RamLoad:
             raise BadPayload(f"{length} bytes at {start:#x} of block {name!r} are to be forgotten", offset=place)
         first, end = start // self._page_size, (start + length) // self._page_size
         block.pages[first:end] = 0
-        self._received[name][first:end] = False
+        self.received[name][first:end] = False
 
     def received_bitmap(self, name: str) -> bytes:
         """A bit for each page of a block, least significant first (ramblock_recv_bitmap_send)."""
-        return np.packbits(self._received[name], bitorder="little").tobytes()
+        return np.packbits(self.received[name], bitorder="little").tobytes()
 
     def expect_faults(self) -> None:
         """From here on the guest waits for pages that are not there."""
 
         def missing(block: "GuestBlock", page: int) -> bool:
-            return not self._received[block.name][page]
+            return not self.received[block.name][page]
 
         self._machine.guest.missing = missing
 
@@ -157,7 +160,7 @@ class RamLoad:
             block.pages[slice(pages[0], pages[-1] + 1) if consecutive else pages] = content
         else:
             self._place_differences(block, f, run, pages)
-        self._received[block.name][pages] = True
+        self.received[block.name][pages] = True
         self._tell_arrived(block.name, pages)
 
     def _place_differences(
