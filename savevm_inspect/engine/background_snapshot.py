@@ -39,7 +39,7 @@ class BackgroundSnapshot:
         buffer = BufferFile()
         try:
             yield from self._setup()
-            yield from self._save_devices(buffer)
+            yield from s.machine.bql.around(self._save_devices(buffer))
             s.enter(Phase.ITERATE)
             yield from self._iterate(buffer)
         except EngineError as error:
@@ -53,27 +53,27 @@ class BackgroundSnapshot:
 
     def _setup(self) -> Steps[None]:
         s = self._s
+        failure: EngineError | None = None
         yield from s.machine.bql.lock()
+        s.savevm.header(s.to_dst_file)
         try:
-            s.savevm.header(s.to_dst_file)
             yield from s.savevm.setup(s.to_dst_file)
-        finally:
-            s.machine.bql.unlock()
-            yield from s.wait_unplug()
+        except EngineError as error:
+            failure = error
+        s.machine.bql.unlock()
+        yield from s.wait_unplug()
         yield HALT
+        if failure is not None:  # only now: it is active for a moment
+            raise failure
 
     def _save_devices(self, buffer: BufferFile) -> Steps[None]:
         """Stop the VM for as long as its devices take, and let it run on with its memory guarded."""
         s = self._s
-        yield from s.machine.bql.lock()
-        try:
-            s.stop_vm(RunState.PAUSED)
-            s.enter(Phase.COMPLETE)
-            yield from s.savevm.complete_precopy_non_iterable(buffer, in_postcopy=False)
-            self._protect(on=True)
-        finally:
-            s.schedule(self._vm_start_bh)
-            s.machine.bql.unlock()
+        s.stop_vm(RunState.PAUSED)
+        s.enter(Phase.COMPLETE)
+        yield from s.savevm.complete_precopy_non_iterable(buffer, in_postcopy=False)
+        self._protect(on=True)
+        s.schedule(self._vm_start_bh)
 
     def _vm_start_bh(self) -> Steps[None]:
         self._s.resume_vm()

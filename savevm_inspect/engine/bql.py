@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ..errors import SavevmError
-from .lanes import Lane, Lanes, Steps, Wait
+from .lanes import Lane, Lanes, Result, Steps, Wait
 
 
 class Bql:
@@ -43,6 +43,20 @@ class Bql:
         self.owner = self._lanes.current
         if told and self.on_change is not None:
             self.on_change(True)
+
+    def around(self, steps: Steps[Result]) -> Steps[Result]:
+        """Do something with the lock, and give it up at the end or when it fails.
+
+        A run that is abandoned in the midst of it leaves the lock as it is: nobody is there any more.
+        """
+        yield from self.lock()
+        try:
+            result = yield from steps
+        except Exception:
+            self.unlock()
+            raise
+        self.unlock()
+        return result
 
     def unlock(self, *, told: bool = True) -> None:
         """Give the lock up (bql_unlock).

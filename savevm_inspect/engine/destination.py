@@ -88,9 +88,8 @@ class Destination(MigrationSide):
             yield from self.loadvm.state(self.from_src_file)
         except SavevmError as error:
             self.propagate(error)
-            if (
-                self.postcopy.listening and self.from_src_file is not None
-            ):  # the file is shared, and with it its error: the other thread ends, too
+            if self.postcopy.listening and self.from_src_file is not None:
+                # The file is shared, and with it its error: the other thread ends, too.
                 self.from_src_file.fail()
             else:
                 self.set_state(_S.FAILED)

@@ -8,7 +8,7 @@ from ..errors import EngineError, SavevmError
 from ..stream.events import EventKind, Phase
 from ..wire import MigCmd
 from .handlers import Pending
-from .lanes import HALT, Steps, Wait
+from .lanes import HALT, Steps
 from .machine import RunState
 from .options import Capability
 from .pace import Pace

@@ -46,7 +46,12 @@ def postcopy_start(s: "Source") -> Steps[None]:
         s.propagate(error)  # upstream, too, goes on in state active: the error sticks to the file
         return
     s.enter(Phase.SWITCHOVER)
-    yield from s.machine.bql.lock()
+    yield from s.machine.bql.around(_switch(s))
+    yield HALT
+
+
+def _switch(s: "Source") -> Steps[None]:
+    """What of it happens under the lock."""
     try:
         s.stop_vm(RunState.FINISH_MIGRATE)
         yield from switchover_start(s)
@@ -59,9 +64,6 @@ def postcopy_start(s: "Source") -> Steps[None]:
         s.propagate(error)
         if s.status is not _S.CANCELLING:
             s.set_state(_S.FAILED)
-    finally:
-        s.machine.bql.unlock()
-    yield HALT
 
 
 def _send_package(s: "Source") -> Steps[None]:

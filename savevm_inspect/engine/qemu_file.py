@@ -201,6 +201,10 @@ class QEMUFileInput(Cursor):
         """Read a name behind its length in one byte."""
         return self.counted_text("a name")
 
+    def fail(self) -> None:
+        """Nothing more can be read (qemu_file_set_error on a reading half)."""
+        self.offset = self.end
+
     def more(self) -> Steps[bool]:
         """Wait until there is something to read; returns False at the end of the bytes, which never grow."""
         yield from ()
@@ -217,6 +221,11 @@ class PipeInput(QEMUFileInput):
     def __init__(self, pipe: Pipe) -> None:
         super().__init__(memoryview(b""), channel=pipe.channel)
         self.pipe = pipe
+
+    def fail(self) -> None:
+        """Nothing more can be read, and who sends finds out."""
+        self.offset = self.end
+        self.pipe.hang_up()
 
     def more(self) -> Steps[bool]:
         """Wait until there is something to read, if all that arrived was read; returns False at the end."""

@@ -180,7 +180,9 @@ class SaveVM:
         """Send all that is left, and the state of all devices (qemu_savevm_state_complete_precopy)."""
         yield from self.complete_precopy_iterable(f, in_postcopy=False, multifd=multifd)
         yield from self.complete_precopy_non_iterable(f, in_postcopy=False)
-        f.fflush()
+        error = f.fflush()
+        if error < 0:
+            raise self._side.fail(f"the channel failed ({errno.errorcode[-error]})")
 
     def complete_precopy_iterable(
         self, f: QEMUFile, *, in_postcopy: bool, multifd: "MultifdSend | None" = None
@@ -300,8 +302,11 @@ class SaveVM:
         entry_told: dict[str, Any] = {"name": entry.idstr, "instance_id": entry.instance_id}
         try:
             if described is None:
-                before = f.transferred
+                before, well = f.transferred, not f.get_error()
                 yield from self._side.call(entry, "save_state", f=f)
+                if well and f.get_error():  # it has no other way to say that it failed
+                    name = errno.errorcode[-f.get_error()]
+                    raise self._side.fail(f"left the file with the error {name}", entry=entry, handler="save_state")
                 size = f.transferred - before
                 entry_told |= {"size": size, "fields": [{"name": "data", "size": size, "type": "buffer"}]}
             else:

@@ -21,7 +21,7 @@ from ..qemu_file import RATE_LIMIT_DISABLED, QEMUFile, QEMUFileInput
 EXTRA_BYTES: Final = 8
 """How many bytes are too many, or too few."""
 
-_READERS: Final = ("load_state", "load_setup")
+_READERS: Final = ("load_state",)
 _WRITERS: Final = ("save_state", "save_setup", "save_complete", "save_live_iterate", "save_postcopy_prepare")
 
 
