@@ -24,7 +24,14 @@ from savevm_inspect.kaitai.agreement import _Comparison
 from savevm_inspect.stream.records import Section
 
 CAPTURES = Path(os.environ.get("SAVEVM_CAPTURES", Path(__file__).parent.parent / "captures"))
-ENTRIES = {each["name"]: each for each in json.loads((CAPTURES / "manifest.json").read_text())["captures"]}
+MAIN = ("mig", "save", "qcow2", "ch0.fwd")
+"""The kinds of file that a stream can begin in; a folder may have captures of which only other files are kept."""
+
+ENTRIES = {
+    each["name"]: each
+    for each in json.loads((CAPTURES / "manifest.json").read_text())["captures"]
+    if not set(MAIN).isdisjoint(each["files"])
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +47,7 @@ def opened(name: str, tmp_path: Path) -> Iterator[list[si.Stream]]:
     """The streams of a capture: one, or one for each snapshot of an image."""
     entry = ENTRIES[name]
     files = {kind: plain(file, tmp_path) for kind, file in entry["files"].items()}
-    main = next(files[kind] for kind in ("mig", "save", "qcow2", "ch0.fwd") if kind in files)
+    main = next(files[kind] for kind in MAIN if kind in files)
     options: dict[str, Any] = {
         "channels": [files[kind] for kind in sorted(files) if re.fullmatch(r"ch[1-9]\d*\.fwd", kind)],
         "return_path": files.get("ch0.rev"),
