@@ -207,13 +207,8 @@ def classify_sendings(pages: PageTable, buffers: Buffers, numbers: npt.NDArray[n
     count_bytes = count_bytes_for(len(pages), pages.page_size)
     for chosen, step in _normal_pages(rows, buffers, pages.page_size):
         _put(content, chosen, classify(step, count_bytes))
-    for number in np.flatnonzero(rows["kind"] == PageKind.COMPRESSED).tolist():
-        try:
-            page = unpack_page(buffers, rows[number : number + 1], pages.page_size)
-        except BadPayload:
-            continue  # it stays UNREADABLE; ``check`` tells what is wrong with it
-        one = classify(np.frombuffer(page, np.uint8).reshape(1, -1))
-        _put(content, np.array([number]), one)
+    for chosen, step in _compressed_pages(rows, buffers, pages.page_size):
+        _put(content, chosen, classify(step, count_bytes))
     return content
 
 
@@ -222,6 +217,8 @@ def _normal_pages(
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]]:
     """The pages that lie bare in the stream, some at a time: their places among the rows, and their bytes."""
     normal = rows["kind"] == PageKind.NORMAL
+    if not normal.any():
+        return  # without any page nothing may tell how large one is
     step = max(_STEP_BYTES // page_size, 1)
     for channel in np.unique(rows["channel"][normal]).tolist():
         data = np.frombuffer(buffers[channel], np.uint8)
@@ -230,6 +227,27 @@ def _normal_pages(
         for start in range(0, len(of_channel), step):
             chosen = of_channel[start : start + step]
             yield chosen, windows[rows["offset"][chosen].astype(np.int64)]
+
+
+def _compressed_pages(
+    rows: npt.NDArray[np.void], buffers: Buffers, page_size: int
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]]:
+    """As :func:`_normal_pages`, those that are a zlib stream each; the ones that can be unpacked."""
+    numbers = np.flatnonzero(rows["kind"] == PageKind.COMPRESSED)
+    if not len(numbers):
+        return
+    step = max(_STEP_BYTES // page_size, 1)
+    for start in range(0, len(numbers), step):
+        chosen: list[int] = []
+        unpacked = bytearray()
+        for number in numbers[start : start + step].tolist():
+            try:
+                unpacked += unpack_page(buffers, rows[number : number + 1], page_size)
+            except BadPayload:
+                continue  # it stays UNREADABLE; ``check`` tells what is wrong with it
+            chosen.append(number)
+        if chosen:
+            yield np.array(chosen, np.int64), np.frombuffer(unpacked, np.uint8).reshape(-1, page_size)
 
 
 def _nothing(count: int) -> Content:

@@ -72,25 +72,34 @@ def sending_costs(pages: PageTable, buffers: Buffers, records: Iterable[Record])
     return costs
 
 
-def ram_bytes(records: Iterable[Record], rows: npt.NDArray[np.void]) -> int:
+def ram_bytes(records: Iterable[Record], pages: PageTable, costs: Costs) -> int:
     """The bytes of all that RAM was sent in: its sections with header and footer, and the channels for pages.
 
     Args:
         records: of all channels.
-        rows: the stream's pages; behind the last record of a channel that was cut, the bytes up to the last page
-            count, too.
+        pages: the stream's pages; what they take of a channel behind its last record, where it broke, counts, too.
+        costs: what they cost.
     """
+    rows = pages.rows
     total = 0
     ends: dict[int, int] = {}
+    unpacked: dict[int, int] = {}
     for record in records:
-        ends[record.span.channel] = record.span.end
+        channel = record.span.channel
+        ends[channel] = record.span.end
+        if isinstance(record, MultifdPacket) and record.flags & MULTIFD_FLAG_COMPRESSION_MASK:
+            packed = channel | UNPACKED_CHANNEL
+            unpacked[packed] = unpacked.get(packed, 0) + record.normal_pages * pages.page_size
         if _is_of_ram(record, rows):
             total += record.span.length
     for channel in np.unique(rows["channel"]).tolist():
-        last = rows[rows["channel"] == channel][-1]
-        end = int(last["offset"]) + int(last["length"])
-        if channel in ends and end > ends[channel]:
-            total += end - ends[channel]
+        of_channel = rows["channel"] == channel
+        if channel >= UNPACKED_CHANNEL:
+            behind = of_channel & (rows["offset"] >= unpacked.get(channel, 0))
+            total += int(costs[behind].sum(dtype=np.int64))
+        else:
+            end = int((rows["offset"][of_channel] + rows["length"][of_channel]).max())
+            total += max(end - ends.get(channel, 0), 0)
     return total
 
 
@@ -120,10 +129,12 @@ def _shares(packets: Sequence[MultifdPacket], page_size: int, offsets: npt.NDArr
     lengths = np.array([each.data.length for each in packed], np.int64)
     ends = np.cumsum(counts)
     number = offsets.astype(np.int64) // page_size
-    packet = np.searchsorted(ends, number, side="right")
-    within = number - (ends - counts)[packet]
+    shares = np.zeros(len(number), np.uint32)
+    whole = number < counts.sum()  # all but the pages of a packet that broke
+    packet = np.searchsorted(ends, number[whole], side="right")
+    within = number[whole] - (ends - counts)[packet]
     share, rest = np.divmod(lengths, counts)
-    shares: Costs = (share[packet] + (within < rest[packet])).astype(np.uint32)
+    shares[whole] = share[packet] + (within < rest[packet])
     return shares
 
 

@@ -93,7 +93,7 @@ class History:
         rows = pages.rows
         sections = [each for each in records if isinstance(each, Section) and each.idstr == IDSTR]
         self.cost_bytes = sending_costs(pages, buffers, records)
-        self.ram_bytes = ram_bytes(records, rows)
+        self.ram_bytes = ram_bytes(records, pages, self.cost_bytes)
         self.postcopy = is_postcopy(rows, records)
         before, self.overwritten = _sendings_before(rows)
         self.resent: npt.NDArray[np.bool_] = before >= 0

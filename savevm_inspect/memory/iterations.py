@@ -10,7 +10,7 @@ So if a capture's events state the iterations, they are taken from there. Otherw
 begins with the section that holds a page which this iteration had already, with END in precopy, and with postcopy.
 That is the smallest number of synchronisations that the stream can have had, each as late as it can have been: none
 is made up, but one may have been some sections earlier, and those may be missing between which different pages were
-sent. Where each sent a part of what the guest dirtied again and again, that were half of them (872 stated, 447 found).
+sent. Where each sent a part of what a guest dirtied again and again, half of them were missed (447 of 872 found).
 
 With multifd since QEMU 8.0, a packet does not tell its section: there the rounds over RAM, which MULTIFD_FLUSH and
 SYNC part, stand for sections. The pages of mapped-ram tell nothing, since only the last sending of each is kept.

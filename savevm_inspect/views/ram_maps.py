@@ -51,7 +51,7 @@ def sent_map(stream: Stream, block: str) -> PageMap:
     index = next((number for number, each in enumerate(stream.blocks) if each.name == block), None)
     if index is None:
         raise NotFound(f"no RAM block {block!r}")
-    addrs = stream.pages.of_block(index)["addr"] // np.uint64(stream.page_size)
+    addrs = stream.pages.of_block(index)["addr"] // np.uint64(stream.pages.page_size)
     pages, times = np.unique(addrs.astype(np.int64), return_counts=True)
     found, cells, cell_pages = _empty(stream, block)
     found[:cells] = 0
@@ -82,7 +82,7 @@ def entropy_map(stream: Stream, block: str) -> PageMap:
 
 def _empty(stream: Stream, block: str) -> tuple[npt.NDArray[np.float32], int, int]:
     """Cells without numbers, in whole rows; how many of them the block has; and the pages of one."""
-    pages = -(-stream.memory[block].block.used_bytes // stream.page_size)
+    pages = -(-stream.memory[block].block.used_bytes // stream.pages.page_size)
     cell_pages = max(-(-pages // CELLS_LIMIT), 1)
     cells = -(-pages // cell_pages)
     return np.full(-(-cells // COLUMNS) * COLUMNS, np.nan, np.float32), cells, cell_pages
@@ -92,6 +92,6 @@ def _shaped(stream: Stream, block: str, found: npt.NDArray[np.float32], cell_pag
     return PageMap(
         block=block,
         cell_pages=cell_pages,
-        cell_bytes=cell_pages * stream.page_size,
+        cell_bytes=cell_pages * stream.pages.page_size,
         values=found.reshape(-1, COLUMNS),
     )
