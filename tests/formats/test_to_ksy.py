@@ -89,6 +89,14 @@ def test_page_size_is_that_of_the_stream() -> None:
     assert [each["instances"]["page_size_default"]["value"] for each in (known, unknown)] == [1024, 4096]
 
 
+def test_a_later_piece_of_an_array_tells_its_first_index() -> None:
+    pieces = [{"name": "p", "type": kind, "size": 1, "array_len": 3} for kind in ("nullptr", "uint8")]
+    device = {"name": "dev", "instance_id": 0, "vmsd_name": "dev", "version": 1, "fields": pieces}
+    text = json.dumps({"page_size": 4096, "devices": [device]}).encode()
+    first, second = ksy_document(parse_description(text))["types"]["dev_state"]["seq"]
+    assert ("-orig-index" in first, second["id"], second["-orig-index"]) == (False, "p_3", 3)
+
+
 @pytest.mark.node
 def test_what_a_file_holds_before_the_stream_is_stepped_over(
     capture_path: CapturePath, javascript: Javascript, tmp_path: Path
