@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import NotFound, SavevmError
-from ..memory.address_map import build_map
-from ..memory.address_space import PhysicalMemory
-from ..memory.machines import Evidence, find_family
 from ..memory.page_table import PageTable
-from ..memory.page_tables import VirtualMemory
-from ..memory.paging import virtual_memory
-from ..memory.ranges import AddressMap, Range
 from ..memory.rebuild import Memory
-from ..memory.registers import Registers
 from ..memory.unpack import Buffers
 from ..payload.ram_blocks import RamBlock
 from ..stream.records import Configuration, Framing
-from . import cpus
 from .device import Device
+
+# Who reads blocks needs none of this; so it is imported where it is used.
+if TYPE_CHECKING:
+    from ..memory.address_space import PhysicalMemory
+    from ..memory.machines import Evidence
+    from ..memory.page_tables import VirtualMemory
+    from ..memory.ranges import AddressMap, Range
+    from ..memory.registers import Registers
 
 _CONFIG = "parent_obj/config[0]/device_registers"
 _CONFIG_PLACE = 0x40
@@ -53,12 +53,12 @@ class GuestMemory(Memory):
         given: an address map by hand, for :meth:`mapped`.
     """
 
-    def __init__(self, stream: Described, buffers: Buffers, pages: PageTable, given: Sequence[Range] = ()) -> None:
+    def __init__(self, stream: Described, buffers: Buffers, pages: PageTable, given: "Sequence[Range]" = ()) -> None:
         super().__init__(buffers, pages)
         self._stream = stream
         self._given = tuple(given)
 
-    def mapped(self, given: Sequence[Range]) -> "GuestMemory":
+    def mapped(self, given: "Sequence[Range]") -> "GuestMemory":
         """The same memory with an address map by hand.
 
         Args:
@@ -67,8 +67,10 @@ class GuestMemory(Memory):
         return GuestMemory(self._stream, self._buffers, self._pages, given=given)
 
     @cached_property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> "Evidence":
         """What the stream tells of its machine, for the address map."""
+        from ..memory.machines import Evidence, find_family  # noqa: PLC0415
+
         configuration = self._stream.configuration
         found = Evidence(
             machine=configuration.machine if configuration else "",
@@ -87,36 +89,42 @@ class GuestMemory(Memory):
         )
 
     @cached_property
-    def address_map(self) -> AddressMap:
+    def address_map(self) -> "AddressMap":
         """Where the blocks lie in guest-physical memory, each piece with who says so.
 
         Raises:
             AddressError: the machine type is not known, or what is found can't be.
         """
+        from ..memory.address_map import build_map  # noqa: PLC0415
+
         return build_map(self.evidence, self._given)
 
     @cached_property
-    def physical(self) -> PhysicalMemory:
+    def physical(self) -> "PhysicalMemory":
         """Guest-physical memory, as a file whose places are addresses.
 
         Raises:
             AddressError: see :attr:`address_map`.
         """
+        from ..memory.address_space import PhysicalMemory  # noqa: PLC0415
+
         return PhysicalMemory(self, self.address_map)
 
     @cached_property
-    def cpus(self) -> tuple[Registers, ...]:
+    def cpus(self) -> "tuple[Registers, ...]":
         """The processors' registers, in the order of their numbers.
 
         Raises:
             NotFound: they are not in the stream, not decoded, or not of x86 or AArch64.
         """
+        from . import cpus  # noqa: PLC0415
+
         found = [device for device in self._stream.devices if device.idstr == cpus.IDSTR]
         if not found:
             raise NotFound("the stream has no section of a processor")
         return tuple(cpus.read_cpu(device) for device in sorted(found, key=lambda each: each.instance_id))
 
-    def virtual(self, cpu: int = 0) -> VirtualMemory:
+    def virtual(self, cpu: int = 0) -> "VirtualMemory":
         """Memory as a processor sees it, as a file whose places are virtual addresses.
 
         Segments do not count: addresses are linear ones. Nor do access rights.
@@ -128,6 +136,8 @@ class GuestMemory(Memory):
             NotFound: there is no such processor, or its registers can't be read.
             AddressError: where memory lies is not known.
         """
+        from ..memory.paging import virtual_memory  # noqa: PLC0415
+
         for each in self.cpus:
             if each.number == cpu:
                 return virtual_memory(each, self.physical)

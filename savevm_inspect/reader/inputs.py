@@ -6,6 +6,7 @@ from itertools import count
 
 from ..container.source import Source, SourceLike
 from ..errors import SavevmError
+from ..memory.unpack import UNPACKED_CHANNEL
 from ..stream.cursor import Cursor
 
 
@@ -75,6 +76,8 @@ class Inputs:
         return opened
 
     def _open_channel(self, source: SourceLike, number: int, *, strict: bool) -> tuple[int, Source]:
+        if not 0 < number < UNPACKED_CHANNEL:  # a page's row has eight bits for its channel
+            raise SavevmError(f"channel {number}, expected 1 to {UNPACKED_CHANNEL - 1}")
         return number, self._open(source, None, strict=strict)
 
     def further_cursors(self) -> list[Cursor]:
