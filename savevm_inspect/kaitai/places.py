@@ -20,6 +20,8 @@ from .buffer_stream import BufferStream
 
 Parts = tuple[str, ...]
 
+_LEAVES = (int, str, bytes)
+
 _SHOWN_BYTES = 1 << 16
 """No page is longer; of a whole RAM block, as mapped-ram has it, only so much is taken."""
 
@@ -107,17 +109,17 @@ class _Walk:
         branches = [_children(tree, parts)]
         while branches:
             for node, path, is_copied in branches[-1]:
-                if is_copied:
+                if isinstance(node, _LEAVES):
+                    yield from self._of_leaf(node, path)
+                elif is_copied:
                     yield from self._of_substream(node, path)
                 elif isinstance(node, QemuMigrationExtent):
                     yield from self._of_extent(node, path)
                 elif isinstance(node, QemuMigrationDevicePayload):
                     yield from self._of_payload(node, path)
-                elif isinstance(node, KaitaiStruct | list):
+                else:
                     branches.append(_children(node, path))
                     break
-                else:
-                    yield from self._of_leaf(node, path)
             else:
                 branches.pop()
 

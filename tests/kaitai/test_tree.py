@@ -44,7 +44,7 @@ def test_every_prefix_is_truncated_but_the_one_that_ends_with_the_end_mark(captu
     data = capture_path(SMALL).read_bytes()
     whole = read(data)
     end = next(span for span in whole if span.kind == "eof").offset + 1
-    for length in set(range(len(data))) - {end}:
+    for length in {*range(end), *range(end + 1, len(data), 40), len(data) - 1}:
         with pytest.raises((Truncated, Unsupported)):
             read(data[:length])
     assert read(data[:end]) == whole[:-1]
@@ -121,9 +121,9 @@ def test_description_is_found_whatever_its_length(capture_path: CapturePath) -> 
     [
         (SMALL, 120),
         ("none-7.2", 80),
-        ("x86-7.2-paused", 40),
-        ("riscv64-virt-10.0", 8),
-        ("s390x-s390-ccw-virtio-11.1", 12),
+        ("x86-7.2-paused", 20),
+        ("riscv64-virt-10.0", 4),
+        ("s390x-s390-ccw-virtio-11.1", 4),
     ],
 )
 def test_mutated_streams_are_refused_in_words_or_read(capture_path: CapturePath, name: str, times: int) -> None:
