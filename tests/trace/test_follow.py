@@ -162,3 +162,65 @@ def test_a_log_that_begins_in_the_middle_is_told_as_far_as_it_goes() -> None:
     events = events_of("\n".join((SOURCE + SWITCHOVER).splitlines()[12:]))
     assert records(events)[0] == (None, "dirty-bitmap"), "its beginning is not there, so nothing tells of its kind"
     assert events[-1].phase is Phase.CLEANUP
+
+
+def test_passes_over_ram_are_counted_by_its_synchronisations() -> None:
+    sync = "migration_bitmap_sync_start\nmigration_bitmap_sync_end dirty_pages 3\n"
+    exact = "migrate_pending_exact exact pending size 4 (pre = 4 post=0)\n"
+    events = events_of(SOURCE + sync + exact)
+    told = [(event.name, event.iteration) for event in events if event.iteration is not None and event.observed]
+    assert told == [
+        ("migration_bitmap_sync_start", 1),
+        ("estimate", 1),
+        ("migration_bitmap_sync_start", 2),
+        ("exact", 2),
+    ]
+    assert calls(events)[-2:] == [("state_pending_exact", "ram"), ("state_pending_exact", "dirty-bitmap")]
+
+
+DESTINATION = """\
+migrate_set_state new state active
+loadvm_state_setup
+qemu_loadvm_state_section 1
+qemu_loadvm_state_section_startfull 1(ram) 0 4
+vmstate_load ram, (old)
+ram_load_complete exit_code 0 seq iteration 1
+qemu_loadvm_state_section 4
+qemu_loadvm_state_section_startfull 7(slirp) 2 4
+vmstate_load slirp, (old)
+qemu_loadvm_state_section 8
+qemu_loadvm_state_section_startfull 8(timer) 0 2
+vmstate_load timer, timer
+"""
+
+
+def test_a_device_with_handlers_loads_each_section_by_its_load_state() -> None:
+    events = events_of(DESTINATION)
+    told = [
+        (event.event, event.idstr, event.instance_id, event.returned)
+        for event in events
+        if event.handler == "load_state"
+    ]
+    assert told == [
+        (EventKind.CALL, "ram", 0, None),
+        (EventKind.RETURN, "ram", 0, 0),
+        (EventKind.CALL, "slirp", 2, None),
+        (EventKind.RETURN, "slirp", 2, None),
+    ]
+
+
+def test_the_type_of_a_record_is_that_of_the_last_line_that_said_one() -> None:
+    assert records(events_of(DESTINATION)) == [("start", "ram"), ("full", "slirp"), ("full", "timer")]
+    assert records(events_of(DESTINATION.replace("section 4", "section 1")))[2] == ("full", "timer"), (
+        "8 is no section"
+    )
+
+
+def test_after_the_package_everything_is_read_by_the_listen_thread() -> None:
+    text = (
+        DESTINATION
+        + "loadvm_process_command com=POSTCOPY_LISTEN len=0\n"
+        + "qemu_loadvm_state_section 8\nqemu_loadvm_state_post_main 1\nqemu_loadvm_state_section 8\n"
+    )
+    threads = [event.thread for event in events_of(text) if event.name == "qemu_loadvm_state_section"]
+    assert threads == [Thread.MAIN, Thread.MAIN, Thread.MAIN, None, Thread.LISTEN]
