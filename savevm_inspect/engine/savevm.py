@@ -317,6 +317,8 @@ class SaveVM:
             )
             self._side.propagate(failure)
             f.set_error(-errno.EINVAL)
+            if failure is error:
+                raise
             raise failure from error
         if self._vmdesc is not None:
             self._vmdesc["devices"].append(entry_told)

@@ -6,6 +6,7 @@ from typing import Any
 
 from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmaps
 from savevm_inspect.engine.devices.htab import HashPageTable
+from savevm_inspect.engine.devices.vfio import Vfio
 from savevm_inspect.engine.guest import Guest, GuestBlock
 from savevm_inspect.engine.lanes import Choose, fair
 from savevm_inspect.engine.machine import Machine
@@ -80,6 +81,9 @@ def state_of(machine: Machine) -> dict[str, Any]:
             state["htab"] = bytes(
                 byte & ~0x40 if place % 16 == 7 else byte for place, byte in enumerate(device.table)
             )
+        if isinstance(device, Vfio):
+            pci = device.parent_obj
+            state[device.name] = (bytes(device.card.memory), device.card.register, pci.config, list(pci.irq_state))
         if isinstance(device, DirtyBitmaps):
             state["bitmaps"] = copy.deepcopy(device.bitmaps)
     return state

@@ -29,6 +29,7 @@ class How(StrEnum):
     """A way to go wrong."""
 
     FAIL = "fail"
+    FAIL_LATE = "fail late"
     RAISE = "raise"
     STALL = "stall"
     HANG = "hang"
@@ -49,10 +50,10 @@ class Fault:
         handler: name of the callback.
         idstr: of the device, which must have that callback.
         how: ``fail``: return what means failure, or, where nothing does, set the file's error or say no.
-            ``raise``: an exception that is none of ours. ``stall``: take time first. ``hang``: wait until the
-            migration is given up. ``do nothing``: neither work nor write nor read, and return what means success.
-            ``too much``, ``too little``: write or read some bytes more or less. ``past the rate limit``: write
-            as if there were none.
+            ``fail late``: the same behind all the work. ``raise``: an exception that is none of ours. ``stall``:
+            take time first. ``hang``: wait until the migration is given up. ``do nothing``: neither work nor write
+            nor read, and return what means success. ``too much``, ``too little``: write or read some bytes more or
+            less. ``past the rate limit``: write as if there were none.
         side: on which side; the first one that calls it unless said otherwise.
         at_call: at which of its calls on that side, counted from 1.
         lasting: at all later ones, too.
@@ -181,6 +182,11 @@ def _fail(call: _Call) -> object:
     return _FAILURES[returns]
 
 
+def _fail_late(call: _Call) -> Steps[Any]:
+    yield from call.work()
+    return _fail(call)
+
+
 def _raise(call: _Call) -> object:
     raise RuntimeError(f"{call.fault.handler} goes wrong on purpose")
 
@@ -250,6 +256,7 @@ def _past_rate_limit(call: _Call) -> Steps[Any]:
 
 _DEEDS: Final[Mapping[How, Callable[[_Call], object]]] = {
     How.FAIL: _fail,
+    How.FAIL_LATE: _fail_late,
     How.RAISE: _raise,
     How.STALL: _stall,
     How.HANG: _hang,
