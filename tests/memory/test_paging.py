@@ -264,8 +264,9 @@ def build(form: Form, seed: int, count: int) -> Space:
     chance = random.Random(seed)
     builder = Builder()
     first = form.entry_bytes << form.index_bits[0]
-    roots = [builder.new_table(max(first, 4096))]
-    roots.append(roots[0] if form.shared_root else builder.new_table(max(first, 4096)))
+    builder.free += 1  # first tables are aligned to their own size, and to no more
+    roots = [builder.new_table(first)]
+    roots.append(roots[0] if form.shared_root else builder.new_table(first))
     reach = LOW[2] if form.address_bits == 32 else RAM_BYTES  # 32-bit tables reach no small page above 4 GiB
     places = range(LOW[2] - 256 * KIB, min(LOW[2] + 256 * KIB, reach), 1 << form.sizes[0])
     builder.ram[places[0] : places[-1]] = chance.randbytes(places[-1] - places[0])
@@ -397,6 +398,15 @@ def test_a_half_that_is_switched_off_is_not_walked() -> None:
         memory.translate(0)
     with pytest.raises(AddressError, match="level 1 entry"):
         memory.translate(TOP - 4096)
+
+
+@pytest.mark.parametrize("name", ["AArch64 4K, 52 bits", "AArch64 64K, 52 bits"])
+def test_a_first_table_above_256_tib_has_the_top_of_its_address_in_low_bits(name: str) -> None:
+    plain = FORMS[name].registers([LOW[1], LOW[1]])
+    assert isinstance(plain, Aarch64Registers)
+    memory = virtual_memory(arm(plain.tcr, LOW[1] | 0xA << 2 | 1, 0), physical_memory(bytes(RAM_BYTES)))
+    with pytest.raises(AddressError, match="table at gpa 0xa000040000000 is not in RAM"):
+        memory.translate(0)
 
 
 # Hostile tables -------------------------------------------------------------------------------------------------
