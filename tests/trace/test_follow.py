@@ -224,3 +224,13 @@ def test_after_the_package_everything_is_read_by_the_listen_thread() -> None:
     )
     threads = [event.thread for event in events_of(text) if event.name == "qemu_loadvm_state_section"]
     assert threads == [Thread.MAIN, Thread.MAIN, Thread.MAIN, None, Thread.LISTEN]
+
+
+def test_what_needs_the_source_stopped_must_be_sent_in_precopy() -> None:
+    query = "exact=1, final=0, precopy=3, stopcopy=4, postcopy=5, total=12, collected switchover ack pending=0"
+    (event,) = [
+        e
+        for e in events_of(SOURCE + f"qemu_savevm_query_pending {query}\n")
+        if "stopcopy" in (e.upstream or "") and e.event is EventKind.PENDING
+    ]
+    assert (event.name, event.must_precopy, event.can_postcopy) == ("exact", 7, 5)

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from savevm_inspect.trace.follow import REPEATED, Follower
 from savevm_inspect.trace.lines import TraceLine, read_lines
 from savevm_inspect.trace.recorded import Recorded
 from savevm_inspect.trace.table import MEANINGS
+from savevm_inspect.wire import MigCmd
 
 MANIFEST = json.loads((Path(__file__).parents[1] / "captures" / "manifest.json").read_text())["captures"]
 TRACES = [(each["name"], kind) for each in MANIFEST for kind in each.get("traces", ())]
@@ -127,6 +129,15 @@ def test_without_thread_ids_the_rules_name_the_same_threads(name: str, kind: str
     assert told > 0.8 * sum(event.name != "message" for event in numbered)
 
 
+@pytest.mark.parametrize(("name", "kind"), SHORT)
+def test_figures_add_up_to_what_is_pending(name: str, kind: str, capture_path: CapturePath) -> None:
+    for event in events_of(lines_of(capture_path(name, kind))):
+        if event.event is EventKind.PENDING:
+            total = re.search(r"(?:size |total=)(\d+)", event.upstream or "")
+            assert total is not None
+            assert (event.must_precopy or 0) + (event.can_postcopy or 0) == int(total[1])
+
+
 @pytest.mark.parametrize("name", WITH_STREAM)
 def test_the_bytes_of_an_event_are_those_of_its_section(name: str, traced: Callable[[str], Path]) -> None:
     recorded = Recorded.open(traced(name))
@@ -138,7 +149,7 @@ def test_the_bytes_of_an_event_are_those_of_its_section(name: str, traced: Calla
             for channel in recorded.channels
             if channel.direction == "forward"
         }
-        placed, sides = 0, set()
+        placed, sides, commands = 0, set(), []
         for event in recorded.events(stream):
             sides.add(event.side)
             if event.event is EventKind.RECORD and event.section_id is not None and event.offset is not None:
@@ -146,11 +157,16 @@ def test_the_bytes_of_an_event_are_those_of_its_section(name: str, traced: Calla
                 assert at[0] == MARKS[SectionKind(event.name or "")], event
                 assert int.from_bytes(at[1:5]) == event.section_id
                 placed += 1
+            elif event.event is EventKind.COMMAND and event.offset is None:
+                assert (event.name, event.thread) == ("MIG_CMD_PING", None), "nothing tells which one it is"
             elif event.event is EventKind.COMMAND and event.offset is not None:
-                assert buffers[event.channel or 0][event.offset] == 8
+                at = buffers[event.channel or 0][event.offset :]
+                assert (at[0], int.from_bytes(at[1:3])) == (8, MigCmd[event.name or ""])
+                commands.append((event.side, event.channel, event.offset))
             elif event.name == "unmatched":
                 assert "cancel" in name
         assert placed >= len(sides) * len(stream.sections)
+        assert len(set(commands)) == len(commands), "each command is sent once and obeyed once"
 
 
 def test_a_loop_without_anything_to_do_is_counted(traced: Callable[[str], Path]) -> None:
