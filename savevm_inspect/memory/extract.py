@@ -11,6 +11,8 @@ from .rebuild import BlockImage
 
 _STEP_BYTES = 4 << 20
 _LEAST_HOLE_BYTES = 64 << 10
+_WRITE_BYTES = 128 << 10
+"""For larger ones Linux looks for larger pieces of free memory: ten times the work where that is in small pieces."""
 
 
 def extract(image: BlockImage, output: Path, progress: Callable[[int], object]) -> None:
@@ -63,5 +65,5 @@ def _steps(image: BlockImage) -> Iterator[tuple[int, int]]:
 
 def _write_at(file: int, view: memoryview, place: int) -> None:
     while view:
-        count = os.pwrite(file, view, place)
+        count = os.pwrite(file, view[:_WRITE_BYTES], place)
         view, place = view[count:], place + count
