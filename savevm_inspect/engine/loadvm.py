@@ -232,8 +232,7 @@ class LoadVM:
             try:
                 self._footer(f, entry)
             except StreamError as error:
-                why = f"{error.offset:#x}: {error.message}"
-                raise d.fail(why, entry=entry, handler="load_state" if entry.ops else "") from error
+                raise d.fail(told(error), entry=entry, handler="load_state" if entry.ops else "") from error
         f.section = ""
         d.tell_record(KIND_OF_RECORD[record].value, span_to(f, place), entry)
         yield HALT

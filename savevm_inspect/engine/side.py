@@ -19,7 +19,9 @@ from .status import TRANSITIONS, MigrationStatus, in_postcopy
 
 
 def told(error: Exception) -> str:
-    """What somebody else's code raised, on one line; our own errors speak for themselves."""
+    """What somebody else's code raised, on one line, for an error that names the section by itself."""
+    if isinstance(error, StreamError):
+        return f"{error.offset:#x}: {error.message}"
     return str(error) if isinstance(error, SavevmError) else f"{type(error).__name__}: {error}"
 
 
@@ -195,7 +197,7 @@ class MigrationSide:
         """The same error, saying also where this end is."""
         if not isinstance(error, StreamError) or not error.section:
             return self.fail(str(error), cause=error)
-        failure = EngineError(f"{error.offset:#x}: {error.message}", phase=self.phase, section=error.section)
+        failure = EngineError(told(error), phase=self.phase, section=error.section)
         failure.__cause__ = error
         return failure
 

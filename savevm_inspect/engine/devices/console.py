@@ -1,0 +1,79 @@
+"""``console``: a device of the old kind: it writes its bytes by itself, and reads what older ones wrote, too.
+
+It has no description, so that a stream tells of it as one buffer, and no error to return when it is saved: what it
+can't save it says by the file.
+"""
+
+import errno
+from typing import Any, Final
+
+from ...errors import BadPayload
+from ..handlers import Refused, SaveVMHandlers
+from ..machine import Machine
+from ..qemu_file import QEMUFile, QEMUFileInput
+
+IDSTR: Final = "console"
+COLUMNS: Final = 80
+_OLDEST_VERSION: Final = 1
+_CURSOR_VERSION: Final = 2
+
+
+class Console:
+    """Lines of text, the last of which the guest goes on writing.
+
+    Args:
+        machine: whose guest writes a character for each page that it writes to.
+        version_id: of the format; 2 added the place of the cursor.
+        num_lines: how many are kept.
+
+    Attributes:
+        lines: the text, oldest line first.
+        column: where the next character goes.
+    """
+
+    def __init__(self, machine: Machine, version_id: int = _CURSOR_VERSION, num_lines: int = 25) -> None:
+        self._version_id = version_id
+        self._num_lines = num_lines
+        self.lines = [""]
+        self.column = 0
+        machine.guest.on_write.append(self._write)
+
+    @classmethod
+    def attach(cls, machine: Machine, **options: Any) -> "Console":
+        """Build it into a machine and register it.
+
+        Args:
+            machine: whose.
+            **options: those of the class.
+        """
+        device = cls(machine, **options)
+        machine.registry.register_savevm_live(IDSTR, 0, device._version_id, SaveVMHandlers.of(cls), device)
+        return device
+
+    def _write(self, page: int) -> None:
+        if self.column == COLUMNS:
+            self.lines, self.column = [*self.lines, ""][-self._num_lines :], 0
+        self.lines[-1] = self.lines[-1][: self.column] + chr(ord("a") + page % 26)
+        self.column += 1
+
+    def save_state(self, f: QEMUFile) -> None:
+        """Write the lines, each behind its length, and the cursor."""
+        if not 0 <= self.column <= COLUMNS:
+            f.set_error(-errno.EINVAL)
+            return
+        f.put_be16(len(self.lines))
+        for line in self.lines:
+            f.put_counted_string(line)
+        if self._version_id >= _CURSOR_VERSION:
+            f.put_byte(self.column)
+
+    def load_state(self, f: QEMUFileInput, version_id: int) -> int:
+        """Read what any version wrote; before the cursor was told, it stood behind the last character."""
+        if version_id < _OLDEST_VERSION:
+            raise Refused(f"version {version_id}, at least {_OLDEST_VERSION} is read")
+        place, count = f.place, f.get_be16()
+        if not 1 <= count <= self._num_lines:
+            raise BadPayload(f"{count} lines, this side keeps {self._num_lines}", offset=place, section=f.section)
+        self.lines = [f.get_counted_string() for _ in range(count)]
+        self.column = f.get_byte() if version_id >= _CURSOR_VERSION else len(self.lines[-1])
+        return 0
