@@ -24,13 +24,13 @@ class FileChannel:
         self.position = 0
         self.closed = False
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Write where the file stands; what lies between its end and that place is a hole."""
         self.write_at(data, self.position)
         self.position += len(data)
         return 0
 
-    def write_at(self, data: bytes, offset: int) -> None:
+    def write_at(self, data: bytes | memoryview, offset: int) -> None:
         """Write at a place, in bytes from the start; the file stands where it stood."""
         if offset > len(self.data):
             self.data += bytes(offset - len(self.data))

@@ -8,7 +8,7 @@ from typing import Final
 from .clock import Clock, Link
 from .lanes import Steps, Wait
 
-Sink = Callable[[bytes], object]
+Sink = Callable[[bytes | memoryview], object]
 """Takes a copy of all that is sent, as it goes out."""
 
 
@@ -43,7 +43,7 @@ class Pipe:
         self._link = link
         self._sink = sink
         self._latency_us = latency_us
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[bytes | memoryview] = deque()
         """What is not read yet."""
         self._flight: deque[tuple[int, int]] = deque()
         """What has not arrived: the time at which it will, and its length."""
@@ -51,7 +51,7 @@ class Pipe:
         self._taken = 0
         self._marks: deque[int] = deque()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Send bytes, which takes as long as the link needs; returns 0, or a negative errno."""
         if self.broken or self.closed or self.hung_up:
             return -errno.EPIPE
@@ -103,21 +103,29 @@ class Pipe:
             yield Wait(what=what, ready=self.readable, wake_us=self._next_arrival)
         return self._whole() > 0 or self._look() > self._taken
 
-    def take(self) -> bytes:
+    def take(self) -> bytes | bytearray | memoryview:
         """All that may be read now, up to a mark; at the end of the connection, what is left."""
         length = self._whole() or (self._look() - self._taken if self._ended() else 0)
-        pieces, missing = [], length
-        while missing:
-            piece = self._pieces.popleft()
-            if len(piece) > missing:
-                self._pieces.appendleft(piece[missing:])
-                piece = piece[:missing]
-            pieces.append(piece)
-            missing -= len(piece)
         self._taken += length
         while self._marks and self._marks[0] <= self._taken:
             self._marks.popleft()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if self._pieces and len(self._pieces[0]) == length:
+            return self._pieces.popleft()
+        whole, place = bytearray(length), 0
+        while place < length:  # piece by piece, so that not all of it is there twice
+            piece = self._pieces.popleft()
+            if len(piece) > length - place:
+                self._pieces.appendleft(piece[length - place :])
+                piece = piece[: length - place]
+            whole[place : place + len(piece)] = piece
+            place += len(piece)
+        return whole
+
+    def skip(self) -> None:
+        """Take all that may be read now, and throw it away."""
+        self._taken = self._look()
+        self._pieces.clear()
+        self._marks.clear()
 
     def _whole(self) -> int:
         """How many bytes there are up to the last mark that has arrived."""

@@ -59,7 +59,7 @@ class Outgoing(Protocol):
 
     channel: int
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Send bytes; returns 0 or a negative errno."""
 
     def mark(self, place: int) -> None:
@@ -88,9 +88,9 @@ class QEMUFile(Writer):
         self._buffer = bytearray()
         self._error = 0
 
-    def _gather(self, data: bytes) -> None:
+    def _gather(self, data: bytes | memoryview) -> None:
         if self.tamper is not None:
-            data = self.tamper(data)
+            data = self.tamper(bytes(data))
         if len(data) >= IO_BUF_SIZE:  # a large piece goes out as it is, without another copy
             self.fflush()
             self._send(data)
@@ -109,7 +109,7 @@ class QEMUFile(Writer):
             self._send(data)
         return self._error
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | memoryview) -> None:
         if not self._error:
             self.rate.transferred += len(data)
             self.set_error(self.pipe.write(data))
@@ -139,7 +139,7 @@ class _Memory:
         self.channel = channel
         self.data = bytearray()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         self.data += data
         return 0
 

@@ -296,13 +296,15 @@ class RamWriter:
             addrs: their places in bytes, shape (n,).
             pages: their content, shape (n, page_size).
         """
-        self.put_page(block, int(addrs[0]), pages[0].tobytes())
-        records = np.empty((len(addrs) - 1, _WORD_BYTES + pages.shape[1]), np.uint8)
-        if len(records):
-            words = (addrs[1:] | np.uint64(_PAGE | _CONTINUE)).astype(">u8")
+        if block != self._last:
+            self.put_page(block, int(addrs[0]), pages[0].tobytes())
+            addrs, pages = addrs[1:], pages[1:]
+        if len(addrs):
+            records = np.empty((len(addrs), _WORD_BYTES + pages.shape[1]), np.uint8)
+            words = (addrs | np.uint64(_PAGE | _CONTINUE)).astype(">u8")
             records[:, :_WORD_BYTES] = words.view(np.uint8).reshape(-1, _WORD_BYTES)
-            records[:, _WORD_BYTES:] = pages[1:]
-            self._f.put_buffer(records.tobytes())
+            records[:, _WORD_BYTES:] = pages
+            self._f.put_buffer(records.reshape(-1).data)
 
     def put_xbzrle_page(self, block: str, addr: int, delta: bytes) -> None:
         """Write a page as the difference to what was sent of it before (save_xbzrle_page)."""

@@ -35,13 +35,13 @@ class Writer:
         channel: number of the channel, kept in every span made here.
     """
 
-    def __init__(self, sink: Callable[[bytes], object], *, channel: int = 0) -> None:
+    def __init__(self, sink: Callable[[bytes | memoryview], object], *, channel: int = 0) -> None:
         self._sink = sink
         self.channel = channel
         self.transferred = 0
 
-    def put_buffer(self, data: bytes) -> None:
-        """Write bytes as they are."""
+    def put_buffer(self, data: bytes | memoryview) -> None:
+        """Write bytes as they are; the sink may keep them."""
         self._sink(data)
         self.transferred += len(data)
 

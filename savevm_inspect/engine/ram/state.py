@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from ..guest import GuestBlock
     from ..machine import Machine
 
-_WINDOW_PAGES: Final = 1 << 13
+_WINDOW_PAGES: Final = 1 << 8
+"""Pages that are looked at together at first; more each time that none of them was dirty."""
 _PERIOD_US: Final = 1_000_000
 """How often at most the guest's pace is judged (migration_bitmap_sync)."""
 _HIGH_RATE_LIMIT: Final = 2
@@ -111,14 +112,16 @@ class RamState:
         Returns:
             The block's number and the pages'; ``None`` behind the last block, see :meth:`begin_round`.
         """
+        window = _WINDOW_PAGES
         while self._block < len(self.blocks):
             bmap = self.bmap[self._block]
-            found = np.flatnonzero(bmap[self._page : self._page + _WINDOW_PAGES])[:limit]
+            found = np.flatnonzero(bmap[self._page : self._page + window])[:limit]
             if len(found):
                 pages = found + self._page
                 self._page = int(pages[-1]) + 1
                 return self._clear(self._block, pages)
-            self._page += _WINDOW_PAGES
+            self._page += window
+            window *= 2
             if self._page >= len(bmap):
                 self._block, self._page = self._block + 1, 0
         return None
