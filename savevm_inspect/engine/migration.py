@@ -116,9 +116,10 @@ class Migration:
         source = self.source
 
         def done() -> bool:
-            return source.status in _ENDS or (source.status is MigrationStatus.NONE and source.error is not None)
+            refused = source.status is MigrationStatus.NONE and source.error is not None
+            return refused or (source.status in _ENDS and self.file.closed)
 
-        yield Wait(what="the file to be whole", ready=lambda: done() and self.file.closed)
+        yield Wait(what="the file to be whole", ready=done)
         sink = self._watch(0, back=False, resumed=False) if self._watch is not None else None
         if sink is not None:
             sink(bytes(self.file.data))
