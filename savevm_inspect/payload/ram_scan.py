@@ -8,6 +8,7 @@ whatever scans, the rows are the same, and so is the error.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Literal
@@ -34,6 +35,7 @@ _FLAGS: Final = {
     PageKind.ZERO: int(RamSaveFlag.RAM_SAVE_FLAG_ZERO) | _CONTINUE,
 }
 
+_COMPILED = f"{__package__}.ram_compiled"
 _SEEN_PAGES = 8
 _LONGEST_PATTERN = 4
 _FIRST_PAGES = 32
@@ -71,7 +73,7 @@ class RamScan:
     place where a pattern breaks; so the plain loop goes on by itself for longer each time that a look gained little.
     A compiled walk takes any sequence of pages, but numba must be imported first, which takes as long as half a
     million pages of the plain loop: it is brought when that many were left to it, and so costs at most as much as
-    was lost without it.
+    was lost without it. Once it is there, every stream of the process is scanned with it.
 
     Args:
         engine: what to scan with.
@@ -87,7 +89,7 @@ class RamScan:
         self._left_pages = 0
         self._ahead_pages = _FIRST_PAGES  # how many are looked at together: what the run before had
         self._may_compile = engine == "auto" and find_spec("numba") is not None
-        self._compiled = engine == "numba"
+        self._compiled = engine == "numba" or (engine == "auto" and _COMPILED in sys.modules)
         self.patience: int | None = None if engine == "python" else _SEEN_PAGES
         if self._compiled:
             self._bring_numba()
