@@ -37,6 +37,7 @@ PAGE_ROW = Struct("<QIQHBIBI")
 
 _SPARE_ROWS = 4096
 _RELEASED_ROWS = 1 << 18
+_MOST_EXPECTED_ROWS = 1 << 22
 
 
 def copy_rows(rows: npt.NDArray[np.void], target: npt.NDArray[np.void]) -> None:
@@ -83,6 +84,18 @@ class PageLog:
         if needed > len(self._rows):
             self._resize(needed + needed // 8 + _SPARE_ROWS)
         return self._rows[self._count : needed]
+
+    def expect(self, count: int) -> None:
+        """Make room at once, not step by step, for rows that are likely to come; what is not used takes no memory.
+
+        Args:
+            count: number of rows behind the last one; of very many, only some are believed.
+        """
+        needed = self._count + min(count, _MOST_EXPECTED_ROWS)
+        if needed > 2 * len(self._rows) + _SPARE_ROWS:
+            rows = np.empty(needed, PAGE_DTYPE)
+            copy_rows(self._rows[: self._count], rows[: self._count])
+            self._rows = rows
 
     def commit(self, count: int) -> None:
         """Count the first rows of what was reserved last."""

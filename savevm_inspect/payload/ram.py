@@ -122,6 +122,7 @@ class RamReader:
         Raises:
             StreamError: as :meth:`consume`.
         """
+        self.pages.expect(cursor.remaining // self.page_size)
         while not self._read_records(cursor, self._scan.patience, bare=bare):
             last = self._last.get(cursor.channel, -1)
             if last >= 0 and self._scan.patience is not None:
