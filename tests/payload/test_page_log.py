@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from savevm_inspect.payload import page_log
 from savevm_inspect.payload.page_log import PAGE_DTYPE, PAGE_ROW, PageLog
 
-steps = st.lists(
-    st.tuples(st.sampled_from(["extend", "reserve", "expect", "trim", "move", "hold"]), st.integers(0, 60)),
-    max_size=25,
-)
+verbs = st.sampled_from(["extend", "reserve", "expect", "trim", "move", "hold"])
+steps = st.lists(st.tuples(verbs, st.integers(0, 60)), max_size=25)
 
 
 def row(number: int) -> tuple[int, ...]:
