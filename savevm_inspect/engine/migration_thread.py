@@ -11,7 +11,6 @@ from .handlers import Pending
 from .lanes import HALT, Steps
 from .machine import RunState
 from .options import Capability
-from .pace import Pace
 from .postcopy_source import postcopy_pause, postcopy_start, send_postcopy_advise
 from .status import MigrationStatus, is_active
 from .switchover import switchover_start
@@ -50,12 +49,11 @@ class MigrationThread:
 
     def __init__(self, source: "Source") -> None:
         self._s = source
-        self.pace = Pace(source)
 
     def steps(self) -> Steps[None]:
         """Run it to its end; what goes wrong is kept in the source (migration_thread)."""
         s = self._s
-        self.pace.begin()
+        s.pace.begin()
         if (yield from self._setup()):
             s.enter(Phase.ITERATE)
             yield from self._rounds()
@@ -103,8 +101,8 @@ class MigrationThread:
             if error is _Error.FATAL:
                 return
             if error is _Error.RECOVERED:
-                self.pace.begin()
-            urgent = yield from self.pace.rate_limit()
+                s.pace.begin()
+            urgent = yield from s.pace.rate_limit()
 
     def _try_iteration(self) -> Steps[_Iterate]:
         """One round; what fails in it sticks to the file, where it is found next."""
@@ -129,14 +127,14 @@ class MigrationThread:
                 yield from self._wait_package()
                 s.set_state(_S.POSTCOPY_ACTIVE, old=_S.POSTCOPY_DEVICE)
         else:
-            if pending.total < self.pace.threshold_bytes:
+            if pending.total < s.pace.threshold_bytes:
                 pending = yield from s.savevm.pending("state_pending_exact")
                 yield from self._tell_pending("exact", pending)
-            if pending.must_precopy <= self.pace.threshold_bytes and can_switchover and s.postcopy_wanted:
+            if pending.must_precopy <= s.pace.threshold_bytes and can_switchover and s.postcopy_wanted:
                 yield from postcopy_start(s)
                 s.machine.clock.advance(_ROUND_US)
                 return _Iterate.SKIP
-            ready = can_switchover and pending.total <= self.pace.threshold_bytes
+            ready = can_switchover and pending.total <= s.pace.threshold_bytes
         if ready:
             yield from self._completion()
             return _Iterate.BREAK
@@ -218,8 +216,8 @@ class MigrationThread:
             name=name,
             must_precopy=pending.must_precopy,
             can_postcopy=pending.can_postcopy,
-            threshold_bytes=self.pace.threshold_bytes,
-            bandwidth_bytes_per_s=self.pace.bandwidth_bytes_per_s,
+            threshold_bytes=s.pace.threshold_bytes,
+            bandwidth_bytes_per_s=s.pace.bandwidth_bytes_per_s,
             dirty_pages=s.machine.stats.dirty_pages,
             iteration=s.machine.stats.dirty_sync_count,
         )

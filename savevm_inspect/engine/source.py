@@ -17,6 +17,7 @@ from .machine import Machine, RunState
 from .migration_thread import MigrationThread
 from .multifd_send import MultifdSend
 from .options import Capability, Options
+from .pace import Pace
 from .qemu_file import PipeInput, QEMUFile, RateLimit
 from .return_path import ReturnPath
 from .savevm import SaveVM
@@ -42,6 +43,7 @@ class Source(MigrationSide):
         target: the file that it moves to instead; ``None`` for a connection.
         f: the main channel's writing half; ``None`` while there is no connection (upstream: to_dst_file).
         rate: the rate limit, over all channels.
+        pace: when a round may begin, and from when on little enough is left.
         savevm: the walks over all devices.
         multifd: the channels for pages; ``None`` without the capability.
         preempt: the channel for requested pages; ``None`` without the capability or before the switchover.
@@ -60,6 +62,7 @@ class Source(MigrationSide):
         self.connection: Connection | None = None
         self.f: QEMUFile | None = None
         self.rate = RateLimit()
+        self.pace = Pace(self)
         self.savevm = SaveVM(self)
         self.multifd: MultifdSend | None = None
         self.preempt: QEMUFile | None = None
@@ -152,6 +155,7 @@ class Source(MigrationSide):
         if self.status not in {_S.POSTCOPY_ACTIVE, _S.POSTCOPY_RECOVER} or self.connection is None:
             raise self.fail(f"migrate-pause in state {self.status}, expected a running postcopy")
         self.propagate(self.fail("postcopy is paused by the user"))
+        self.to_dst_file.set_error(-errno.EIO)  # found also by a thread that has nothing to write just now
         self.connection.fail()
 
     def cancel(self) -> None:

@@ -189,10 +189,10 @@ class Saving:
     def _sync(self, heard: Heard) -> Iterator[Event]:
         """RAM synchronises to know exactly what is left, unless it does so within another handler."""
         self._iteration += 1
-        self._synchronised = True
         heard.derive(iteration=self._iteration)
         is_alone = self._section is None and self._setting_up is None and self._exact is None
         if self._teller.course.phase is Phase.ITERATE and heard.thread is Thread.MIGRATION and is_alone:
+            self._synchronised = True
             for who in self._teller.devices("state_pending_exact"):
                 if who["idstr"] == "ram":
                     self._exact, event = self._teller.call(heard, "state_pending_exact", who, heard.thread)
