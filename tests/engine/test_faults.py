@@ -17,7 +17,7 @@ from savevm_inspect.engine.guest import Workload
 from savevm_inspect.engine.machine import RunState
 from savevm_inspect.engine.options import Capability
 from savevm_inspect.engine.scenario import Scenario
-from savevm_inspect.engine.scenarios import OUR_DEVICES, SLOW
+from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
 from savevm_inspect.engine.script import Do, Step
 from savevm_inspect.engine.side import MigrationSide
 from savevm_inspect.engine.status import MigrationStatus

@@ -10,7 +10,7 @@ from savevm_inspect.engine.guest import Workload
 from savevm_inspect.engine.machine import Attach, Machine
 from savevm_inspect.engine.migration import Migration
 from savevm_inspect.engine.scenario import Scenario
-from savevm_inspect.engine.scenarios import OUR_DEVICES, SLOW
+from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
 from savevm_inspect.engine.status import MigrationStatus
 
 from ..running import Run, run

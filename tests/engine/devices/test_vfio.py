@@ -21,7 +21,7 @@ from savevm_inspect.engine.machine import Machine, MachineType, RunState
 from savevm_inspect.engine.migration import Migration
 from savevm_inspect.engine.options import Capability, MultifdCompression
 from savevm_inspect.engine.scenario import Scenario
-from savevm_inspect.engine.scenarios import OUR_DEVICES, SLOW
+from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
 from savevm_inspect.engine.script import Do, Step
 from savevm_inspect.engine.status import MigrationStatus
 from savevm_inspect.engine.way import Way
