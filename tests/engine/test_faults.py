@@ -1,5 +1,6 @@
 """Every callback gone wrong in every way: who says so, how both sides end, and that exactly QEMU's cleanups run."""
 
+import random
 import runpy
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
 from savevm_inspect.engine.script import Do, Step
 from savevm_inspect.engine.side import MigrationSide
 from savevm_inspect.engine.status import MigrationStatus
+from savevm_inspect.engine.way import Way
 from savevm_inspect.errors import EngineError, SavevmError
 from savevm_inspect.stream.events import EventKind, Phase, Side
 
@@ -438,6 +440,78 @@ def test_postcopy_starts_when_the_next_try_succeeds() -> None:
 
 def _refuses_postcopy(*, lasting: bool) -> tuple[Fault, ...]:
     return (Fault(handler="save_postcopy_prepare", idstr=RAM, how=How.FAIL_LATE, lasting=lasting),)
+
+
+# Into a file: nobody tells the source what became of it.
+
+SNAPSHOT = replace(PRECOPY, name="snapshot", way=Way.SNAPSHOT, capabilities=frozenset(), disks=(), bitmaps=())
+BACKGROUND = replace(SNAPSHOT, name="background", way=Way.FILE, capabilities=frozenset({_C.BACKGROUND_SNAPSHOT}))
+MAPPED = replace(SNAPSHOT, name="mapped", way=Way.FILE, capabilities=frozenset({_C.MAPPED_RAM}))
+SCENARIOS |= {each.name: each for each in (SNAPSHOT, BACKGROUND, MAPPED)}
+_SAVEVM = "savevm: anything after `save_prepare`"
+_BACKGROUND = "background snapshot: setup, stop, devices, write tracking"
+FILE_PLACES = (
+    Place("save_setup", RAM, "snapshot", Phase.SETUP, _SAVEVM),
+    Place("save_live_iterate", RAM, "snapshot", Phase.ITERATE, _SAVEVM),
+    Place("save_complete", RAM, "snapshot", Phase.COMPLETE, _SAVEVM),
+    Place("save_state", SLIRP, "snapshot", Phase.COMPLETE, _SAVEVM),
+    Place("save_setup", RAM, "background", Phase.SETUP, _BACKGROUND),
+    Place("save_state", SLIRP, "background", Phase.COMPLETE, _BACKGROUND),
+    Place("save_setup", RAM, "mapped", Phase.SETUP, "`save_setup`"),
+    Place("save_live_iterate", RAM, "mapped", Phase.ITERATE, _ITERATING),
+    Place("save_complete", RAM, "mapped", Phase.COMPLETE, _SWITCHING),
+)
+
+
+@pytest.mark.parametrize("how", [How.RAISE, How.FAIL, How.FAIL_LATE])
+@pytest.mark.parametrize("place", FILE_PLACES, ids=str)
+def test_a_file_that_fails_is_never_loaded(place: Place, how: How) -> None:
+    ran = _broken(place, how)
+    source, destination = ran.migration.source, ran.migration.destination
+    wanted = FAILURES[place.point]
+    states = tuple(event.name for event in ran.of(S, EventKind.STATE))
+    assert states[len(states) - len(wanted.states) :] == wanted.states
+    assert source.error is not None
+    assert (source.error.handler, source.error.phase) == (place.handler, place.phase)
+    _assert_cleaned_up(ran, S, wanted=True)
+    _assert_cleaned_up(ran, D, wanted=False)
+    assert destination.status is _S.SETUP
+    paused = place.point == _BACKGROUND and place.phase is Phase.COMPLETE
+    assert source.machine.runstate is (RunState.PAUSED if paused else RunState.RUNNING)
+    for side in Side:
+        assert _side(ran, side).machine.bql.owner is None
+
+
+@pytest.mark.parametrize("how", [How.TOO_MUCH, How.TOO_LITTLE])
+@pytest.mark.parametrize("place", FILE_PLACES, ids=str)
+def test_a_file_of_wrong_bytes_is_refused_when_it_is_loaded(place: Place, how: How) -> None:
+    ran = _broken(place, how)
+    assert ran.migration.source.status is _S.COMPLETED
+    error = ran.migration.destination.error
+    assert error is not None
+    assert ran.migration.destination.status is _S.FAILED
+    assert (error.handler, error.section) == ("load_state", f"{place.idstr} (instance 0)")
+    _assert_cleaned_up(ran, D, wanted=True)
+
+
+# Whoever runs when.
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("place", [each for each in PLACES if CALLBACKS[each.handler].returns in _FAILING], ids=str)
+def test_a_failure_leaves_nothing_over_whoever_runs_when(place: Place, seed: int) -> None:
+    choose = random.Random(seed)
+    fault = Fault(handler=place.handler, idstr=place.idstr, how=How.FAIL, side=place.side)
+    scenario = replace(SCENARIOS[place.scenario], faults=(fault,))
+    ran = run(scenario, choose=lambda ready: choose.choice(list(ready)))
+    _assert_nothing_left_over(ran)
+    source, destination = ran.migration.source, ran.migration.destination
+    assert _S.COMPLETED not in (source.status, destination.status)
+    if place.scenario in ("precopy", "vfio"):
+        fair = run(scenario).migration
+        assert (source.status, destination.status) == (fair.source.status, fair.destination.status)
+        assert source.machine.guest.running
+        assert not destination.machine.guest.running
 
 
 # What a fault may be.
