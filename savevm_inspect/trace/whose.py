@@ -77,6 +77,8 @@ class WhoseLine:
     def _sender(self, line: TraceLine, keys: dict[str, Any]) -> Thread | None:
         """Whoever reads commands answers them; pages are asked for by the fault thread, and again at a resume."""
         asks = keys.get("event") is EventKind.PAGE_REQUEST
+        if self._listening and keys.get("name") == "MIG_RP_MSG_SHUT":
+            return None  # the listen thread's last word up to 10.1, the main thread's since
         return Thread.FAULT if asks and not self._resuming else self._loader(line, keys)
 
     def _loader(self, line: TraceLine, keys: dict[str, Any]) -> Thread | None:
