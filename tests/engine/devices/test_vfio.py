@@ -219,6 +219,27 @@ def test_the_card_runs_on_after_a_cancel(when: dict[str, Any]) -> None:
     assert device(ran.migration.source.machine).card.state is CardState.RUNNING
 
 
+def test_a_failure_elsewhere_ends_the_thread_that_sends() -> None:
+    fault = Fault(handler="save_complete", idstr="ram", how=How.RAISE)
+    ran = run(replace(_WAYS["multifd-no-precopy"], faults=(fault,)))
+    told = ran.of(Side.SOURCE)
+    ended = next(
+        place
+        for place, event in enumerate(told)
+        if event.event is EventKind.RETURN and event.handler == "save_complete_precopy_thread"
+    )
+    assert "another thread has failed" in (told[ended].error or "")
+    failed = next(place for place, event in enumerate(told) if event.name == "failed")
+    assert ended < failed  # it is waited for
+    whole = run(_WAYS["multifd-no-precopy"])
+    pieces = [
+        len([event for event in each.of(Side.SOURCE) if event.name == "multifd device state"])
+        for each in (ran, whole)
+    ]
+    assert pieces[0] < pieces[1]
+    assert ran.migration.source.machine.guest.running
+
+
 # Pieces on the destination: any order, and hostile ones.
 
 
