@@ -39,6 +39,8 @@ class Destination(MigrationSide):
         postcopy: what there is besides in postcopy.
         multifd: the channels for pages; ``None`` without the capability.
         switchover_ack_pending: devices that have not agreed to the switchover yet.
+        stream_failed: reading the main channel failed; that alone is what the source is told at the end, and no
+            failure of a thread that loads (upstream: the error of from_src_file).
         load_threads_abort: threads that load device state are to end.
     """
 
@@ -52,6 +54,7 @@ class Destination(MigrationSide):
         self.postcopy = PostcopyIncoming(self)
         self.multifd: MultifdRecv | None = None
         self.switchover_ack_pending = 0
+        self.stream_failed = False
         self.load_threads_abort = False
         self._load_threads: list[Lane] = []
         self.set_state(_S.SETUP)
@@ -203,8 +206,11 @@ class Destination(MigrationSide):
             yield from self.poll(end_of(lane))
 
     def fail_loading(self, error: SavevmError) -> EngineError:
-        """Keep an error of a thread that nobody waits for: the main thread finds the stream ended."""
+        """Keep an error of a thread that nobody waits for, and close its channels (multifd_recv_terminate_threads).
+
+        The main thread goes on as long as it can, and finds the error at its end.
+        """
         failure = self.propagate(error)
-        if self.connection is not None:
-            self.connection.fail()
+        if self.multifd is not None:
+            self.multifd.hang_up()
         return failure

@@ -96,9 +96,11 @@ class LoadVM:
             try:
                 return (yield from self._records(f))
             except SavevmError as error:
+                d.stream_failed = True
                 if d.postcopy.state is not PostcopyState.RUNNING or not d.options.has(Capability.POSTCOPY_RAM):
                     raise
                 yield from d.postcopy.pause_incoming(error)
+                d.stream_failed = False  # it was that of the old connection
                 assert d.from_src_file is not None
                 f = d.from_src_file
 
@@ -183,7 +185,11 @@ class LoadVM:
         """Have everyone get ready (qemu_loadvm_state_setup)."""
         for entry in self._d.machine.registry:
             if entry.has("load_setup") and (yield from self._d.is_active(entry)):
-                yield from self._d.call(entry, "load_setup", f=f)
+                try:
+                    yield from self._d.call(entry, "load_setup", f=f)
+                except EngineError:
+                    self._d.stream_failed = True
+                    raise
 
     def _switchover_ack_needed(self) -> Steps[None]:
         """Count the devices that must agree to the switchover (qemu_loadvm_state_switchover_ack_needed)."""

@@ -65,8 +65,7 @@ class MultifdRecv:
     def sync_main(self) -> Steps[None]:
         """Wait until all channels have come to the end of an epoch, then let them go on (multifd_recv_sync_main).
 
-        Raises:
-            EngineError: one of them failed.
+        After a failure of one nobody waits any more.
         """
         d = self._d
 
@@ -74,8 +73,6 @@ class MultifdRecv:
             return len(self._at_sync) == len(self._lanes) or d.error is not None
 
         yield from d.poll(Wait(what="the end of an epoch on all channels", ready=ready))
-        if d.error is not None:
-            raise d.error
         self._at_sync.clear()
 
     def _channel(self, pipe: Pipe) -> Steps[None]:
@@ -144,6 +141,11 @@ class MultifdRecv:
             EventKind.RECORD, name=f"multifd {name}", channel=f.channel, offset=start, length=f.place - start
         )
 
+    def hang_up(self) -> None:
+        """Read no more: the source finds out when it goes on writing."""
+        for pipe in self._pipes:
+            pipe.hang_up()
+
     def shutdown(self) -> Steps[None]:
         """All is loaded: the channels may end (multifd_recv_shutdown)."""
         yield from self.cleanup()
@@ -151,7 +153,6 @@ class MultifdRecv:
     def cleanup(self) -> Steps[None]:
         """End all threads (multifd_recv_cleanup)."""
         self._quit = True
-        for pipe in self._pipes:
-            pipe.hang_up()
+        self.hang_up()
         for lane in self._lanes:
             yield from self._d.poll(end_of(lane))

@@ -41,7 +41,8 @@ class Scenario:
         parameters: what the user set, on both sides.
         latency_us: how long a byte is on its way, in microseconds.
         way: how the bytes get to the other side.
-        ends: what state the source is in at the end; the destination's follows from it.
+        ends: what state the source is in at the end.
+        arrives: whether the destination runs then, if the source has completed.
         script: what the user does meanwhile.
         shared_bytes: length of a further block that lies in a file which both sides have; 0 is none.
         disks: name and length in bytes of each disk of both machines.
@@ -67,6 +68,7 @@ class Scenario:
     latency_us: int = 0
     way: Way = Way.LIVE
     ends: MigrationStatus = MigrationStatus.COMPLETED
+    arrives: bool = True
     script: tuple[Step, ...] = ()
     shared_bytes: int = 0
     disks: tuple[tuple[str, int], ...] = ()

@@ -1,9 +1,12 @@
 """A stream in one dictionary: the contract of ``savevm-inspect info --json``."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from ..errors import BadPayload
 from ..reader.stream import Stream
 from ..stream.records import FileHeader, Framing, Section
+from ..wire import MigRpMessage
 
 
 def summary(stream: Stream) -> dict[str, Any]:
@@ -48,8 +51,17 @@ def summary(stream: Stream) -> dict[str, Any]:
 
 
 def problems(stream: Stream) -> list[Exception]:
-    """Everything that is wrong: with the framing first, then with what the sections hold."""
-    return [*stream.problems, *stream.account.problems]
+    """Everything that is wrong: with the framing first, then with what the sections hold, then what came back."""
+    return [*stream.problems, *stream.account.problems, *_failures_told(stream)]
+
+
+def _failures_told(stream: Stream) -> Iterator[Exception]:
+    """The destination's word that it could not load what was sent, however whole that is."""
+    for message in stream.return_path:
+        if message.message is MigRpMessage.MIG_RP_MSG_SHUT and message.arguments[0].value:
+            yield BadPayload(
+                "the destination says that it failed", offset=message.span.offset, section="the return path"
+            )
 
 
 def section_row(stream: Stream, section: Section) -> dict[str, Any]:

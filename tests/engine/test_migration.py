@@ -25,6 +25,7 @@ from savevm_inspect.engine.status import TRANSITIONS, MigrationStatus
 from savevm_inspect.engine.way import Way
 from savevm_inspect.errors import EngineError
 from savevm_inspect.stream.events import Event, EventKind, Phase, Side, Thread
+from savevm_inspect.views.summary import problems
 
 from .running import Run, memory_after, run
 
@@ -36,7 +37,7 @@ SMALL = replace(
     workload=Workload(writes_per_s=40),
     link_bytes_per_s=1_000_000,
 )
-COMPLETING = [name for name, scenario in SCENARIOS.items() if scenario.ends is _S.COMPLETED]
+COMPLETING = [name for name, scenario in SCENARIOS.items() if scenario.ends is _S.COMPLETED and scenario.arrives]
 POSTCOPY = [name for name in COMPLETING if Capability.POSTCOPY_RAM in SCENARIOS[name].capabilities]
 RUNS: dict[str, Run] = {}
 
@@ -87,10 +88,10 @@ def assert_locks_alternate(locks: list[Event]) -> None:
     holder: Thread | None = None
     for event in locks:
         if event.name == "bql_lock":
-            assert holder is None
+            assert holder in (None, Thread.MAIN)  # the main loop gives it up and takes it without a word
             holder = event.thread
         else:
-            assert holder in (event.thread, None)  # the main loop takes it without a word
+            assert holder in (event.thread, None)
             holder = None
 
 
@@ -133,9 +134,11 @@ def test_what_stopped_here_goes_on_there(name: str) -> None:
     assert destination.machine.runstate is RunState.RUNNING
     snapshot = SCENARIOS[name].way is Way.SNAPSHOT or Capability.BACKGROUND_SNAPSHOT in SCENARIOS[name].capabilities
     assert source.machine.runstate is (RunState.RUNNING if snapshot else RunState.POSTMIGRATE)
+    # A device of another version writes the same state otherwise.
+    other = {"isa/0x3f8/serial"} if SCENARIOS[name].destination_devices else set()
     late = {"vm.ram"} if name in POSTCOPY else {"bitmaps"} if name == "postcopy-bitmaps" else set()
     for what, value in made.stopped.items():
-        if what not in late:
+        if what not in late | other:
             assert made.resumed[what] == value, what
 
 
@@ -181,11 +184,14 @@ def test_whoever_runs_when_it_ends_the_same(name: str, seed: int) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_recording_passes_the_check_if_the_migration_ended_well(name: str, tmp_path: Path) -> None:
     folder = record_scenario(name, tmp_path / "capture")
+    if SCENARIOS[name].ends is _S.NONE:
+        with pytest.raises(si.SavevmError, match="without a forward channel"):
+            si.open_stream(folder)
+        return
     with si.open_stream(folder, strict=False) as stream:
-        whole = stream.complete and not stream.problems
-        assert whole is (SCENARIOS[name].ends is _S.COMPLETED or name == "cancel-device")
-        assert whole or stream.problems
-        if whole and not name.startswith("postcopy"):  # which has no description
+        found = problems(stream)
+        assert (stream.complete and not found) is (SCENARIOS[name].ends is _S.COMPLETED or name == "cancel-device")
+        if stream.complete and not name.startswith("postcopy"):  # which has no description
             assert stream.account.opaque_bytes == 0
 
 

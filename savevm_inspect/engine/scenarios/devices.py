@@ -108,6 +108,7 @@ DEVICES: Final[tuple[Scenario, ...]] = (
         workload=WRITER,
         devices=(*PC_DEVICES, Uart.attach),
         destination_devices=(*PC_DEVICES, partial(Uart.attach, version_id=2)),
+        arrives=False,
     ),
     scenario(
         name="older-source",
