@@ -160,9 +160,12 @@ class PostcopyIncoming:
             assert d.from_src_file is not None
             yield from d.loadvm.main(d.from_src_file)
         except SavevmError as error:
-            d.propagate(error)
-            d.set_state(_S.FAILED)
-        else:
+            if self.state is _P.RUNNING and not d.options.has(Capability.POSTCOPY_RAM):
+                d.note(f"all is here but dirty bitmaps ({error})")  # the guest can do without them
+            else:
+                d.propagate(error)
+                d.set_state(_S.FAILED)
+        if d.status is not _S.FAILED:
             yield Wait(what="the main thread to load the package", ready=lambda: d.loadvm.main_loaded)
             d.set_state(_S.COMPLETED, old=_S.POSTCOPY_ACTIVE)
         self.state = _P.END

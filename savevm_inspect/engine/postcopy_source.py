@@ -43,7 +43,7 @@ def postcopy_start(s: "Source") -> Steps[None]:
             s.open_preempt()
         yield from s.savevm.postcopy_prepare(s.to_dst_file)
     except EngineError as error:
-        s.propagate(error)  # upstream, too, goes on in state active: the error sticks to the file
+        s.propagate(error)  # upstream, too, goes on in state active, and the next round tries again
         return
     s.enter(Phase.SWITCHOVER)
     yield from s.machine.bql.around(_switch(s))
