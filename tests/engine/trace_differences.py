@@ -1,0 +1,342 @@
+"""Where a real QEMU's course is not 10.2's: each row rewrites what the engine did into what that QEMU did.
+
+A row's patterns are over lines of text, one an event, of one thread, as :mod:`.trace_compare` makes them.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from savevm_inspect.stream.events import Side, Thread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One row.
+
+    Attributes:
+        versions: of QEMU.
+        event: what is different.
+        here: what 10.2 does, and the engine.
+        there: what that QEMU did.
+        upstream: functions, and since which version or why.
+        side: which end.
+        thread: which of its threads.
+        engine: pattern of the engine's lines, with `^` at the beginning of each.
+        qemu: what stands there instead; a line that ends in `*` leaves its figures open.
+        kinds: of captures; empty for all.
+    """
+
+    versions: tuple[str, ...]
+    event: str
+    here: str
+    there: str
+    upstream: str
+    side: Side
+    thread: Thread
+    engine: str
+    qemu: str
+    kinds: tuple[str, ...] = ()
+
+    def applies(self, version: str, kind: str, side: Side) -> bool:
+        """Whether it speaks of a capture's end."""
+        return version in self.versions and side is self.side and (not self.kinds or kind in self.kinds)
+
+
+_SOURCE: Final = Side.SOURCE
+_DESTINATION: Final = Side.DESTINATION
+_POSTCOPY: Final = ("postcopy", "postcopy-recover")
+_PRECOPY: Final = ("precopy", "xbzrle", "multifd", "tofile")
+
+_PREPARE: Final = "1d48111601, 10.1: save_postcopy_prepare"
+_DEVICE: Final = "4881411136, 10.0: migration_switchover_start"
+_POSTCOPY_DEVICE: Final = "7b842fe354, 10.2: state postcopy-device, until PONG 0x42"
+_SWITCHOVER: Final = "4e55cb3cde, 10.0: qemu_savevm_maybe_send_switchover_start"
+_AFTER: Final = "behind 10.2; by the trace alone"
+
+DIFFERENCES_FROM_10_2: Final[tuple[Difference, ...]] = (
+    Difference(
+        versions=("7.2",),
+        event="pending",
+        here="an estimate, then exact figures if it is below the threshold",
+        there="one call, which is told the threshold and synchronises by itself: the exact figures alone",
+        upstream="c8df4a7aef, 8.0: state_pending_estimate and _exact instead of save_live_pending",
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^pending estimate 0 0\n(?=pending exact )",
+        qemu="",
+    ),
+    Difference(
+        versions=("7.2", "10.0"),
+        event="PART section before postcopy",
+        here="save_postcopy_prepare writes one",
+        there="there is no such callback",
+        upstream=_PREPARE,
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^section begins ram\nsection part ram 1\n(?=state device\n)",
+        qemu="",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2", "10.0"),
+        event="PART section before postcopy",
+        here="one more is loaded",
+        there="there is none",
+        upstream=_PREPARE,
+        side=_DESTINATION,
+        thread=Thread.MAIN,
+        engine=r"^section part ram\n(?=command MIG_CMD_SWITCHOVER_START\n)",
+        qemu="",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2",),
+        event="state device",
+        here="set at each switchover",
+        there="set with pause-before-switchover only",
+        upstream=_DEVICE,
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^state device\n",
+        qemu="",
+        kinds=_PRECOPY,
+    ),
+    Difference(
+        versions=("7.2",),
+        event="state at the switch to postcopy",
+        here="device, with the VM stopped",
+        there="postcopy-active, before the VM is stopped",
+        upstream=_DEVICE,
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^state device\n",
+        qemu="state postcopy-active\n",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2",),
+        event="command SWITCHOVER_START",
+        here="sent when the VM has stopped",
+        there="does not exist; 10.2 does not send it for machine types of 9.2 and older",
+        upstream=_SWITCHOVER,
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^command MIG_CMD_SWITCHOVER_START\n",
+        qemu="",
+    ),
+    Difference(
+        versions=("7.2",),
+        event="command SWITCHOVER_START",
+        here="obeyed",
+        there="does not exist",
+        upstream=_SWITCHOVER,
+        side=_DESTINATION,
+        thread=Thread.MAIN,
+        engine=r"^command MIG_CMD_SWITCHOVER_START\n",
+        qemu="",
+    ),
+    Difference(
+        versions=("7.2", "10.0"),
+        event="PING 0x42",
+        here="sent in the package, behind the device state and PING 3",
+        there="does not exist",
+        upstream=_POSTCOPY_DEVICE,
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^command MIG_CMD_PING\n(?=command MIG_CMD_PING\ncommand MIG_CMD_POSTCOPY_RUN\n)",
+        qemu="",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2", "10.0"),
+        event="PING 0x42",
+        here="answered",
+        there="does not exist",
+        upstream=_POSTCOPY_DEVICE,
+        side=_DESTINATION,
+        thread=Thread.MAIN,
+        engine=r"^command MIG_CMD_PING\nanswer MIG_RP_MSG_PONG\n(?=command MIG_CMD_POSTCOPY_RUN\n)",
+        qemu="",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2", "10.0"),
+        event="PONG 0x42",
+        here="the fifth PONG tells that the package is loaded",
+        there="there are four",
+        upstream=_POSTCOPY_DEVICE,
+        side=_SOURCE,
+        thread=Thread.RETURN_PATH,
+        engine=r"\A((?:answer MIG_RP_MSG_PONG\n){4})answer MIG_RP_MSG_PONG\n",
+        qemu=r"\1",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("10.0",),
+        event="state when the package is out",
+        here="postcopy-device; postcopy-active in the first round behind PONG 0x42",
+        there="postcopy-active",
+        upstream=_POSTCOPY_DEVICE,
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^state postcopy-device\n(pending estimate .*\n)state postcopy-active\n",
+        qemu=r"state postcopy-active\n\1",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2",),
+        event="state when the package is out",
+        here="postcopy-device; postcopy-active in the first round behind PONG 0x42",
+        there="it is postcopy-active already",
+        upstream=_POSTCOPY_DEVICE,
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^state postcopy-device\n(pending estimate .*\n)state postcopy-active\n",
+        qemu=r"\1",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2", "10.0"),
+        event="state at LISTEN",
+        here="postcopy-device",
+        there="postcopy-active",
+        upstream=_POSTCOPY_DEVICE,
+        side=_DESTINATION,
+        thread=Thread.LISTEN,
+        engine=r"\Astate postcopy-device\n",
+        qemu="state postcopy-active\n",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2", "10.0"),
+        event="state at RUN",
+        here="postcopy-active",
+        there="it is postcopy-active already",
+        upstream=_POSTCOPY_DEVICE,
+        side=_DESTINATION,
+        thread=Thread.MAIN,
+        engine=r"^(command MIG_CMD_POSTCOPY_RUN\n)state postcopy-active\n",
+        qemu=r"\1",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2", "10.0"),
+        event="SHUT at the end of postcopy",
+        here="the main thread cleans up and sends it",
+        there="it does not",
+        upstream="7b842fe354, 10.2: postcopy_listen_thread_bh",
+        side=_DESTINATION,
+        thread=Thread.MAIN,
+        engine=r"^answer MIG_RP_MSG_SHUT\n",
+        qemu="",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2", "10.0"),
+        event="SHUT at the end of postcopy",
+        here="the listen thread has ended",
+        there="the listen thread cleans up and sends it",
+        upstream="7b842fe354, 10.2: postcopy_listen_thread_bh",
+        side=_DESTINATION,
+        thread=Thread.LISTEN,
+        engine=r"^state completed\n\Z",
+        qemu="state completed\nanswer MIG_RP_MSG_SHUT\n",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("10.0",),
+        event="pending at the end of postcopy",
+        here="the estimate alone: nothing left ends it",
+        there="exact figures are asked for, too, below the threshold",
+        upstream="7aaa1fc072, 10.1: migration_iteration_run",
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^(pending estimate 0 0\n)(?=section begins ram\nsection end ram )",
+        qemu=r"\1pending exact 0 0\n",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("7.2",),
+        event="destination's first state",
+        here="setup when it listens, then active",
+        there="active at once",
+        upstream="4111a732e8, 8.2: migration_incoming_state_setup",
+        side=_DESTINATION,
+        thread=Thread.MAIN,
+        engine=r"\Astate setup\n",
+        qemu="",
+    ),
+    Difference(
+        versions=("11.1",),
+        event="pending before postcopy",
+        here="exact figures if the whole of the estimate is below the threshold",
+        there="exact figures in each round: asked by what precopy must still send, which is nothing",
+        upstream=_AFTER,
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^(pending estimate 0 \d+\n)(?=(?:.*\n)*?state device\n)",
+        qemu=r"\1pending exact *\n",
+        kinds=_POSTCOPY,
+    ),
+    Difference(
+        versions=("11.1",),
+        event="pending at the switchover",
+        here="none; RAM synchronises when it is completed or discards",
+        there="a last query (final=1) when the VM has stopped",
+        upstream=_AFTER,
+        side=_SOURCE,
+        thread=Thread.MIGRATION,
+        engine=r"^state device\n",
+        qemu="state device\npending exact *\n",
+    ),
+    Difference(
+        versions=("11.1",),
+        event="SWITCHOVER_ACK",
+        here="sent at once if no device on the destination needs to be asked",
+        there="not sent: the source counts who needs to be asked, and nobody does",
+        upstream=_AFTER,
+        side=_DESTINATION,
+        thread=Thread.MAIN,
+        engine=r"^answer MIG_RP_MSG_SWITCHOVER_ACK\n",
+        qemu="",
+    ),
+    Difference(
+        versions=("11.1",),
+        event="SWITCHOVER_ACK",
+        here="heard",
+        there="not sent",
+        upstream=_AFTER,
+        side=_SOURCE,
+        thread=Thread.RETURN_PATH,
+        engine=r"^answer MIG_RP_MSG_SWITCHOVER_ACK\n",
+        qemu="",
+    ),
+    Difference(
+        versions=("10.0", "11.1"),
+        event="section whose footer is lost",
+        here="told of when it is whole, which it never is",
+        there="told of when it begins; its footer was in the source's buffer when the connection broke",
+        upstream="qemu_loadvm_section_part_end, check_section_footer; the engine fails at the same footer",
+        side=_DESTINATION,
+        thread=Thread.LISTEN,
+        engine=r"^(section part ram\n)(?=state postcopy-paused\n)",
+        qemu=r"\1\1",
+        kinds=("postcopy-recover",),
+    ),
+    Difference(
+        versions=("10.0", "11.1"),
+        event="RECV_BITMAP",
+        here="told when it is heard",
+        there="heard, but source_return_path_thread has no trace event for it; the destination's log has it",
+        upstream="source_return_path_thread; migration/trace-events",
+        side=_SOURCE,
+        thread=Thread.RETURN_PATH,
+        engine=r"^answer MIG_RP_MSG_RECV_BITMAP\n",
+        qemu="",
+        kinds=("postcopy-recover",),
+    ),
+)
+"""Every difference between what the shared traces show and what the engine does as QEMU 10.2.
+
+The devices' order and their section ids are no differences: they are the machine types', and given to the engine.
+"""

@@ -1,0 +1,144 @@
+"""The engine, driven by what a real QEMU's trace tells: the same devices, figures, returned values, requests, deeds.
+
+Only what QEMU does not decide comes from the trace. In which order sections begin and end, which states follow, what
+is asked, commanded and answered, is the engine's doing, to be held against QEMU's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from savevm_inspect.engine.lanes import HALT, Lane, Steps, Wait, fair
+from savevm_inspect.engine.migration import Migration
+from savevm_inspect.engine.postcopy_destination import PostcopyState
+from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.script import Do
+from savevm_inspect.engine.status import MigrationStatus
+from savevm_inspect.stream.events import Event, Thread
+
+from .trace_devices import Built, DrivenPace, DrivenRate, Progress
+from .trace_plan import Plan, Then
+
+_S: Final = MigrationStatus
+_BLOCK: Final = "pc.ram"
+
+
+def drive(plan: Plan) -> tuple[Event, ...]:
+    """Run the engine by a plan.
+
+    Returns:
+        Its events; a run that fails, or that can't go on, ends where it does.
+    """
+    progress = Progress(plan)
+    scenario = Scenario(
+        name="driven",
+        title="driven",
+        teaches="",
+        devices=(Built(progress),),
+        ram_bytes=0,
+        capabilities=plan.capabilities,
+        way=plan.way,
+    )
+    migration = Migration(scenario, choose=_Choose(progress))
+    source = migration.source
+    source.rate = DrivenRate()
+    source.pace = DrivenPace(source, progress)
+    migration.lanes.start(Thread.MAIN, _user(migration, progress), daemon=True)
+    migration.lanes.start(Thread.FAULT, _guest(migration, progress), daemon=True)
+    return tuple(migration.steps())
+
+
+@dataclass(frozen=True, slots=True)
+class _Choose:
+    """Keeps what the destination answers from a source that has not come as far as QEMU's had."""
+
+    progress: Progress
+
+    def __call__(self, ready: Sequence[Lane]) -> Lane:
+        plan, number = self.progress.plan, self.progress.number
+        loaded = next((place for place, each in enumerate(plan.rounds) if each.package_loaded), -1)
+        switched = number >= 0 and any(each.then is Then.POSTCOPY for each in plan.rounds[: number + 1])
+        if switched and number < loaded:
+            return fair([lane for lane in ready if lane.thread is not Thread.RETURN_PATH] or ready)
+        return fair(ready)
+
+
+def _user(migration: Migration, progress: Progress) -> Steps[None]:
+    """Do what QEMU's user did, where the trace shows it."""
+    source = migration.source
+    for number, each in enumerate(progress.plan.rounds):
+        if each.then not in _DEEDS:
+            continue
+        yield _when("its round", partial(_reached, progress, number))
+        if each.then is Then.PAUSES:
+            yield _when("requests", lambda: len(progress.asked) == len(progress.plan.requests[0]))
+        source.schedule(partial(_do, migration, _DEEDS[each.then]))
+        if each.then is Then.PAUSES:
+            yield _when("the pause", partial(_both_paused, migration))
+            source.schedule(partial(_do, migration, Do.MIGRATE_RECOVER))
+
+
+def _when(what: str, ready: Callable[[], bool]) -> Wait:
+    return Wait(what=what, ready=ready, patient=True)
+
+
+def _both_paused(migration: Migration) -> bool:
+    return all(side.status is _S.POSTCOPY_PAUSED for side in (migration.source, migration.destination))
+
+
+def _runs(migration: Migration) -> bool:
+    destination = migration.destination
+    return (destination.postcopy.state, destination.status) == (PostcopyState.RUNNING, _S.POSTCOPY_ACTIVE)
+
+
+def _reached(progress: Progress, number: int) -> bool:
+    cancelled = progress.plan.rounds[number].then is Then.CANCELLED
+    return progress.number >= number and not (cancelled and progress.parts_left)
+
+
+def _do(migration: Migration, do: Do) -> Steps[None]:
+    source = migration.source
+    match do:
+        case Do.MIGRATE_START_POSTCOPY:
+            source.start_postcopy()
+        case Do.MIGRATE_PAUSE:
+            source.pause()
+        case Do.MIGRATE_CANCEL:
+            source.cancel()
+        case _:
+            yield from source.migrate()
+    yield HALT
+
+
+_DEEDS: Final = {
+    Then.POSTCOPY: Do.MIGRATE_START_POSTCOPY,
+    Then.PAUSES: Do.MIGRATE_PAUSE,
+    Then.CANCELLED: Do.MIGRATE_CANCEL,
+}
+
+
+def _guest(migration: Migration, progress: Progress) -> Steps[None]:
+    """Wait for pages as QEMU's guest did; what was not placed before the break is asked for again behind it."""
+    destination, plan = migration.destination, progress.plan
+    guest, postcopy = destination.machine.guest, destination.postcopy
+    asked = 0
+    for part in plan.requests:
+        yield _when("postcopy", partial(_runs, migration))
+        for addr in part:
+            asked += 1
+            guest.fault = (_BLOCK, addr)
+            yield _when("the request", partial(_has_come, progress, asked))
+            guest.fault = None
+            if part is plan.requests[1] or addr not in plan.again:
+                postcopy.placed(_BLOCK, addr)
+        if part is plan.requests[0] and plan.bitmaps:
+            yield _when("the break", lambda: destination.status is _S.POSTCOPY_PAUSED)
+            asked += len(plan.again)
+            yield _when("what is asked for again", partial(_has_come, progress, asked))
+            for addr in plan.again:
+                postcopy.placed(_BLOCK, addr)
+
+
+def _has_come(progress: Progress, asked: int) -> bool:
+    return len(progress.asked) >= asked

@@ -1,0 +1,194 @@
+"""What of a real QEMU's trace the engine is told before it is driven: figures, returned values, requests, deeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from savevm_inspect.engine.handlers import Pending
+from savevm_inspect.engine.options import Capability
+from savevm_inspect.engine.status import MigrationStatus
+from savevm_inspect.engine.way import Way
+from savevm_inspect.stream.events import Event, EventKind, Side, Thread
+from savevm_inspect.wire import MigCmd
+
+from .trace_truth import Course, Device, TraceTruth, course
+
+_S: Final = MigrationStatus
+_DISCARD: Final = MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD.name
+_RECV_BITMAP: Final = MigCmd.MIG_CMD_RECV_BITMAP.name
+_LISTEN: Final = MigCmd.MIG_CMD_POSTCOPY_LISTEN.name
+_RESUME_ACK: Final = "MIG_RP_MSG_RESUME_ACK"
+
+BY_NAME: Final = {"xbzrle": Capability.XBZRLE, "switchover-ack": Capability.SWITCHOVER_ACK}
+"""Capabilities that leave no mark in every trace, by what a capture is called."""
+
+IN_FILES: Final = frozenset({"tofile", "bgsnap"})
+"""Kinds of captures without a destination."""
+
+
+class Then(Enum):
+    """What comes of a round."""
+
+    GOES_ON = auto()
+    POSTCOPY = auto()
+    COMPLETES = auto()
+    PAUSES = auto()
+    CANCELLED = auto()
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """One round of the migration thread, as the trace tells it.
+
+    Attributes:
+        estimate: the cheap figures; ``None`` if they are not told.
+        exact: the dear ones; ``None`` if they were not asked for.
+        told_bytes: the threshold; ``None`` if the version does not tell.
+        parts: what the PART sections' handlers returned; none if the rate limit was used up.
+        package_loaded: postcopy became active in it.
+        then: what came of it.
+    """
+
+    estimate: Pending | None = None
+    exact: Pending | None = None
+    told_bytes: int | None = None
+    parts: list[int] = field(default_factory=list)
+    package_loaded: bool = False
+    then: Then = Then.GOES_ON
+
+    def threshold_bytes(self, version: str) -> int:
+        """The smallest threshold with which QEMU 10.2 asks and ends as the version did.
+
+        Args:
+            version: 11.1 asks for exact figures by what precopy must still send, others by the whole.
+        """
+        if self.told_bytes is not None:
+            return self.told_bytes
+        estimate = self.estimate or Pending()
+        asked = estimate.must_precopy if version == "11.1" else estimate.total
+        least = asked + 1 if self.exact is not None else 0
+        last = self.exact or estimate
+        return max(least, last.total) if self.then is Then.COMPLETES else least
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """What of a trace the engine is told beforehand.
+
+    Attributes:
+        version: of QEMU.
+        devices: the inventory.
+        capabilities: those that were on.
+        way: over what the bytes go.
+        rounds: in their order.
+        discards: how many discards were sent.
+        bitmaps: how many blocks' bitmaps were asked for in the recovery.
+        requests: pages that the destination asked for, before and behind a break.
+        again: those of the first that are asked for again behind it.
+    """
+
+    version: str
+    devices: Sequence[Device]
+    capabilities: frozenset[Capability]
+    way: Way
+    rounds: list[Round]
+    discards: int
+    bitmaps: int
+    requests: tuple[list[int], list[int]]
+    again: list[int]
+
+    @property
+    def all_requests(self) -> int:
+        """How many requests reach the source."""
+        return len(self.requests[0]) + len(self.again) + len(self.requests[1])
+
+
+def plan_of(truth: TraceTruth, version: str, kind: str) -> Plan:
+    """Read off a trace of a source what the engine is to be told.
+
+    Args:
+        truth: with the source's log.
+        version: of QEMU.
+        kind: of the capture, the end of its name.
+    """
+    assert truth.source is not None
+    named = {BY_NAME[kind]} if kind in BY_NAME else set()
+    before, behind = _requests(truth.events)
+    again = behind[: _asked_by_listen_thread(truth.events)]
+    return Plan(
+        version=version,
+        devices=truth.inventory,
+        capabilities=frozenset(map(Capability, truth.capabilities)) | named,
+        way=Way.FILE if kind in IN_FILES else Way.LIVE,
+        rounds=_rounds(truth.events, version),
+        discards=truth.source.commands.count(_DISCARD),
+        bitmaps=truth.source.commands.count(_RECV_BITMAP),
+        requests=(before, behind[len(again) :]),
+        again=again,
+    )
+
+
+def _rounds(events: Sequence[Event], version: str) -> list[Round]:
+    rounds: list[Round] = []
+    listening = False
+    for event in events:
+        if event.side is not Side.SOURCE:
+            continue
+        told = course([event], Side.SOURCE)
+        last = rounds[-1] if rounds else None
+        if told.pending:
+            _add_figures(rounds, told)
+        elif told.sections and told.sections[0].kind == "part":
+            if last is None:
+                rounds.append(last := Round())
+            last.parts.append(told.sections[0].returned or 0)
+        elif told.sections and told.sections[0].kind == "end" and last is not None:
+            last.then = Then.COMPLETES
+        elif told.commands == [_LISTEN] and last is not None:
+            last.then = Then.POSTCOPY
+            last.parts.clear()  # a section in this round is save_postcopy_prepare's, which tells nothing of pages
+            listening = True
+        elif told.states and last is not None:
+            last.then = _THEN.get(told.states[0], last.then)
+            loaded = version == "11.1" and listening and told.states == [_S.POSTCOPY_ACTIVE.value]
+            last.package_loaded |= loaded and last.then is Then.GOES_ON
+    postcopy = [each.then for each in rounds].index(Then.POSTCOPY) if listening else len(rounds)
+    if version != "11.1" and listening:
+        rounds[postcopy + 1].package_loaded = True  # there it is active from the beginning
+    return rounds
+
+
+_THEN: Final = {_S.POSTCOPY_PAUSED.value: Then.PAUSES, _S.CANCELLING.value: Then.CANCELLED}
+
+
+def _add_figures(rounds: list[Round], told: Course) -> None:
+    figures = told.pending[0]
+    pending = Pending(must_precopy=figures.must_precopy, can_postcopy=figures.can_postcopy)
+    last = rounds[-1] if rounds else None
+    if figures.name == "estimate":
+        rounds.append(Round(estimate=pending, told_bytes=figures.threshold_bytes))
+    elif last is not None and last.exact is None and not last.parts:
+        last.exact = pending
+    elif figures.threshold_bytes is not None:
+        rounds.append(Round(exact=pending, told_bytes=figures.threshold_bytes))
+    # else it is asked at the switchover, behind a round that has had its figures
+
+
+def _requests(events: Sequence[Event]) -> tuple[list[int], list[int]]:
+    before: list[int] = []
+    behind: list[int] = []
+    now = before
+    for event in events:
+        if event.side is not Side.SOURCE:
+            continue
+        if event.event is EventKind.RECORD and event.name == _RESUME_ACK:
+            now = behind
+        elif event.event is EventKind.PAGE_REQUEST and event.addr is not None:
+            now.append(event.addr)
+    return before, behind
+
+
+def _asked_by_listen_thread(events: Sequence[Event]) -> int:
+    asked = [event for event in events if event.side is Side.DESTINATION and event.event is EventKind.PAGE_REQUEST]
+    return sum(event.thread is Thread.LISTEN for event in asked)
