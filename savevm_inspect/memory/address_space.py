@@ -104,8 +104,7 @@ class AddressSpace(io.RawIOBase, ABC):
         Raises:
             AddressError: at some address of it there is no memory.
         """
-        if not 0 <= address <= address + len(view) <= self.limit:
-            raise AddressError(f"{len(view)} bytes at {address:#x} do not lie within 0 to {self.limit:#x}")
+        self._check(address, len(view))
         done = 0
         while done < len(view):
             done += self._fill(view[done:], address + done)
@@ -120,9 +119,14 @@ class AddressSpace(io.RawIOBase, ABC):
         Raises:
             AddressError: at some address of it there is no memory.
         """
+        self._check(address, length)
         content = bytearray(length)
         self.read_at(address, memoryview(content))
         return bytes(content)
+
+    def _check(self, address: int, length: int) -> None:
+        if not 0 <= address <= address + length <= self.limit:
+            raise AddressError(f"{length} bytes at {address:#x} do not lie within 0 to {self.limit:#x}")
 
     def search(self, pattern: bytes, start: int = 0, end: int | None = None) -> Iterator[int]:
         """Find bytes, also where they cross from one page to its neighbour here.

@@ -19,6 +19,9 @@ _ALIGNMENT = 4096
 _STEP_BYTES = 4 << 20
 _LEAST_HOLE_BYTES = 64 << 10
 _CLASS32, _CLASS64 = 1, 2
+_MOST_BYTES32 = (1 << 32) - (8 << 20)
+"""Of memory in a file whose places have 32 bits; the rest is for headers and notes."""
+
 _LSB, _MSB = 1, 2
 
 
@@ -86,7 +89,7 @@ def core_target(family: str, cpus: Sequence[Registers], address_map: AddressMap)
     Args:
         family: the family of the machine type; empty if it is not known.
         cpus: the processors, as many as could be read.
-        address_map: where memory lies; a core of 32 bits must reach it.
+        address_map: where memory lies; a core of 32 bits must reach it, and have room for it.
 
     Raises:
         AddressError: neither the machine type nor a processor tells the architecture.
@@ -94,6 +97,7 @@ def core_target(family: str, cpus: Sequence[Registers], address_map: AddressMap)
     if cpus:
         machine = machine_of(cpus)
         low = not address_map.ranges or address_map.ranges[-1].end <= 1 << 32
+        low = low and sum(_aligned(each.length) for each in address_map.ranges) <= _MOST_BYTES32
         return Target(machine, _CLASS32 if machine == EM_386 and low else _CLASS64)
     if family not in TARGETS:
         raise AddressError("neither the machine type nor a processor tells what architecture the core is of")
@@ -136,6 +140,8 @@ def write_core(
             draft.replace(output)
     except OSError as error:
         raise SavevmError(f"{output}: {error.strerror or error}") from error
+    except OverflowError as error:
+        raise SavevmError(f"{output}: no file can have {sum(each.length for each in ranges)} bytes") from error
 
 
 def _write(

@@ -36,6 +36,8 @@ def extract(image: BlockImage, output: Path, progress: Callable[[int], object]) 
             draft.replace(output)
     except OSError as error:
         raise SavevmError(f"{output}: {error.strerror or error}") from error
+    except OverflowError as error:
+        raise SavevmError(f"{output}: no file can have {image.block.used_bytes} bytes") from error
 
 
 def _write_sparse(image: BlockImage, file: int, progress: Callable[[int], object]) -> None:

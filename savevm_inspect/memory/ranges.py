@@ -44,17 +44,17 @@ class AddressMap:
     """The ranges of guest-physical memory that RAM blocks back.
 
     Args:
-        ranges: in any order.
+        ranges: in any order; those without a byte are left out.
 
     Attributes:
         ranges: ascending; neighbours that continue each other are one.
 
     Raises:
-        AddressError: two overlap, or one does not end within 64 bits.
+        AddressError: two overlap, or one does not lie within 64 bits.
     """
 
     def __init__(self, ranges: Iterable[Range]) -> None:
-        self.ranges = tuple(_join(sorted(ranges, key=lambda each: each.gpa)))
+        self.ranges = tuple(_join(sorted((each for each in ranges if each.length), key=lambda each: each.gpa)))
         self._starts = [each.gpa for each in self.ranges]
         for one, other in zip(self.ranges, self.ranges[1:], strict=False):
             if one.end > other.gpa:
@@ -62,6 +62,9 @@ class AddressMap:
                     f"block {one.block!r} up to gpa {one.end:#x} ({one.source}) overlaps block {other.block!r} from "
                     f"{other.gpa:#x} on ({other.source})"
                 )
+        if self.ranges and self.ranges[0].gpa < 0:
+            first = self.ranges[0]
+            raise AddressError(f"block {first.block!r} of {first.length} bytes is too long to end at {first.end:#x}")
         if self.ranges and self.ranges[-1].end > _ADDRESS_LIMIT:
             last = self.ranges[-1]
             raise AddressError(f"block {last.block!r} from gpa {last.gpa:#x} on does not end within 64 bits")

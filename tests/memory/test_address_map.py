@@ -51,6 +51,17 @@ def test_a_range_must_end_within_64_bits() -> None:
         AddressMap([piece("a", (1 << 64) - 4096, 4097)])
 
 
+def test_a_range_that_would_begin_below_0_is_one_error() -> None:
+    blocks = RamBlock("microvm.ram", MIB), RamBlock("isa-bios", 2 * MIB)
+    with pytest.raises(AddressError, match="block 'isa-bios' of 2097152 bytes is too long to end at 0x100000"):
+        build_map(evidence("microvm", *blocks))
+
+
+def test_a_range_without_a_byte_hides_nothing() -> None:
+    ranges = piece("a", 0, 4096), piece("b", 0, 0)
+    assert AddressMap(ranges).ranges == AddressMap(ranges[::-1]).ranges == ranges[:1]
+
+
 def test_neighbours_that_continue_each_other_are_one() -> None:
     joined = AddressMap([piece("a", 4096, 4096, addr=4096), piece("a", 0, 4096), piece("b", 8192, 4096)])
     assert places(joined) == [("a", 0, 0, 8192), ("b", 0, 8192, 4096)]
