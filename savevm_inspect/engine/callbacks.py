@@ -245,6 +245,7 @@ _TABLE = (
         places=(
             _destination(Phase.LOAD, Thread.MULTIFD_RECV, bql=False),
             _destination(Phase.SWITCHOVER, Thread.MULTIFD_RECV, bql=False),
+            _destination(Phase.POSTCOPY, Thread.MULTIFD_RECV, bql=False),
         ),
         returns=Returns.TRUE_OR_FALSE,
         absent="the device's state does not come over multifd channels",

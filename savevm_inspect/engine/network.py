@@ -29,6 +29,7 @@ class Connection:
     Attributes:
         forward: the channels from source to destination; the first is the main one.
         back: the way back on the main channel.
+        resumed: another one broke before it.
         broken: it is gone.
     """
 
@@ -36,6 +37,7 @@ class Connection:
         self._network = network
         self.broken = False
         main, self.back = network.make_main()
+        self.resumed = main.channel > 0
         self.forward = [main]
 
     @property

@@ -44,8 +44,6 @@ _FOLLOWS: Final = {
 }
 """For each state, those that it may follow; what brings it is a command of the source."""
 
-_PREEMPT_CHANNEL: Final = 1
-
 
 class PostcopyIncoming:
     """What a destination does besides loading, once postcopy was announced.
@@ -73,7 +71,7 @@ class PostcopyIncoming:
     def preempt_connected(self) -> bool:
         """Whether the channel for requested pages is there, or never will be."""
         connection = self._d.connection
-        return connection is None or connection.broken or len(connection.forward) > _PREEMPT_CHANNEL
+        return connection is None or connection.broken or self._preempt_pipe() is not None
 
     def _go(self, state: PostcopyState, place: int) -> None:
         if self.state not in _FOLLOWS[state]:
@@ -232,10 +230,12 @@ class PostcopyIncoming:
         )
 
     def _preempt_pipe(self) -> "Pipe | None":
-        connection = self._d.connection
-        if connection is None or len(connection.forward) <= _PREEMPT_CHANNEL:
+        d, connection = self._d, self._d.connection
+        if connection is None:
             return None
-        return connection.forward[_PREEMPT_CHANNEL]
+        multifd = d.multifd is not None and not connection.resumed  # whose channels were connected before
+        number = 1 + (d.options.parameters.multifd_channels if multifd else 0)
+        return connection.forward[number] if len(connection.forward) > number else None
 
     # When the connection breaks, and at the end.
 

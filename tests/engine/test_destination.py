@@ -10,14 +10,15 @@ from savevm_inspect.engine.clock import Clock
 from savevm_inspect.engine.destination import Destination
 from savevm_inspect.engine.guest import Workload
 from savevm_inspect.engine.lanes import Lanes
+from savevm_inspect.engine.options import Capability
 from savevm_inspect.engine.scenario import Scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.engine.script import Do, Step
 from savevm_inspect.engine.status import MigrationStatus
 from savevm_inspect.errors import EngineError
-from savevm_inspect.stream.events import Event, EventKind, Side
+from savevm_inspect.stream.events import Event, EventKind, Phase, Side
 
-from .running import run
+from .running import memory_after, run
 
 TINY = replace(SCENARIOS["bitmaps"], ram_bytes=3 << 12, filled=1.0, workload=Workload())
 
@@ -116,3 +117,28 @@ def test_a_guest_that_lacks_only_its_bitmaps_has_arrived() -> None:
     assert migration.destination.status is MigrationStatus.COMPLETED
     assert migration.destination.machine.guest.running
     assert migration.destination.error is None
+
+
+def test_the_preempt_channel_comes_behind_those_of_multifd() -> None:
+    capabilities = frozenset({Capability.MULTIFD, Capability.POSTCOPY_RAM, Capability.POSTCOPY_PREEMPT})
+    made = run(replace(SCENARIOS["postcopy-preempt"], capabilities=capabilities))
+    destination = made.migration.destination
+    assert destination.status is MigrationStatus.COMPLETED
+    assert bytes(destination.machine.guest.blocks[0].memory) == memory_after(made)
+
+
+def test_device_state_may_still_come_over_multifd_when_postcopy_has_begun() -> None:
+    """Nothing orders the channels, so that LISTEN may overtake the state of a device that can't do postcopy.
+
+    As upstream, nobody waits there for the thread that loads it, which may be told to give up.
+    """
+    capabilities = frozenset({Capability.MULTIFD, Capability.RETURN_PATH, Capability.DIRTY_BITMAPS})
+    devices = SCENARIOS["vfio-multifd"].devices
+    made = run(replace(SCENARIOS["postcopy-bitmaps"], capabilities=capabilities, devices=devices))
+    returns = [
+        event
+        for event in made.of(Side.DESTINATION, EventKind.RETURN)
+        if event.handler == "load_state_buffer" and event.phase is Phase.POSTCOPY
+    ]
+    assert returns and not any(event.error for event in returns)
+    assert made.migration.destination.status is MigrationStatus.COMPLETED

@@ -416,6 +416,8 @@ WAYS: Final[tuple[Way, ...]] = (
         D, (Phase.SWITCHOVER,), COLO_INCOMING, True, (Mode.COLO,), ("colo",)),
     Way("load buffer", ("multifd_recv_thread", "multifd_device_state_recv"),
         D, (Phase.LOAD, Phase.SWITCHOVER), Thread.MULTIFD_RECV, False, (*_LIVE, Mode.COLO), ("active", "colo")),
+    Way("load buffer", ("multifd_recv_thread", "multifd_device_state_recv"),
+        D, (Phase.POSTCOPY,), Thread.MULTIFD_RECV, False, (Mode.POSTCOPY,), _POSTCOPY_STATES),
     Way("load cleanup", ("process_incoming_migration_bh", "migration_incoming_state_destroy"),
         D, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.PRECOPY, Mode.COLO), ("completed",)),
     Way("load cleanup", ("process_incoming_migration_co", "migration_incoming_state_destroy"),
