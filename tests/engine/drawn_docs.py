@@ -9,11 +9,13 @@ from typing import Any, Final
 from savevm_inspect.engine.callbacks import CALLBACKS
 
 HERE: Final = Path(__file__).parent
-DOCS: Final = tuple(HERE.parent.parent / "docs" / name for name in ("handlers.md", "migration-course.md"))
+NAMES: Final = ("handlers.md", "migration-course.md", "trace-comparison.md")
+DOCS: Final = tuple(HERE.parent.parent / "docs" / name for name in NAMES)
 
 UPSTREAM: Final = runpy.run_path(str(HERE / "upstream_rules.py"))
 HEADER: Final = runpy.run_path(str(HERE / "upstream_header.py"))["HEADER"]
 COURSE: Final = runpy.run_path(str(HERE / "upstream_course.py"))
+TRACES: Final = runpy.run_path(str(HERE / "trace_differences.py"))
 
 _PART: Final = re.compile(r"(<!-- drawn: (\w+) -->\n).*?(<!-- end of what is drawn -->\n)", re.DOTALL)
 
@@ -128,12 +130,31 @@ def _differences() -> str:
     )
 
 
+def _trace_differences() -> str:
+    return _table(
+        "QEMU | captures | side, thread | event | in 10.2, and the engine | there | upstream",
+        (
+            (
+                ", ".join(row.versions),
+                ", ".join(row.kinds) or "all",
+                f"{row.side}, {row.thread}",
+                row.event,
+                row.here,
+                row.there,
+                row.upstream,
+            )
+            for row in TRACES["DIFFERENCES_FROM_10_2"]
+        ),
+    )
+
+
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "callbacks": _callbacks,
     "transitions": _transitions,
     "commands": _commands,
     "failures": _failures,
     "differences": _differences,
+    "trace_differences": _trace_differences,
 }
 """What is drawn, by the name in the document's mark."""
 
