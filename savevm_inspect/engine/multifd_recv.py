@@ -66,13 +66,21 @@ class MultifdRecv:
         """Wait until all channels have come to the end of an epoch, then let them go on (multifd_recv_sync_main).
 
         After a failure of one nobody waits any more.
+
+        Raises:
+            EngineError: a channel has ended before; upstream waits for ever.
         """
         d = self._d
 
-        def ready() -> bool:
+        def synced() -> bool:
             return len(self._at_sync) == len(self._lanes) or d.error is not None
 
+        def ready() -> bool:
+            return synced() or any(lane.done for lane in self._lanes)
+
         yield from d.poll(Wait(what="the end of an epoch on all channels", ready=ready))
+        if not synced():
+            raise d.fail("a multifd channel ended before the end of an epoch")
         self._at_sync.clear()
 
     def _channel(self, pipe: Pipe) -> Steps[None]:

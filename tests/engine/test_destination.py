@@ -1,5 +1,6 @@
 """The destination on streams that are not what they should be: it names the place, and cleans up."""
 
+import struct
 from dataclasses import replace
 
 import pytest
@@ -11,12 +12,14 @@ from savevm_inspect.engine.destination import Destination
 from savevm_inspect.engine.guest import Workload
 from savevm_inspect.engine.lanes import Lanes
 from savevm_inspect.engine.options import Capability
+from savevm_inspect.engine.pipe import Pipe
 from savevm_inspect.engine.scenario import Scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.engine.script import Do, Step
 from savevm_inspect.engine.status import MigrationStatus
 from savevm_inspect.errors import EngineError
 from savevm_inspect.stream.events import Event, EventKind, Phase, Side
+from savevm_inspect.wire import MULTIFD_MAGIC, MULTIFD_VERSION, MultifdFlag
 
 from .running import memory_after, run
 
@@ -140,5 +143,20 @@ def test_device_state_may_still_come_over_multifd_when_postcopy_has_begun() -> N
         for event in made.of(Side.DESTINATION, EventKind.RETURN)
         if event.handler == "load_state_buffer" and event.phase is Phase.POSTCOPY
     ]
-    assert returns and not any(event.error for event in returns)
+    assert returns
+    assert not any(event.error for event in returns)
     assert made.migration.destination.status is MigrationStatus.COMPLETED
+
+
+def test_a_channel_that_ends_before_its_epoch_fails_the_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A packet that lost its flag of an epoch's end; upstream would wait for it for ever."""
+    write, packet = Pipe.write, struct.pack(">II", MULTIFD_MAGIC, MULTIFD_VERSION)
+    epoch, none = (packet + struct.pack(">I", flag) for flag in (MultifdFlag.MULTIFD_FLAG_SYNC, 0))
+
+    def forgetful(pipe: Pipe, data: bytes | memoryview) -> int:
+        return write(pipe, bytes(data).replace(epoch, none) if pipe.channel == 2 else data)
+
+    monkeypatch.setattr(Pipe, "write", forgetful)
+    destination = run(SCENARIOS["multifd"]).migration.destination
+    assert destination.status is MigrationStatus.FAILED
+    assert "before the end of an epoch" in str(destination.error)
