@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from savevm_inspect.reader.stream import open_stream
-from savevm_inspect.stream.events import Side
+from savevm_inspect.stream.events import Side, Thread
 
 from .trace_truth import course, read_truth
 
@@ -65,6 +65,7 @@ def test_figures_are_those_of_the_log(traced: Traced) -> None:
     assert truth.source is not None
     first = truth.source.pending[0]
     assert (first.must_precopy, first.can_postcopy, first.threshold_bytes) == (17309696, 0, 0)
+    assert first.name == "estimate"  # the bitmap was synchronised before, but in the setup
     assert {each.name for each in truth.source.pending} == {"estimate", "exact"}
     postcopy = read_truth(traced("trace-pc-10.0-postcopy"))
     assert postcopy.source is not None
@@ -74,6 +75,15 @@ def test_figures_are_those_of_the_log(traced: Traced) -> None:
     assert len(postcopy.source.requests) == len(postcopy.destination.requests) > 10
     sent, obeyed = postcopy.source.commands, postcopy.destination.commands
     assert sorted(sent) == sorted(obeyed)
+
+
+@pytest.mark.parametrize(("version", "thread"), [("7.2", Thread.LISTEN), ("10.0", Thread.LISTEN), ("11.1", None)])
+def test_who_says_goodbye_in_postcopy_is_told_by_threads_numbers_alone(
+    version: str, thread: Thread | None, traced: Traced
+) -> None:
+    truth = read_truth(traced(f"trace-pc-{version}-postcopy"))
+    last = [each for each in truth.events if each.side is Side.DESTINATION and each.name == "MIG_RP_MSG_SHUT"]
+    assert [each.thread for each in last] == [thread]
 
 
 def test_a_course_is_made_of_events_alone(traced: Traced) -> None:
