@@ -63,6 +63,7 @@ class Destination(MigrationSide):
         """A source has connected: begin to load, or go on (migration_start_incoming, postcopy_try_recover)."""
         self.connection = connection
         self.from_src_file = PipeInput(connection.main)
+        connection.accepts = 1 + self._further_channels(resumed=connection.resumed)
         if self.status is _S.POSTCOPY_PAUSED:
             self.open_return_path()
             self.enter(Phase.POSTCOPY_RECOVER)
@@ -71,6 +72,12 @@ class Destination(MigrationSide):
         if self.options.has(Capability.MULTIFD):
             self.multifd = MultifdRecv(self, connection)
         self.lanes.start(Thread.MAIN, self._incoming())
+
+    def _further_channels(self, *, resumed: bool) -> int:
+        """How many channels besides the main one are expected; those of multifd do not come again."""
+        multifd = self.options.has(Capability.MULTIFD) and not resumed
+        pages = self.options.parameters.multifd_channels if multifd else 0
+        return pages + self.options.has(Capability.POSTCOPY_PREEMPT)
 
     def load_file(self, content: bytes) -> None:
         """Begin to load what lies in a file (-incoming file:, load_snapshot)."""

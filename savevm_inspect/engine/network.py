@@ -30,12 +30,14 @@ class Connection:
         forward: the channels from source to destination; the first is the main one.
         back: the way back on the main channel.
         resumed: another one broke before it.
+        accepts: how many channels the destination takes, the main one among them; ``None`` for any number.
         broken: it is gone.
     """
 
     def __init__(self, network: "Network") -> None:
         self._network = network
         self.broken = False
+        self.accepts: int | None = None
         main, self.back = network.make_main()
         self.resumed = main.channel > 0
         self.forward = [main]
@@ -46,8 +48,10 @@ class Connection:
         return self.forward[0]
 
     def open_channel(self) -> Pipe:
-        """Connect a further channel; the destination sees it at once."""
+        """Connect a further channel; the destination sees it at once, and hangs up on one that it does not expect."""
         pipe = self._network.make_channel()
+        if self.accepts is not None and len(self.forward) >= self.accepts:
+            pipe.hang_up()
         if self.broken:
             pipe.shutdown()
         self.forward.append(pipe)

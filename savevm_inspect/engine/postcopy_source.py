@@ -41,6 +41,10 @@ def postcopy_start(s: "Source") -> Steps[None]:
         if s.options.has(Capability.POSTCOPY_PREEMPT):
             yield from s.wait_main_channel()
             s.open_preempt()
+    except EngineError as error:
+        _fail(s, error)
+        return
+    try:
         yield from s.savevm.postcopy_prepare(s.to_dst_file)
     except EngineError as error:
         s.propagate(error)  # upstream, too, goes on in state active, and the next round tries again
@@ -61,9 +65,13 @@ def _switch(s: "Source") -> Steps[None]:
         s.set_state(_S.POSTCOPY_DEVICE if s.return_path is not None else _S.POSTCOPY_ACTIVE)
         s.enter(Phase.POSTCOPY)
     except EngineError as error:
-        s.propagate(error)
-        if s.status is not _S.CANCELLING:
-            s.set_state(_S.FAILED)
+        _fail(s, error)
+
+
+def _fail(s: "Source", error: EngineError) -> None:
+    s.propagate(error)
+    if s.status is not _S.CANCELLING:
+        s.set_state(_S.FAILED)
 
 
 def _send_package(s: "Source") -> Steps[None]:
@@ -135,10 +143,10 @@ def _do_resume(s: "Source") -> Steps[bool]:
     """Agree with the destination on what it has, then go on (postcopy_do_resume, postcopy_resume_handshake)."""
     try:
         yield from s.savevm.resume_prepare()
+        s.open_preempt()
     except EngineError as error:
         s.propagate(error)
         return False
-    s.open_preempt()
     s.savevm.command(s.to_dst_file, MigCmd.MIG_CMD_POSTCOPY_RESUME)
     yield from s.rp_wait(lambda: s.status is not _S.POSTCOPY_RECOVER, "the destination to be ready to resume")
     return s.status is _S.POSTCOPY_ACTIVE

@@ -232,9 +232,16 @@ class Source(MigrationSide):
             yield from self.rp_wait(lambda: listener.pongs > 0, "an answer to a ping")
 
     def open_preempt(self) -> None:
-        """Connect the channel for pages that the destination asks for (postcopy_preempt_establish_channel)."""
+        """Connect the channel for pages that the destination asks for (postcopy_preempt_establish_channel).
+
+        Raises:
+            EngineError: the destination does not expect it.
+        """
         if self.options.has(Capability.POSTCOPY_PREEMPT) and self.connection is not None:
-            self.preempt = QEMUFile(self.connection.open_channel(), self.rate)
+            pipe = self.connection.open_channel()
+            if pipe.hung_up:
+                raise self.fail("the destination refuses the preempt channel")
+            self.preempt = QEMUFile(pipe, self.rate)
 
     def close_return_path(self) -> Steps[bool]:
         """Wait for the end of the thread that listens to the destination (close_return_path_on_source).

@@ -11,7 +11,7 @@ from savevm_inspect.engine.clock import Clock
 from savevm_inspect.engine.destination import Destination
 from savevm_inspect.engine.guest import Workload
 from savevm_inspect.engine.lanes import Lanes
-from savevm_inspect.engine.options import Capability
+from savevm_inspect.engine.options import Capability, MigrationParameters, Options
 from savevm_inspect.engine.pipe import Pipe
 from savevm_inspect.engine.scenario import Scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
@@ -24,6 +24,7 @@ from savevm_inspect.wire import MULTIFD_MAGIC, MULTIFD_VERSION, MultifdFlag
 from .running import memory_after, run
 
 TINY = replace(SCENARIOS["bitmaps"], ram_bytes=3 << 12, filled=1.0, workload=Workload())
+ONE_CHANNEL = MigrationParameters(multifd_channels=1)
 
 
 def stream_of(scenario: Scenario) -> tuple[bytes, list[int]]:
@@ -160,3 +161,23 @@ def test_a_channel_that_ends_before_its_epoch_fails_the_loading(monkeypatch: pyt
     destination = run(SCENARIOS["multifd"]).migration.destination
     assert destination.status is MigrationStatus.FAILED
     assert "before the end of an epoch" in str(destination.error)
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "says"),
+    [
+        ("multifd", Options(), "returned -32"),
+        ("multifd", Options(capabilities=frozenset({Capability.MULTIFD}), parameters=ONE_CHANNEL), "returned -32"),
+        ("postcopy-preempt", Options(capabilities=frozenset({Capability.POSTCOPY_RAM})), "the preempt channel"),
+    ],
+)
+def test_a_channel_that_is_not_expected_fails_the_source(
+    name: str, ours: Options, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scenario, "destination_options", ours)
+    made = run(SCENARIOS[name])
+    source = made.migration.source
+    assert source.status is MigrationStatus.FAILED
+    assert says in str(source.error)
+    assert source.machine.guest.running
+    assert made.migration.destination.status is MigrationStatus.FAILED
