@@ -134,7 +134,7 @@ class Lanes:
             What they tell, as it happens and numbered.
 
         Raises:
-            EngineError: all of them wait, and not for a person.
+            EngineError: all of them wait, and none of them for a person.
         """
         while True:
             ready = [lane for lane in self._lanes if lane.ready]
@@ -144,7 +144,8 @@ class Lanes:
             elif not self._pass_time():
                 break
         stuck = [lane for lane in self._lanes if not (lane.wait and lane.wait.patient)]
-        if stuck:
+        asked = any(lane.wait and lane.wait.patient and not lane.daemon for lane in self._lanes)
+        if stuck and not asked:  # who waits for a thread that waits for a person waits for that person, too
             waits = "; ".join(f"{lane.thread} waits for {lane.wait.what}" for lane in stuck if lane.wait)
             raise EngineError(f"nobody goes on: {waits}", phase="")
 

@@ -117,9 +117,9 @@ class PostcopyIncoming:
         d.enter(Phase.POSTCOPY)
         if d.options.has(Capability.POSTCOPY_RAM) and d.machine.ram is not None:
             d.machine.ram.expect_faults()
-            self._fault = d.lanes.start(Thread.FAULT, self._fault_thread())
+            self._fault = d.lanes.start(Thread.FAULT, self._fault_thread(), daemon=True)
             if d.options.has(Capability.POSTCOPY_PREEMPT):
-                self._preempt = d.lanes.start(Thread.PREEMPT, self._preempt_thread())
+                self._preempt = d.lanes.start(Thread.PREEMPT, self._preempt_thread(), daemon=True)
         self.listening = True
         self._listen = d.lanes.start(Thread.LISTEN, self._listen_thread())
 
