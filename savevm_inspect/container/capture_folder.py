@@ -87,7 +87,7 @@ class CaptureFolder:
             return cls(path=path, made_by=str(raw["made_by"]), channels=channels)
         except OSError as error:
             raise SavevmError(f"{path}: not a capture folder ({error.strerror} on {MANIFEST})") from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise SavevmError(f"{manifest}: not a capture's manifest ({error!r})") from error
 
     def forward(self) -> tuple[Path, ...]:

@@ -37,10 +37,13 @@ def ksy_of_stream(stream: Stream) -> str:
 
     Raises:
         SchemaError: its description is not what it must be, or no format can be made of it.
+        StreamError: it breaks before its first section, so that it is no machine's.
     """
     for problem in stream.problems:
         if isinstance(problem, SchemaError):
             raise problem
+    if stream.problems and not stream.sections:
+        raise stream.problems[0]
     configuration = next((each for each in stream.records if isinstance(each, Configuration)), None)
     lengths = {
         (section.idstr, section.instance_id): section.payload.length

@@ -115,6 +115,15 @@ def test_a_format_without_a_description_has_lengths(bare: Path) -> None:
     assert f"""'"serial@0"': known_length({serial.payload.length})\n""" in result.stdout
 
 
+@pytest.mark.parametrize("content", [b"", b"no stream at all", b"QEVM\0\0\0\3"])
+def test_no_format_of_what_is_no_stream(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "none.mig"
+    path.write_bytes(content)
+    result = run("schema", "to-ksy", path, "--output", tmp_path / "none.ksy")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert [each.name for each in tmp_path.iterdir()] == ["none.mig"]
+
+
 def test_no_format_of_a_description_that_is_none(capture_path: Callable[[str], Path], tmp_path: Path) -> None:
     data = capture_path("none-11.1").read_bytes()
     path = tmp_path / "broken.mig"

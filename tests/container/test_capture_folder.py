@@ -182,6 +182,7 @@ def test_a_manifest_that_points_outside(tmp_path: Path, name: object) -> None:
         {"channels": [3]},
         {"channels": [{}]},
         {"channels": [{"number": "x", "direction": "forward", "file": "c"}]},
+        {"channels": [{"number": float("inf"), "direction": "forward", "file": "c"}]},
         {"channels": [{"number": 0, "direction": "sideways", "file": "c"}]},
     ],
 )
