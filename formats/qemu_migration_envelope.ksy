@@ -20,6 +20,7 @@ meta:
     - qemu_migration_s390_stattrib
     - qemu_migration_s390_todclock
     - qemu_migration_spapr_htab
+    - qemu_migration_vfio
 doc: |
   The byte stream in which QEMU carries a virtual machine: what `savevm` keeps in an image, what `migrate` sends
   to another host or writes into a file. This is the main channel; the further channels of multifd and of
@@ -200,13 +201,18 @@ types:
       - id: version_id
         type: u4
         doc: version of the payload's format; may be large (`eeprom` has 20061113)
+    instances:
+      format:
+        value: |
+          idstr.length >= 5 and idstr.substring(idstr.length - 5, idstr.length) == "/vfio" ? "vfio" : idstr
+        doc: what tells the payload's format, the `idstr`; of a VFIO device without the path before it
   section_start:
     doc: the first section of a device that has several
     seq:
       - id: name
         type: section_name
       - id: payload
-        type: live_payload(name.idstr, true, _parent.page_size_before)
+        type: live_payload(name.format, true, _parent.page_size_before)
       - id: footer
         type: section_footer(name.section_id)
         if: next_type == record_type::section_footer
@@ -226,7 +232,7 @@ types:
         type: opening(section_id, _parent.idx_start_before, 0)
         doc: no bytes; finds the `start` section
       - id: payload
-        type: live_payload(opening.name.idstr, false, _parent.page_size_before)
+        type: live_payload(opening.name.format, false, _parent.page_size_before)
       - id: footer
         type: section_footer(section_id)
         if: next_type == record_type::section_footer
@@ -242,10 +248,11 @@ types:
         type: section_name
       - id: payload
         type:
-          switch-on: name.idstr
+          switch-on: name.format
           cases:
             '"s390-skeys"': qemu_migration_s390_skeys
             '"todclock"': qemu_migration_s390_todclock
+            '"vfio"': qemu_migration_vfio(true)
             _: qemu_migration_device_payload(name.idstr, name.instance_id)
         doc: fields of the device, of which only the description tells, but for those with a format of their own
       - id: footer
@@ -271,8 +278,10 @@ types:
       - id: found
         size: 0
         valid:
-          expr: is_here or (record.idx_start_before >= 0 and num_later < 7)
-        doc: no bytes; the number has to be bound, and by one of the last 8, since there are only five such devices
+          expr: is_here or (record.idx_start_before >= 0 and num_later < 31)
+        doc: |
+          no bytes; the number has to be bound, and by one of the last 32: there are five such devices, and those that
+          are passed through
     instances:
       record:
         value: _root.records[idx_start]
@@ -288,7 +297,7 @@ types:
   live_payload:
     doc: a payload with a format of its own, which ends where its own end mark says
     params:
-      - id: idstr
+      - id: format
         type: str
       - id: is_start
         type: bool
@@ -299,21 +308,22 @@ types:
         size: 0
         valid:
           expr: |
-            is_ram or idstr == "block" or idstr == "dirty-bitmap" or idstr == "spapr/htab"
-            or idstr == "s390-storage_attributes"
+            is_ram or format == "block" or format == "dirty-bitmap" or format == "spapr/htab"
+            or format == "s390-storage_attributes" or format == "vfio"
         doc: no bytes; the payloads that are described here
       - id: content
         type:
-          switch-on: idstr
+          switch-on: format
           cases:
             '"ram"': 'qemu_migration_ram(page_size, is_start, _root.is_ignore_shared, _root.is_mapped_ram)'
             '"block"': qemu_migration_block
             '"dirty-bitmap"': qemu_migration_dirty_bitmap
             '"spapr/htab"': qemu_migration_spapr_htab
             '"s390-storage_attributes"': qemu_migration_s390_stattrib
+            '"vfio"': qemu_migration_vfio(false)
     instances:
       is_ram:
-        value: idstr == "ram"
+        value: format == "ram"
   section_footer:
     doc: closes a section; absent for machine types with the property `send-section-footer` off
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c save_section_footer

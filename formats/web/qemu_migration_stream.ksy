@@ -177,13 +177,18 @@ types:
       - id: version_id
         type: u4
         doc: version of the payload's format; may be large (`eeprom` has 20061113)
+    instances:
+      format:
+        value: |
+          idstr.length >= 5 and idstr.substring(idstr.length - 5, idstr.length) == "/vfio" ? "vfio" : idstr
+        doc: what tells the payload's format, the `idstr`; of a VFIO device without the path before it
   section_start:
     doc: the first section of a device that has several
     seq:
       - id: name
         type: section_name
       - id: payload
-        type: live_payload(name.idstr, true, _parent.page_size_before)
+        type: live_payload(name.format, true, _parent.page_size_before)
       - id: footer
         type: section_footer(name.section_id)
         if: next_type == record_type::section_footer
@@ -203,7 +208,7 @@ types:
         type: opening(section_id, _parent.idx_start_before, 0)
         doc: no bytes; finds the `start` section
       - id: payload
-        type: live_payload(opening.name.idstr, false, _parent.page_size_before)
+        type: live_payload(opening.name.format, false, _parent.page_size_before)
       - id: footer
         type: section_footer(section_id)
         if: next_type == record_type::section_footer
@@ -219,10 +224,11 @@ types:
         type: section_name
       - id: payload
         type:
-          switch-on: name.idstr
+          switch-on: name.format
           cases:
             '"s390-skeys"': qemu_migration_s390_skeys
             '"todclock"': qemu_migration_s390_todclock
+            '"vfio"': qemu_migration_vfio(true)
             _: device_payload(name.section_id)
         doc: fields of the device, of which only the description tells, but for those with a format of their own
       - id: footer
@@ -248,8 +254,10 @@ types:
       - id: found
         size: 0
         valid:
-          expr: is_here or (record.idx_start_before >= 0 and num_later < 7)
-        doc: no bytes; the number has to be bound, and by one of the last 8, since there are only five such devices
+          expr: is_here or (record.idx_start_before >= 0 and num_later < 31)
+        doc: |
+          no bytes; the number has to be bound, and by one of the last 32: there are five such devices, and those that
+          are passed through
     instances:
       record:
         value: _root.records[idx_start]
@@ -265,7 +273,7 @@ types:
   live_payload:
     doc: a payload with a format of its own, which ends where its own end mark says
     params:
-      - id: idstr
+      - id: format
         type: str
       - id: is_start
         type: bool
@@ -276,21 +284,22 @@ types:
         size: 0
         valid:
           expr: |
-            is_ram or idstr == "block" or idstr == "dirty-bitmap" or idstr == "spapr/htab"
-            or idstr == "s390-storage_attributes"
+            is_ram or format == "block" or format == "dirty-bitmap" or format == "spapr/htab"
+            or format == "s390-storage_attributes" or format == "vfio"
         doc: no bytes; the payloads that are described here
       - id: content
         type:
-          switch-on: idstr
+          switch-on: format
           cases:
             '"ram"': qemu_migration_ram(page_size, is_start, _root.is_ignore_shared, _root.is_mapped_ram)
             '"block"': qemu_migration_block
             '"dirty-bitmap"': qemu_migration_dirty_bitmap
             '"spapr/htab"': qemu_migration_spapr_htab
             '"s390-storage_attributes"': qemu_migration_s390_stattrib
+            '"vfio"': qemu_migration_vfio(false)
     instances:
       is_ram:
-        value: idstr == "ram"
+        value: format == "ram"
   section_footer:
     doc: closes a section; absent for machine types with the property `send-section-footer` off
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c save_section_footer
@@ -1285,6 +1294,127 @@ types:
         instances:
           is_end:
             value: index == 0 and num_valid == 0 and num_invalid == 0
+  qemu_migration_vfio:
+    meta:
+      endian: be
+    doc: |
+      A device that is passed through to the guest. Its hardware tells its state, and only its vendor knows what it means.
+      What QEMU adds is the configuration, the last of its sections: a VMState of the PCI device, of which nothing here
+      tells how long it is; it ends where the flag `end_of_state` stands.
+
+      With multifd, the state is in packets of other channels, and only flags are here.
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/migration.c vfio_load_state
+    params:
+      - id: is_full
+        type: bool
+        doc: the payload is that of a `full` section
+    seq:
+      - id: records
+        type: record(is_full)
+        repeat: until
+        repeat-until: _.is_last
+    types:
+      record:
+        params:
+          - id: is_full
+            type: bool
+        seq:
+          - id: word
+            size: 8
+            valid:
+              expr: |
+                word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x01]
+                or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x02]
+                or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x03]
+                or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x04]
+                or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x05]
+                or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x06]
+            doc: a 64-bit number; as bytes, since JavaScript's numbers could not tell one flag from the other
+          - id: body
+            type:
+              switch-on: flag
+              cases:
+                flag::dev_config_state: config
+                flag::dev_data_state: data
+          - id: end
+            '-orig-id': VFIO_MIG_FLAG_END_OF_STATE
+            contents:
+              - 255
+              - 255
+              - 255
+              - 255
+              - 239
+              - 16
+              - 0
+              - 1
+            if: flag == flag::dev_setup_state or flag == flag::dev_config_state
+        instances:
+          flag:
+            value: word[7]
+            enum: flag
+            '-orig-id': VFIO_MIG_FLAG_*
+          is_last:
+            value: flag != flag::dev_data_state and (flag != flag::dev_config_state or is_full)
+            doc: |
+              nothing follows in this section; QEMU 5.2 put the configuration into the `end` section, with data behind it
+      data:
+        seq:
+          - id: len_data
+            '-orig-id': data_size
+            type: u8
+          - id: data
+            type: qemu_migration_extent(len_data)
+      config:
+        doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/pci.c vmstate_vfio_pci_config
+        seq:
+          - id: pieces
+            type: piece
+            repeat: until
+            repeat-until: _.is_last
+            doc: together they are the configuration
+      piece:
+        doc: bytes up to one that may begin the flag that ends them; with that byte, if it does not
+        seq:
+          - id: bytes
+            terminator: 255
+            consume: false
+          - id: no_end
+            contents:
+              - 255
+            if: not is_last
+        instances:
+          ahead:
+            pos: _io.pos
+            size: 8
+            if: _io.size - _io.pos >= 8
+          is_last:
+            value: |
+              _io.size - _io.pos >= 8 and ahead == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x01]
+    enums:
+      flag:
+        '1':
+          id: end_of_state
+          '-orig-id': VFIO_MIG_FLAG_END_OF_STATE
+        '2':
+          id: dev_config_state
+          '-orig-id': VFIO_MIG_FLAG_DEV_CONFIG_STATE
+          doc: the configuration follows
+        '3':
+          id: dev_setup_state
+          '-orig-id': VFIO_MIG_FLAG_DEV_SETUP_STATE
+          doc: the device is ready to give its state; nothing follows but the end
+        '4':
+          id: dev_data_state
+          '-orig-id': VFIO_MIG_FLAG_DEV_DATA_STATE
+          doc: a piece of the device's state follows
+        '5':
+          id: dev_init_data_sent
+          '-orig-id': VFIO_MIG_FLAG_DEV_INIT_DATA_SENT
+          doc: the initial data was sent, the destination may agree to the switchover; ends the section
+        '6':
+          id: dev_config_load_ready
+          '-orig-id': VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY
+          doc: the configuration that came over multifd may be loaded now; ends the section
   device_payload:
     meta:
       endian: be

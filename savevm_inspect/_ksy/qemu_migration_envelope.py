@@ -6,6 +6,7 @@ from . import qemu_migration_block
 from . import device_payload as qemu_migration_device_payload
 from . import qemu_migration_s390_stattrib
 from . import qemu_migration_description
+from . import qemu_migration_vfio
 from . import qemu_migration_dirty_bitmap
 from . import qemu_migration_spapr_htab
 from . import qemu_migration_command
@@ -122,11 +123,11 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
     class LivePayload(KaitaiStruct):
         """a payload with a format of its own, which ends where its own end mark says."""
-        def __init__(self, idstr, is_start, page_size, _io, _parent=None, _root=None):
+        def __init__(self, format, is_start, page_size, _io, _parent=None, _root=None):
             super(QemuMigrationEnvelope.LivePayload, self).__init__(_io)
             self._parent = _parent
             self._root = _root
-            self.idstr = idstr
+            self.format = format
             self.is_start = is_start
             self.page_size = page_size
             self._read()
@@ -134,9 +135,9 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _read(self):
             self.known = self._io.read_bytes(0)
             _ = self.known
-            if not  ((self.is_ram) or (self.idstr == u"block") or (self.idstr == u"dirty-bitmap") or (self.idstr == u"spapr/htab") or (self.idstr == u"s390-storage_attributes")) :
+            if not  ((self.is_ram) or (self.format == u"block") or (self.format == u"dirty-bitmap") or (self.format == u"spapr/htab") or (self.format == u"s390-storage_attributes") or (self.format == u"vfio")) :
                 raise kaitaistruct.ValidationExprError(self.known, self._io, u"/types/live_payload/seq/0")
-            _on = self.idstr
+            _on = self.format
             if _on == u"block":
                 pass
                 self.content = qemu_migration_block.QemuMigrationBlock(self._io)
@@ -152,11 +153,14 @@ class QemuMigrationEnvelope(KaitaiStruct):
             elif _on == u"spapr/htab":
                 pass
                 self.content = qemu_migration_spapr_htab.QemuMigrationSpaprHtab(self._io)
+            elif _on == u"vfio":
+                pass
+                self.content = qemu_migration_vfio.QemuMigrationVfio(False, self._io)
 
 
         def _fetch_instances(self):
             pass
-            _on = self.idstr
+            _on = self.format
             if _on == u"block":
                 pass
                 self.content._fetch_instances()
@@ -172,13 +176,16 @@ class QemuMigrationEnvelope(KaitaiStruct):
             elif _on == u"spapr/htab":
                 pass
                 self.content._fetch_instances()
+            elif _on == u"vfio":
+                pass
+                self.content._fetch_instances()
 
         @property
         def is_ram(self):
             if hasattr(self, '_m_is_ram'):
                 return self._m_is_ram
 
-            self._m_is_ram = self.idstr == u"ram"
+            self._m_is_ram = self.format == u"ram"
             return getattr(self, '_m_is_ram', None)
 
 
@@ -196,7 +203,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _read(self):
             self.found = self._io.read_bytes(0)
             _ = self.found
-            if not  ((self.is_here) or ( ((self.record.idx_start_before >= 0) and (self.num_later < 7)) )) :
+            if not  ((self.is_here) or ( ((self.record.idx_start_before >= 0) and (self.num_later < 31)) )) :
                 raise kaitaistruct.ValidationExprError(self.found, self._io, u"/types/opening/seq/0")
 
 
@@ -416,13 +423,16 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
         def _read(self):
             self.name = QemuMigrationEnvelope.SectionName(self._io, self, self._root)
-            _on = self.name.idstr
+            _on = self.name.format
             if _on == u"s390-skeys":
                 pass
                 self.payload = qemu_migration_s390_skeys.QemuMigrationS390Skeys(self._io)
             elif _on == u"todclock":
                 pass
                 self.payload = qemu_migration_s390_todclock.QemuMigrationS390Todclock(self._io)
+            elif _on == u"vfio":
+                pass
+                self.payload = qemu_migration_vfio.QemuMigrationVfio(True, self._io)
             else:
                 pass
                 self.payload = qemu_migration_device_payload.QemuMigrationDevicePayload(self.name.idstr, self.name.instance_id, self._io)
@@ -435,11 +445,14 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _fetch_instances(self):
             pass
             self.name._fetch_instances()
-            _on = self.name.idstr
+            _on = self.name.format
             if _on == u"s390-skeys":
                 pass
                 self.payload._fetch_instances()
             elif _on == u"todclock":
+                pass
+                self.payload._fetch_instances()
+            elif _on == u"vfio":
                 pass
                 self.payload._fetch_instances()
             else:
@@ -489,6 +502,15 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _fetch_instances(self):
             pass
 
+        @property
+        def format(self):
+            """what tells the payload's format, the `idstr`; of a VFIO device without the path before it."""
+            if hasattr(self, '_m_format'):
+                return self._m_format
+
+            self._m_format = (u"vfio" if  ((len(self.idstr) >= 5) and (self.idstr[len(self.idstr) - 5:len(self.idstr)] == u"/vfio"))  else self.idstr)
+            return getattr(self, '_m_format', None)
+
 
     class SectionPart(KaitaiStruct):
         """a further section of a device that has several; an `end` section looks the same."""
@@ -504,7 +526,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
             if not self._parent.idx_start_before >= 0:
                 raise kaitaistruct.ValidationExprError(self.section_id, self._io, u"/types/section_part/seq/0")
             self.opening = QemuMigrationEnvelope.Opening(self.section_id, self._parent.idx_start_before, 0, self._io, self, self._root)
-            self.payload = QemuMigrationEnvelope.LivePayload(self.opening.name.idstr, False, self._parent.page_size_before, self._io, self, self._root)
+            self.payload = QemuMigrationEnvelope.LivePayload(self.opening.name.format, False, self._parent.page_size_before, self._io, self, self._root)
             if self.next_type == QemuMigrationEnvelope.RecordType.section_footer:
                 pass
                 self.footer = QemuMigrationEnvelope.SectionFooter(self.section_id, self._io, self, self._root)
@@ -546,7 +568,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
         def _read(self):
             self.name = QemuMigrationEnvelope.SectionName(self._io, self, self._root)
-            self.payload = QemuMigrationEnvelope.LivePayload(self.name.idstr, True, self._parent.page_size_before, self._io, self, self._root)
+            self.payload = QemuMigrationEnvelope.LivePayload(self.name.format, True, self._parent.page_size_before, self._io, self, self._root)
             if self.next_type == QemuMigrationEnvelope.RecordType.section_footer:
                 pass
                 self.footer = QemuMigrationEnvelope.SectionFooter(self.name.section_id, self._io, self, self._root)

@@ -9,6 +9,7 @@ from .._ksy.devices import Devices
 _U2BE = Struct(">H").unpack_from
 _U4BE = Struct(">I").unpack_from
 _U8BE = Struct(">Q").unpack_from
+_SCAN_STEP_BYTES = 1 << 8
 
 
 class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no types
@@ -77,6 +78,36 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
     def read_bytes_full(self) -> bytes:
         """Read all that is left."""
         return self.read_bytes(max(self._end - self._position, 0))
+
+    def read_bytes_term(self, term: int, include_term: bool, consume_term: bool, eos_error: bool) -> bytes:
+        """Read up to a byte, or to the end.
+
+        Args:
+            term: the byte.
+            include_term: whether it belongs to what is read.
+            consume_term: whether to step over it.
+            eos_error: whether it must be there.
+
+        Raises:
+            EndOfStreamError: it must, and is not.
+        """
+        length, mark = self._bytes_before(term), int(include_term)
+        if length == self._end - self._position:
+            if eos_error:
+                raise EndOfStreamError(f"no byte {term:#04x} in the {length} bytes that are left", 1, 0)
+            mark = 0
+        read = self.read_bytes(length + mark)
+        if consume_term and not mark and not self.is_eof():
+            self._step(1)
+        return read
+
+    def _bytes_before(self, term: int) -> int:
+        """How many bytes lie before the next one of a value, or before the end."""
+        for start in range(self._position, self._end, _SCAN_STEP_BYTES):
+            found = bytes(self.view[start : start + _SCAN_STEP_BYTES]).find(term)
+            if found >= 0:
+                return start + found - self._position
+        return self._end - self._position
 
     def read_u1(self) -> int:
         """Read one unsigned byte."""

@@ -6,7 +6,7 @@ from typing import Protocol
 from ..stream.cursor import Cursor
 from ..stream.records import SectionHead
 from ..stream.values import FieldValue
-from . import block, dirty_bitmap, htab, skeys, stattrib, todclock
+from . import block, dirty_bitmap, htab, skeys, stattrib, todclock, vfio
 
 
 class FieldPayload(Protocol):
@@ -23,5 +23,25 @@ FIELD_PAYLOADS: dict[str, Callable[[], FieldPayload]] = {
     dirty_bitmap.IDSTR: dirty_bitmap.DirtyBitmapReader,
     skeys.IDSTR: skeys.SkeysReader,
     todclock.IDSTR: todclock.TodclockReader,
+    vfio.IDSTR: vfio.VfioReader,
 }
-"""By idstr: what reads a section that no description covers, or of which one only says how long it is."""
+"""What reads a section that no description covers, or of which one only says how long it is.
+
+By idstr; that of a VFIO device stands here without the path before it.
+"""
+
+REMEMBERING = (htab.HtabReader, dirty_bitmap.DirtyBitmapReader)
+"""Those that need what the device's sections before said; the others read each for itself."""
+
+
+def field_payload(idstr: str) -> Callable[[], FieldPayload] | None:
+    """What makes the reader of a device's sections.
+
+    Args:
+        idstr: the device's name.
+
+    Returns:
+        One of :data:`FIELD_PAYLOADS`; ``None`` if the device has no format of its own.
+    """
+    name = vfio.IDSTR if idstr.endswith(f"/{vfio.IDSTR}") else idstr
+    return FIELD_PAYLOADS.get(name)

@@ -6,7 +6,7 @@ from typing import cast
 
 from ..errors import BadPayload, StreamError, Truncated
 from ..memory.final import Discard
-from ..payload import FIELD_PAYLOADS, FieldPayload, ram
+from ..payload import FieldPayload, field_payload, ram
 from ..stream.command import command_fields
 from ..stream.cursor import Cursor
 from ..stream.plausible import FOOTER_BYTES, next_record_is_plausible
@@ -84,8 +84,9 @@ class Payloads:
         """
         if head.idstr == ram.IDSTR:
             return self._ram_reader(cursor, head).consume(cursor, head)
-        if head.idstr in FIELD_PAYLOADS:
-            reader = self._open.setdefault(head.section_id, FIELD_PAYLOADS[head.idstr]())
+        make_reader = field_payload(head.idstr)
+        if make_reader is not None:
+            reader = self._open.setdefault(head.section_id, make_reader())
             deque(reader.read(cursor, head), maxlen=0)
             return Framing.PAYLOAD
         schema = self._description.devices.get((head.idstr, head.instance_id)) if self._description else None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..errors import StreamError
-from ..payload import FIELD_PAYLOADS, ram
+from ..payload import field_payload, ram
 from ..stream.cursor import Cursor
 from ..stream.plausible import next_record_is_plausible
 from ..stream.records import KIND_OF_RECORD, SectionHead, SectionKind
@@ -106,7 +106,7 @@ def _readings(cursor: Cursor, stream: Stream, head: SectionHead) -> list[Reading
     if schema is not None:
         end = cursor.offset + schema.length
         readings.append(Reading(by="its description", end=end, fits=_fits(stream.buffer, end, head)))
-    if head.idstr != ram.IDSTR and head.idstr not in FIELD_PAYLOADS:
+    if head.idstr != ram.IDSTR and field_payload(head.idstr) is None:
         ahead = Cursor(cursor.buffer, offset=cursor.offset)
         try:
             find_footer(ahead, head)

@@ -11,7 +11,7 @@ from ..container.source import Source, SourceLike
 from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError
 from ..memory.page_table import PageTable
 from ..memory.unpack import Buffers
-from ..payload import FIELD_PAYLOADS, ram
+from ..payload import REMEMBERING, field_payload, ram
 from ..payload.ram_blocks import RamBlock
 from ..stream.cursor import Cursor
 from ..stream.records import Command, Configuration, EndOfStream, Framing, Record, Section, SectionKind
@@ -239,16 +239,21 @@ class Stream:
             return
         cursor = self._cursor_of(section)
         if section.framing is Framing.PAYLOAD:
-            yield from self._decode_in_order(section)
+            yield from self._decode_by_its_format(section)
             return
         assert self.description is not None  # framing by schema says that there is one
         yield from decode_state(self.description.devices[section.idstr, section.instance_id], cursor)
         if cursor.remaining:
             raise BadPayload("the fields end before the section", offset=cursor.place, section=cursor.section)
 
-    def _decode_in_order(self, section: Section) -> Iterator[FieldValue]:
-        """Read a payload of its own format; what its earlier sections said may matter, so they are read too."""
-        reader = FIELD_PAYLOADS[section.idstr]()
+    def _decode_by_its_format(self, section: Section) -> Iterator[FieldValue]:
+        """Read a payload of its own format; where what its earlier sections said matters, they are read too."""
+        make_reader = field_payload(section.idstr)
+        assert make_reader is not None  # framing by its own marks says that there is one
+        reader = make_reader()
+        if not isinstance(reader, REMEMBERING):
+            yield from reader.read(self._cursor_of(section), section.head)
+            return
         for earlier in self.sections:
             if earlier.section_id == section.section_id:
                 fields = reader.read(self._cursor_of(earlier), earlier.head)

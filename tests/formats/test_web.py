@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import savevm_inspect as si
+from savevm_inspect.engine.record import record_scenario
 from savevm_inspect.stream.records import Description
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,24 @@ def test_opens_every_stream_to_its_last_byte(capture_path: CapturePath, javascri
         last = answer["records"][-1]
         assert last["kind"] == "eof"
         assert (last["end"] + sum(described), answer["padding"]) == (capture_path(name).stat().st_size, 0)
+
+
+@pytest.mark.node
+def test_reads_a_device_that_is_passed_through(javascript: Javascript, tmp_path: Path) -> None:
+    """Its flags are numbers of 64 bits that differ in the lowest byte, which JavaScript's numbers do not have."""
+    path = record_scenario("devices", tmp_path / "capture") / "channel0.fwd"
+    (answer,) = javascript([{"ksy": str(WEB), "stream": str(path)}])
+    assert "error" not in answer, answer
+    assert answer["end"] == path.stat().st_size
+    with si.open_stream(path) as stream:
+        device = stream["0000:00:05.0/vfio"]
+        ours = [
+            f"{field.value:016x}" for section in device.sections for field in stream.decode(section)
+            if field.name in ("flag", "end")
+        ]  # fmt: skip
+    records = [record for record in answer["records"] if record.get("section_id") == device.sections[0].section_id]
+    leaves = [(path[-1], value) for record in records for path, _, _, value in record["leaves"]]
+    assert [value for name, value in leaves if name in ("word", "VFIO_MIG_FLAG_END_OF_STATE")] == ours != []
 
 
 @pytest.mark.node

@@ -244,11 +244,11 @@ def test_a_machine_type_that_sends_no_footers(capture_path: Callable[[str], Path
 
 def test_a_device_that_iterated_may_end_in_a_full_section() -> None:
     started = SectionHead(
-        section_id=7, idstr="0000:00:01.0/vfio", instance_id=0, version_id=1, kind=SectionKind.START
+        section_id=7, idstr="0000:00:01.0/card", instance_id=0, version_id=1, kind=SectionKind.START
     )
     ended = replace(started, kind=SectionKind.END)
     with si.open_stream(sections_of((started, b"a"), (ended, b"bc"), (full(7, started.idstr), b"def"))) as stream:
-        device = stream["0000:00:01.0/vfio"]
+        device = stream["0000:00:01.0/card"]
         assert [section.kind for section in device.sections] == ["start", "end", "full"]
         assert [section.payload.length for section in device.sections] == [1, 2, 3]
     with pytest.raises(BadPayload, match="is started again"):

@@ -1,0 +1,98 @@
+"""``PATH/vfio``: a device that is passed through to the guest (hw/vfio/migration.c, vfio_load_state).
+
+64-bit words tell what follows them. The device's data is bytes by nature: its hardware's vendor knows what they mean.
+The configuration is a VMState of the PCI device, and neither its length nor its layout is in the stream: how large
+configuration space is, and whether an MSI-X table follows, only the device knows. It ends where the word stands that
+upstream puts behind it, and stays bytes.
+"""
+
+from collections.abc import Iterator
+
+from ..errors import BadPayload, Truncated, UnknownRecord, Unsupported
+from ..stream.cursor import Cursor
+from ..stream.field_reader import FieldReader
+from ..stream.records import SectionHead, SectionKind
+from ..stream.values import FieldValue
+from ..wire import VfioMigFlag
+
+IDSTR = "vfio"
+"""What an idstr ends with, behind the device's path and a slash; all of it for a device without a path."""
+
+_VERSION = 1
+_FLAG_BYTES = 8
+_SCAN_STEP_BYTES = 1 << 16
+_END = VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE
+_ENDS = (_END, VfioMigFlag.VFIO_MIG_FLAG_DEV_INIT_DATA_SENT, VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY)
+"""The words behind which there is nothing more in a section."""
+
+
+class VfioReader:
+    """Reads the sections of one device; each stands alone."""
+
+    def read(self, cursor: Cursor, head: SectionHead) -> Iterator[FieldValue]:
+        """Read one section's payload up to the word that ends it.
+
+        Raises:
+            Truncated: it ends early.
+            UnknownRecord: a word that the format does not have.
+            BadPayload: a word in a place where it can't be.
+            Unsupported: another version of the format.
+        """
+        if head.version_id != _VERSION:
+            raise Unsupported(f"{IDSTR} version {head.version_id}, expected {_VERSION}", offset=cursor.place)
+        reader = FieldReader(cursor)
+        number = 0
+        while True:
+            record = f"record[{number}]"
+            field, flag = _read_flag(reader, record, "flag")
+            yield field
+            if flag in _ENDS:
+                return
+            if flag is VfioMigFlag.VFIO_MIG_FLAG_DEV_SETUP_STATE:
+                yield _read_end(reader, record)
+                return
+            if flag is VfioMigFlag.VFIO_MIG_FLAG_DEV_DATA_STATE:
+                field, length = reader.be64(record, "data_size")
+                yield field
+                if length:
+                    yield reader.buffer(length, record, "data")
+            else:
+                yield reader.buffer(_config_bytes(cursor), record, "config")
+                yield _read_end(reader, record)
+                # QEMU 5.2 had it in the END section, with the rest of the data behind it.
+                if head.kind is SectionKind.FULL:
+                    return
+            number += 1
+
+
+def _read_flag(reader: FieldReader, *parts: str) -> tuple[FieldValue, VfioMigFlag]:
+    cursor = reader.cursor
+    place = cursor.place
+    number = int.from_bytes(bytes(cursor.peek(_FLAG_BYTES)))
+    known = number in set(VfioMigFlag)
+    field, number = reader.be64(*parts, meaning=VfioMigFlag(number).name if known else "")
+    if not known:
+        raise UnknownRecord(f"VFIO flag {number:#x}", offset=place, section=cursor.section)
+    return field, VfioMigFlag(number)
+
+
+def _read_end(reader: FieldReader, record: str) -> FieldValue:
+    place = reader.cursor.place
+    field, flag = _read_flag(reader, record, "end")
+    if flag is not _END:
+        raise BadPayload(f"{flag.name}, expected {_END.name}", offset=place, section=reader.cursor.section)
+    return field
+
+
+def _config_bytes(cursor: Cursor) -> int:
+    """Bytes up to the next word that ends a state, wherever it stands."""
+    mark = _END.to_bytes(_FLAG_BYTES)
+    for start in range(cursor.offset, cursor.end, _SCAN_STEP_BYTES):
+        found = bytes(cursor.buffer[start : start + _SCAN_STEP_BYTES + _FLAG_BYTES - 1]).find(mark)
+        if found >= 0:
+            return start + found - cursor.offset
+    raise Truncated(
+        f"no end of the configuration in the {cursor.remaining} bytes that are left",
+        offset=cursor.base + cursor.end,
+        section=cursor.section,
+    )
