@@ -13,10 +13,8 @@ import pytest
 
 from savevm_inspect.stream.events import Side
 
-from .trace_compare import Capture, Comparison, Told, captures_in, compare, compare_capture, lines_of
+from .trace_compare import Capture, Comparison, Told, captures_in, compare, compare_capture, courses_of
 from .trace_differences import DIFFERENCES_FROM_10_2, Difference
-from .trace_drive import drive
-from .trace_plan import plan_of
 from .trace_truth import read_truth
 
 FOLDER = Path(os.environ.get("SAVEVM_CAPTURES", Path(__file__).parent.parent / "captures"))
@@ -60,9 +58,7 @@ def test_every_row_explains_something_in_every_version_that_it_names(row: Differ
 def courses() -> tuple[Capture, Courses]:
     """What engine and QEMU did in a postcopy of 7.2, which differs most."""
     capture = next(each for each in CAPTURES if str(each) == "7.2-postcopy")
-    truth = read_truth(capture.path)
-    events = drive(plan_of(truth, capture.version, capture.kind))
-    return capture, {side: (lines_of(events, side), lines_of(truth.events, side)) for side in Side}
+    return capture, courses_of(read_truth(capture.path), capture.version, capture.kind)
 
 
 def _compare(capture: Capture, side: Side, ours: Told, theirs: Told) -> Comparison:

@@ -7,7 +7,7 @@ engine's lines where that QEMU is known to differ; what is unequal then is unexp
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import unified_diff
 from pathlib import Path
@@ -16,13 +16,14 @@ from typing import Final
 from savevm_inspect.stream.events import Event, EventKind, Side, Thread
 
 from .trace_differences import DIFFERENCES_FROM_10_2, Difference
-from .trace_drive import drive
+from .trace_drive import PING, PONG, drive
 from .trace_plan import plan_of
-from .trace_truth import SKIPPED, course, read_truth
+from .trace_truth import SKIPPED, TraceTruth, course, read_truth
 
 _WRITES: Final = frozenset(("save_live_iterate", "save_complete", "save_postcopy_prepare"))
 _REQUESTS: Final = "MIG_RP_MSG_REQ_PAGES"
 _ANY: Final = " *"
+_PING_LINES: Final = frozenset(("savevm_send_ping", "loadvm_process_command_ping"))
 _SOURCE_LOG: Final = re.compile(r"(?P<name>trace-\w+-(?P<version>[\d.]+)-(?P<kind>[\w-]+))(\.src)?\.trace(\.xz)?")
 
 Told = list[tuple[Thread | None, str]]
@@ -44,12 +45,34 @@ class Comparison:
     unexplained: list[str] = field(default_factory=list)
 
 
-def lines_of(events: Iterable[Event], side: Side) -> Told:
+Number = Callable[[Event], str]
+"""Tells the number of a PING or a PONG; empty for all else."""
+
+
+def traced_numbers(events: Sequence[Event]) -> Number:
+    """The numbers that a trace tells: a PING's in a line of its own, one for each command."""
+    numbers: dict[int, str] = {}
+    for side in Side:
+        own = [event for event in events if event.side is side]
+        pings = [event.seq for event in own if event.event is EventKind.COMMAND and event.name == PING]
+        told = [_last_word(event) for event in own if event.event is EventKind.LOG and event.name in _PING_LINES]
+        numbers |= zip(pings, told, strict=True)
+        if side is Side.SOURCE:
+            numbers |= {event.seq: _last_word(event) for event in own if event.name == PONG}
+    return lambda event: numbers.get(event.seq, "")
+
+
+def _last_word(event: Event) -> str:
+    return (event.upstream or "").rpartition(" ")[2]
+
+
+def lines_of(events: Iterable[Event], side: Side, number: Number) -> Told:
     """One end's course.
 
     Args:
         events: of a trace or of the engine.
         side: which end.
+        number: of its PINGs and PONGs.
     """
     lines: Told = []
     returned: dict[Thread | None, int] = {}
@@ -60,7 +83,7 @@ def lines_of(events: Iterable[Event], side: Side) -> Told:
             returned[event.thread] = int(event.returned)
         line = _line(_as_traced(event, returned), side)
         if line:
-            lines.append((event.thread, line))
+            lines.append((event.thread, f"{line} {number(event)}".rstrip()))
     return lines
 
 
@@ -171,10 +194,19 @@ def compare_capture(capture: Capture) -> dict[Side, Comparison]:
     """Drive the engine by a capture, and compare each end of which there is a log."""
     truth = read_truth(capture.path)
     version, kind = capture.version, capture.kind
-    events = drive(plan_of(truth, version, kind))
     return {
-        each.side: compare(
-            lines_of(events, each.side), lines_of(truth.events, each.side), version=version, kind=kind, side=each.side
+        side: compare(ours, theirs, version=version, kind=kind, side=side)
+        for side, (ours, theirs) in courses_of(truth, version, kind).items()
+    }
+
+
+def courses_of(truth: TraceTruth, version: str, kind: str) -> dict[Side, tuple[Told, Told]]:
+    """What the engine, driven by a trace, and QEMU did, for each end of which there is a log."""
+    driven, number = drive(plan_of(truth, version, kind)), traced_numbers(truth.events)
+    return {
+        each.side: (
+            lines_of(driven.events, each.side, driven.number),
+            lines_of(truth.events, each.side, number),
         )
         for each in (truth.source, truth.destination)
         if each is not None

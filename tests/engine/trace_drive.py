@@ -5,31 +5,62 @@ is asked, commanded and answered, is the engine's doing, to be held against QEMU
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from savevm_inspect.engine.lanes import HALT, Lane, Steps, Wait, fair
 from savevm_inspect.engine.migration import Migration
+from savevm_inspect.engine.pipe import Sink
 from savevm_inspect.engine.postcopy_destination import PostcopyState
 from savevm_inspect.engine.scenario import Scenario
 from savevm_inspect.engine.script import Do
 from savevm_inspect.engine.status import MigrationStatus
-from savevm_inspect.stream.events import Event, Thread
+from savevm_inspect.stream.events import Event, EventKind, Side, Thread
+from savevm_inspect.wire import MigCmd, MigRpMessage
 
 from .trace_devices import Built, DrivenPace, DrivenRate, Progress
 from .trace_plan import Plan, Then
 
 _S: Final = MigrationStatus
 _BLOCK: Final = "pc.ram"
+_NUMBER_BYTES: Final = 4
+
+PING: Final = MigCmd.MIG_CMD_PING.name
+PONG: Final = MigRpMessage.MIG_RP_MSG_PONG.name
 
 
-def drive(plan: Plan) -> tuple[Event, ...]:
-    """Run the engine by a plan.
+@dataclass(slots=True)
+class Driven:
+    """A run of the engine.
 
-    Returns:
-        Its events; a run that fails, or that can't go on, ends where it does.
+    Attributes:
+        events: all of them; of a run that failed up to there.
+        channels: the bytes that went over each channel, by its direction (back or not) and number.
     """
+
+    events: tuple[Event, ...] = ()
+    channels: dict[tuple[bool, int], bytearray] = field(default_factory=dict)
+
+    def watch(self, number: int, *, back: bool, resumed: bool) -> Sink:
+        """Keep what goes over a channel."""
+        del resumed
+        return self.channels.setdefault((back, number), bytearray()).extend
+
+    def number(self, event: Event) -> str:
+        """The number of a PING that is sent or obeyed, or of a PONG that is heard; empty for all else."""
+        back = event.event is EventKind.RECORD and event.name == PONG and event.side is Side.SOURCE
+        if not back and (event.event is not EventKind.COMMAND or event.name != PING):
+            return ""
+        assert event.offset is not None
+        assert event.length is not None
+        end = event.offset + event.length
+        return f"{int.from_bytes(self.channels[back, event.channel or 0][end - _NUMBER_BYTES : end], 'big'):#x}"
+
+
+def drive(plan: Plan) -> Driven:
+    """Run the engine by a plan."""
+    driven = Driven()
     progress = Progress(plan)
     scenario = Scenario(
         name="driven",
@@ -40,13 +71,14 @@ def drive(plan: Plan) -> tuple[Event, ...]:
         capabilities=plan.capabilities,
         way=plan.way,
     )
-    migration = Migration(scenario, choose=_Choose(progress))
+    migration = Migration(scenario, driven.watch, choose=_Choose(progress))
     source = migration.source
     source.rate = DrivenRate()
     source.pace = DrivenPace(source, progress)
     migration.lanes.start(Thread.MAIN, _user(migration, progress), daemon=True)
     migration.lanes.start(Thread.FAULT, _guest(migration, progress), daemon=True)
-    return tuple(migration.steps())
+    driven.events = tuple(migration.steps())
+    return driven
 
 
 @dataclass(frozen=True, slots=True)
