@@ -10,7 +10,7 @@ from ..trace.recorded import Recorded
 from ..views.cards import headline
 from ..views.perfetto import write_perfetto
 from ..views.units import time_text
-from .options import cell, show, table
+from .options import OutputFile, cell, show, table
 
 
 @click.command("events")
@@ -19,7 +19,7 @@ from .options import cell, show, table
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, as in events.jsonl.")
 @click.option(
     "--perfetto",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     metavar="FILE",
     help="Write them to FILE for ui.perfetto.dev instead.",
 )

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -15,6 +16,20 @@ from ..errors import printable
 _WIDTH_OF_FILES = 1000
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class OutputFile(click.Path):
+    """A file to write; it appears by a rename, which would put it in the place of a device or a pipe of that name."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a name that something else than a file has."""
+        output = Path(super().convert(value, param, ctx))  # type: ignore[arg-type]  # path_type says what it is
+        if output.exists() and not output.is_file():
+            self.fail(f"{value!r} is there and is no file.", param, ctx)
+        return output
 
 
 def takes_json(function: F) -> F:

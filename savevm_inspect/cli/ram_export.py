@@ -10,6 +10,7 @@ from ..memory.elf_core import core_target, write_core
 from ..memory.machines import find_family
 from ..memory.registers import Registers
 from ..reader.guest_memory import GuestMemory
+from .options import OutputFile
 from .progress import writing
 from .ram_map import mapped, takes_map
 from .source import Chosen, takes_source
@@ -22,7 +23,7 @@ from .source import Chosen, takes_source
 @click.option(
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="The file to write, sparse.",
 )
 @click.option("--partial", is_flag=True, help="Also of a stream that was cut; list the ranges that are missing.")

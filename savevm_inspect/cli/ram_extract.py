@@ -10,6 +10,7 @@ import click
 from ..errors import SavevmError
 from ..memory.extract import extract
 from ..memory.rebuild import BlockImage
+from .options import OutputFile
 from .source import Chosen, takes_source
 
 
@@ -19,7 +20,7 @@ from .source import Chosen, takes_source
 @click.option(
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="The file to write, sparse.",
 )
 @click.option(

@@ -6,7 +6,7 @@ import click
 
 from ..reader.schemas import description_of, library, write_description
 from ..views.ksy import ksy_of_stream
-from .options import cell, show, table
+from .options import OutputFile, cell, show, table
 from .source import Chosen, takes_source
 
 
@@ -20,7 +20,7 @@ def command() -> None:
 @click.option(
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="The file to write: JSON, as QEMU wrote it.",
 )
 def extract(chosen: Chosen, output: Path) -> None:
@@ -34,7 +34,7 @@ def extract(chosen: Chosen, output: Path) -> None:
 @takes_source
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputFile(),
     help="The file to write; without it, standard output.",
 )
 def to_ksy(chosen: Chosen, output: Path | None) -> None:
