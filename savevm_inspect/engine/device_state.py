@@ -87,5 +87,5 @@ class SaveThreads:
         self._aborted = self._side.error is not None
         for lane in self._lanes:
             yield from self._side.lanes.join(lane)
-        if self._lanes and self._side.error is not None:
+        if self._multifd is not None and self._side.error is not None:
             raise self._side.error

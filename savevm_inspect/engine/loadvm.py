@@ -97,6 +97,8 @@ class LoadVM:
                 return (yield from self._records(f))
             except SavevmError as error:
                 d.stream_failed = True
+                if d.machine.dirty_bitmaps is not None:
+                    d.machine.dirty_bitmaps.cancel_incoming()
                 if d.postcopy.state is not PostcopyState.RUNNING or not d.options.has(Capability.POSTCOPY_RAM):
                     raise
                 yield from d.postcopy.pause_incoming(error)

@@ -13,6 +13,7 @@ from .registry import Registry
 
 if TYPE_CHECKING:
     from .destination import Destination
+    from .devices.dirty_bitmap import DirtyBitmaps
     from .devices.ram import RamDevice
     from .source import Source
 
@@ -63,7 +64,6 @@ class MigrationStats:
         normal_pages: pages sent with their content.
         zero_pages: pages sent as zeros.
         xbzrle_pages: pages sent as a difference to what was sent before.
-        postcopy_requests: pages that the destination asked for.
     """
 
     dirty_sync_count: int = 0
@@ -71,7 +71,6 @@ class MigrationStats:
     normal_pages: int = 0
     zero_pages: int = 0
     xbzrle_pages: int = 0
-    postcopy_requests: int = 0
 
 
 class Attach(Protocol):
@@ -98,6 +97,7 @@ class Machine:
         uuid: 16 bytes that tell this VM from all others.
         received_runstate: what the VM did on the source, as the stream told; ``None`` if it did not.
         ram: the device that moves its memory, once it is built in.
+        dirty_bitmaps: the device that moves its disks' bitmaps, once it is built in.
         source: its end of a migration that it is the source of.
         destination: its end of a migration that it is the destination of.
     """
@@ -114,6 +114,7 @@ class Machine:
     uuid: bytes = bytes(16)
     received_runstate: RunState | None = None
     ram: "RamDevice | None" = None
+    dirty_bitmaps: "DirtyBitmaps | None" = None
     source: "Source | None" = None
     destination: "Destination | None" = None
     _on_stop: list[Callable[[], None]] = field(default_factory=list)

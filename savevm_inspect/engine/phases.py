@@ -39,15 +39,6 @@ A source that is refused in PREPARE never gets to CLEANUP: nothing was set up (m
 """
 
 
-def allowed_calls(side: Side, phase: Phase) -> tuple[str, ...]:
-    """Names of the callbacks that a side may call in a phase, in the order of register.h."""
-    return tuple(
-        callback.name
-        for callback in CALLBACKS.values()
-        if any(place.side is side and place.phase is phase for place in callback.places)
-    )
-
-
 class PhaseGuard:
     """Where one side is, and what it may do there.
 

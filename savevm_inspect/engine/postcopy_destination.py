@@ -204,7 +204,11 @@ class PostcopyIncoming:
         self._requested.discard((block, addr))
 
     def _preempt_thread(self) -> Steps[None]:
-        """Read the channel for requested pages (postcopy_preempt_thread); after a failure, the next one."""
+        """Read the channel for requested pages (postcopy_preempt_thread); after a failure, the next one.
+
+        Bytes that are no pages pause this thread alone upstream, and the guest waits for ever. Here they break the
+        connection, so that both sides pause and can recover.
+        """
         d = self._d
         while not self._quit:
             yield Wait(
@@ -219,6 +223,8 @@ class PostcopyIncoming:
                 if self._quit:
                     return
                 d.note(f"the preempt channel ended ({error})")
+                if connection is not None:
+                    connection.fail()
             yield self._another(connection)
 
     def _another(self, connection: "Connection | None") -> Wait:

@@ -211,7 +211,11 @@ class SaveVM:
         except EngineError:
             yield from threads.abort()
             raise
-        yield from threads.join()
+        try:
+            yield from threads.join()
+        except EngineError:
+            f.set_error(-errno.EINVAL)
+            raise
 
     def complete_postcopy(self, f: QEMUFile) -> Steps[None]:
         """Write the END sections while the destination runs (qemu_savevm_state_complete_postcopy).

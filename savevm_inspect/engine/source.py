@@ -130,8 +130,10 @@ class Source(MigrationSide):
         """Switch to postcopy as soon as only what can follow late is left (qmp_migrate_start_postcopy).
 
         Raises:
-            EngineError: no capability allows it.
+            EngineError: no capability allows it, or no migration has begun.
         """
+        if self.status is _S.NONE:
+            raise self.fail("migrate-start-postcopy before a migration has begun")
         if not self.options.postcopy:
             raise self.fail("migrate-start-postcopy without a postcopy capability")
         self.postcopy_wanted = True

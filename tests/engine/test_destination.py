@@ -181,3 +181,13 @@ def test_a_channel_that_is_not_expected_fails_the_source(
     assert says in str(source.error)
     assert source.machine.guest.running
     assert made.migration.destination.status is MigrationStatus.FAILED
+
+
+def test_bitmaps_that_did_not_come_whole_are_forgotten() -> None:
+    whole = load(STREAM)[0].machine.dirty_bitmaps
+    assert whole is not None
+    assert len(whole.bitmaps) == 2
+    announced = STREAM.index(b"backup")
+    cut = load(STREAM[: announced + 200])[0].machine.dirty_bitmaps
+    assert cut is not None
+    assert cut.bitmaps == []

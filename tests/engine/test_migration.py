@@ -16,6 +16,7 @@ from savevm_inspect.engine.guest import Workload
 from savevm_inspect.engine.handlers import SaveVMHandlers
 from savevm_inspect.engine.lanes import Choose
 from savevm_inspect.engine.machine import Machine, RunState
+from savevm_inspect.engine.migration import Migration
 from savevm_inspect.engine.options import Capability, MigrationParameters
 from savevm_inspect.engine.record import record_scenario
 from savevm_inspect.engine.scenario import Scenario
@@ -311,6 +312,20 @@ def test_postcopy_can_not_be_cancelled() -> None:
     made = run(replace(SCENARIOS["postcopy"], script=script))
     assert made.migration.source.status is _S.COMPLETED
     assert any((each.name or "").startswith("refused") for each in made.of(Side.SOURCE, EventKind.LOG))
+
+
+def test_garbage_on_the_preempt_channel_pauses_both_sides() -> None:
+    scenario, told = SCENARIOS["postcopy-preempt"], False
+    migration = Migration(scenario)
+    for event in migration.steps():
+        connection = migration.network.connections[-1] if migration.network.connections else None
+        if not told and connection is not None and migration.source.status is _S.POSTCOPY_ACTIVE:
+            told = True
+            connection.forward[1].write(b"\xff" * 8)
+            connection.forward[1].mark(8)
+        assert event
+    assert told
+    assert (migration.source.status, migration.destination.status) == (_S.POSTCOPY_PAUSED, _S.POSTCOPY_PAUSED)
 
 
 def test_a_guest_that_never_converges_is_given_up() -> None:

@@ -80,11 +80,12 @@ class DirtyBitmaps:
         self._previous: DirtyBitmap | None = None
         self._node = ""
         self._current: DirtyBitmap | None = None
+        self._unfinished: list[DirtyBitmap] = []
 
     @classmethod
     def attach(cls, machine: Machine) -> "DirtyBitmaps":
         """Build it into a machine and register it (dirty_bitmap_mig_init)."""
-        device = cls(machine)
+        device = machine.dirty_bitmaps = cls(machine)
         machine.registry.register_savevm_live(IDSTR, 0, DIRTY_BITMAP_VERSION, SaveVMHandlers.of(cls), device)
         return device
 
@@ -176,8 +177,15 @@ class DirtyBitmaps:
                 if self._current is None:
                     raise BadPayload("bits of no known bitmap", offset=place, section=f.section)
                 self._load_bits(f, self._current, zeroes=bool(flags & DirtyBitmapFlag.ZEROES))
+            if flags & DirtyBitmapFlag.COMPLETE and self._current is not None:
+                self._unfinished = [each for each in self._unfinished if each is not self._current]
             if flags & DirtyBitmapFlag.EOS:
                 return 0
+
+    def cancel_incoming(self) -> None:
+        """Forget bitmaps that did not come whole (dirty_bitmap_mig_cancel_incoming)."""
+        self.bitmaps = [bitmap for bitmap in self.bitmaps if all(bitmap is not each for each in self._unfinished)]
+        self._unfinished, self._current = [], None
 
     def _load_start(self, f: QEMUFileInput, name: str) -> None:
         """Make a bitmap that was announced (dirty_bitmap_load_start)."""
@@ -202,6 +210,7 @@ class DirtyBitmaps:
             enabled=bool(flags & DirtyBitmapStartFlag.ENABLED),
         )
         self.bitmaps.append(self._current)
+        self._unfinished.append(self._current)
 
     def _load_bits(self, f: QEMUFileInput, bitmap: DirtyBitmap, *, zeroes: bool) -> None:
         """Read a chunk of bits (dirty_bitmap_load_bits)."""

@@ -200,7 +200,6 @@ class RamDevice:
             Refused: there is no such block, or they are not in it.
         """
         state, _ = self._started()
-        self._machine.stats.postcopy_requests += 1
         name = self._last_request if name is None else name
         number = next((place for place, block in enumerate(state.blocks) if block.name == name), None)
         if number is None:
