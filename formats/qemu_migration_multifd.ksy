@@ -158,12 +158,8 @@ types:
         value: _parent.compression != compression::none and num_normal != 0
   device_state:
     -orig-id: MultiFDPacketDeviceState_t
-    doc: |
-      A piece of a device's state. Those of VFIO devices open with three 32-bit numbers: the version 0, the piece's
-      place in the order, and flags, of which bit 0 marks the last piece, the configuration.
-    doc-ref:
-      - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/multifd-device-state.c multifd_device_state_fill_packet
-      - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/migration-multifd.c VFIODeviceStatePacket
+    doc: A piece of a device's state.
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/multifd-device-state.c multifd_device_state_fill_packet
     seq:
       - id: idstr
         size: 256
@@ -175,8 +171,38 @@ types:
       - id: len_state
         -orig-id: next_packet_size
         type: u4
+      - id: vfio
+        type: vfio_head
+        if: is_vfio
       - id: state
-        type: qemu_migration_extent(len_state)
+        type: qemu_migration_extent(len_state - len_head)
+        doc: the piece itself; its head, if it has one, lies before it
+    instances:
+      is_vfio:
+        value: |
+          len_state >= 12 and (idstr == "vfio"
+          or idstr.length >= 5 and idstr.substring(idstr.length - 5, idstr.length) == "/vfio")
+        doc: the piece opens with what tells its place; one that is too short for that is refused by QEMU
+      len_head:
+        value: 'is_vfio ? 12 : 0'
+  vfio_head:
+    -orig-id: VFIODeviceStatePacket
+    doc: where a piece of a VFIO device's state belongs
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/migration-multifd.c VFIODeviceStatePacket
+    seq:
+      - id: version
+        type: u4
+        doc: 0
+      - id: idx
+        type: u4
+        doc: place of the piece in the order of all, from 0
+      - id: flags
+        type: u4
+    instances:
+      is_config:
+        value: (flags & 0x01) != 0
+        -orig-id: VFIO_DEVICE_STATE_CONFIG_STATE
+        doc: the last piece, which is the configuration, as a `full` section has it without multifd
 enums:
   compression:
     0x00:

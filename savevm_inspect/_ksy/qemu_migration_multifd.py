@@ -63,15 +63,10 @@ class QemuMigrationMultifd(KaitaiStruct):
 
 
     class DeviceState(KaitaiStruct):
-        """A piece of a device's state. Those of VFIO devices open with three 32-bit numbers: the version 0, the piece's
-        place in the order, and flags, of which bit 0 marks the last piece, the configuration.
+        """A piece of a device's state.
         
         .. seealso::
            multifd_device_state_fill_packet - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/multifd-device-state.c
-        
-        
-        .. seealso::
-           VFIODeviceStatePacket - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/migration-multifd.c
         """
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationMultifd.DeviceState, self).__init__(_io)
@@ -83,12 +78,37 @@ class QemuMigrationMultifd(KaitaiStruct):
             self.idstr = (KaitaiStream.bytes_terminate(self._io.read_bytes(256), 0, False)).decode(u"UTF-8")
             self.instance_id = self._io.read_u4be()
             self.len_state = self._io.read_u4be()
-            self.state = qemu_migration_extent.QemuMigrationExtent(self.len_state, self._io)
+            if self.is_vfio:
+                pass
+                self.vfio = QemuMigrationMultifd.VfioHead(self._io, self, self._root)
+
+            self.state = qemu_migration_extent.QemuMigrationExtent(self.len_state - self.len_head, self._io)
 
 
         def _fetch_instances(self):
             pass
+            if self.is_vfio:
+                pass
+                self.vfio._fetch_instances()
+
             self.state._fetch_instances()
+
+        @property
+        def is_vfio(self):
+            """the piece opens with what tells its place; one that is too short for that is refused by QEMU."""
+            if hasattr(self, '_m_is_vfio'):
+                return self._m_is_vfio
+
+            self._m_is_vfio =  ((self.len_state >= 12) and ( ((self.idstr == u"vfio") or ( ((len(self.idstr) >= 5) and (self.idstr[len(self.idstr) - 5:len(self.idstr)] == u"/vfio")) )) )) 
+            return getattr(self, '_m_is_vfio', None)
+
+        @property
+        def len_head(self):
+            if hasattr(self, '_m_len_head'):
+                return self._m_len_head
+
+            self._m_len_head = (12 if self.is_vfio else 0)
+            return getattr(self, '_m_len_head', None)
 
 
     class Initial(KaitaiStruct):
@@ -246,6 +266,37 @@ class QemuMigrationMultifd(KaitaiStruct):
 
             self._m_is_packed =  ((self._parent.compression != QemuMigrationMultifd.Compression.none) and (self.num_normal != 0)) 
             return getattr(self, '_m_is_packed', None)
+
+
+    class VfioHead(KaitaiStruct):
+        """where a piece of a VFIO device's state belongs.
+        
+        .. seealso::
+           VFIODeviceStatePacket - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/migration-multifd.c
+        """
+        def __init__(self, _io, _parent=None, _root=None):
+            super(QemuMigrationMultifd.VfioHead, self).__init__(_io)
+            self._parent = _parent
+            self._root = _root
+            self._read()
+
+        def _read(self):
+            self.version = self._io.read_u4be()
+            self.idx = self._io.read_u4be()
+            self.flags = self._io.read_u4be()
+
+
+        def _fetch_instances(self):
+            pass
+
+        @property
+        def is_config(self):
+            """the last piece, which is the configuration, as a `full` section has it without multifd."""
+            if hasattr(self, '_m_is_config'):
+                return self._m_is_config
+
+            self._m_is_config = self.flags & 1 != 0
+            return getattr(self, '_m_is_config', None)
 
 
     @property

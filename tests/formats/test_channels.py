@@ -191,8 +191,18 @@ def test_device_state_between_pages() -> None:
     assert [each.is_device_state for each in channel.packets] == [False, True, False]
     assert pages.body.pages[0].content == b"p" * PAGE
     assert (device.body.idstr, device.body.instance_id) == ("0000:00:03.0/vfio", 4)
-    assert device.body.state.content == pack(">III", 0, 2, 1) + b"abc"
+    head = device.body.vfio
+    assert (head.version, head.idx, head.flags, head.is_config) == (0, 2, 1, True)
+    assert device.body.state.content == b"abc"
     assert (last.is_sync, last.body.num_zero, last.body.offsets[:2]) == (True, 2, [0, PAGE])
+
+
+@pytest.mark.parametrize(("name", "length"), [(b"card", 15), (b"xvfio", 15), (b"1/vfio", 11), (b"vfio", 0)])
+def test_device_state_without_a_head(name: bytes, length: int) -> None:
+    state = pack(">III", 0x11223344, 1, 0x40) + name.ljust(256, b"\0") + pack(">II", 0, length) + b"s" * length
+    (device,) = multifd(state).packets
+    assert not hasattr(device.body, "vfio")
+    assert device.body.state.content == b"s" * length
 
 
 def test_accelerators_have_their_own_formats() -> None:
