@@ -2,7 +2,7 @@
 
 from struct import Struct
 
-from kaitaistruct import EndOfStreamError, InvalidArgumentError, KaitaiStream
+from kaitaistruct import EndOfStreamError, InvalidArgumentError, KaitaiStream, NoTerminatorFoundError
 
 from .._ksy.devices import Devices
 
@@ -89,25 +89,21 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
             eos_error: whether it must be there.
 
         Raises:
-            EndOfStreamError: it must, and is not.
+            NoTerminatorFoundError: it must, and is not.
         """
-        length, mark = self._bytes_before(term), int(include_term)
-        if length == self._end - self._position:
-            if eos_error:
-                raise EndOfStreamError(f"no byte {term:#04x} in the {length} bytes that are left", 1, 0)
-            mark = 0
-        read = self.read_bytes(length + mark)
-        if consume_term and not mark and not self.is_eof():
-            self._step(1)
-        return read
+        length, is_there = self._bytes_before(term)
+        if eos_error and not is_there:
+            raise NoTerminatorFoundError(bytes((term,)), 0)
+        start = self._step(length + (is_there and consume_term))
+        return bytes(self.view[start : start + length + (is_there and include_term)])
 
-    def _bytes_before(self, term: int) -> int:
-        """How many bytes lie before the next one of a value, or before the end."""
+    def _bytes_before(self, term: int) -> tuple[int, bool]:
+        """How many bytes lie before the next one of a value, or before the end, and whether there is such a byte."""
         for start in range(self._position, self._end, _SCAN_STEP_BYTES):
             found = bytes(self.view[start : start + _SCAN_STEP_BYTES]).find(term)
             if found >= 0:
-                return start + found - self._position
-        return self._end - self._position
+                return start + found - self._position, True
+        return self._end - self._position, False
 
     def read_u1(self) -> int:
         """Read one unsigned byte."""
