@@ -20,12 +20,26 @@
 A message says where, what was there and what was expected, on one line.
 """
 
+from collections.abc import Iterable
+
 
 def printable(text: str) -> str:
     """Text of a stream as it can be shown on one line: what is not printable becomes an escape."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Names as a message tells them: the first ones, and how many more there are.
+
+    Args:
+        names: in their order.
+        most: how many are told.
+    """
+    each = list(names)
+    rest = f" and {len(each) - most} more" if len(each) > most else ""
+    return (", ".join(each[:most]) + rest) or "none"
 
 
 class SavevmError(Exception):

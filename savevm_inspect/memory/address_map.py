@@ -8,7 +8,7 @@ CMOS splits RAM at 4 GiB, and what the host bridge shows below 1 MiB.
 import re
 from collections.abc import Iterator, Sequence
 
-from ..errors import AddressError
+from ..errors import AddressError, listed
 from ..payload.ram_blocks import RamBlock
 from .legacy_window import show_window
 from .machines import FAMILIES, FOUR_GIB, Evidence, Family, find_family
@@ -146,6 +146,6 @@ def _ram_blocks(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> 
     if by_hand:
         return []  # who gives a backend's place by hand gives that of all
     raise AddressError(
-        f"there is no block {family.ram!r}, and which of {', '.join(map(repr, left)) or 'none'} is RAM is not known; "
+        f"there is no block {family.ram!r}, and which of {listed(map(repr, left))} is RAM is not known; "
         f"give the map by hand"
     )

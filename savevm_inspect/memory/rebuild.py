@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadPayload, NotFound
+from ..errors import BadPayload, NotFound, listed
 from ..payload.page_log import PageKind
 from .page_table import PageTable
 from .runs import find_runs
@@ -246,7 +246,7 @@ class Memory(Mapping[str, BlockImage]):
 
     def __getitem__(self, name: str) -> BlockImage:
         if name not in self._index:
-            known = ", ".join(self._index) or "none"
+            known = listed(self._index)
             raise NotFound(f"no RAM block {name!r}; the stream has: {known}")
         return BlockImage(self._buffers, self._pages, self._index[name])
 
