@@ -16,7 +16,7 @@ demo: $(STAMP)  ## record a migration with the engine, decode it, and write the 
 	@echo "open out/quickstart.html"
 
 test: $(STAMP) lint  ## all tests; what needs QEMU or a browser is skipped with its reason, see SAVEVM_REQUIRE
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -34,6 +34,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"no {program} on this machine; {remedy}"))
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the figures that tests have recorded, whichever process ran them."""
+    told = [
+        text
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, text in getattr(report, "user_properties", ())
+        if name == "told"
+    ]
+    for text in sorted(set(told)):
+        terminalreporter.write_line(text)
+
+
 @pytest.fixture(scope="session")
 def capture_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Unpacks a capture of the repository by its name and the kind of file, once a session."""
