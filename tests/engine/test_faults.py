@@ -18,6 +18,7 @@ from savevm_inspect.engine.guest import Workload
 from savevm_inspect.engine.machine import RunState
 from savevm_inspect.engine.options import Capability
 from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
 from savevm_inspect.engine.script import Do, Step
 from savevm_inspect.engine.side import MigrationSide
@@ -540,3 +541,10 @@ def test_a_fault_of_a_callback_that_nobody_has_is_refused() -> None:
 def test_each_callback_is_broken_somewhere() -> None:
     broken = {place.handler for place in PLACES} | set(CLEANUPS.values()) | {"save_postcopy_prepare"}
     assert broken == set(CALLBACKS)
+
+
+def test_pages_that_come_before_the_setup_are_an_error() -> None:
+    fault = Fault(handler="load_setup", idstr="ram", how=How.FAIL)
+    made = run(replace(SCENARIOS["multifd"], faults=(fault,)))
+    assert made.migration.destination.status is MigrationStatus.FAILED
+    assert made.migration.source.status is MigrationStatus.FAILED

@@ -85,7 +85,12 @@ class RamLoad:
         return self._reader
 
     def place(self, name: str, addr: int, content: bytes | None) -> None:
-        """Put one page in its place (ram_load_multifd_pages); the caller has checked where it lies."""
+        """Put one page in its place (ram_load_multifd_pages); the caller has checked where it lies.
+
+        Raises:
+            Refused: load_setup has not run, or failed.
+        """
+        self._started()
         page = addr // self._page_size
         block = self._blocks[name]
         block.pages[page] = 0 if content is None else np.frombuffer(content, np.uint8)
