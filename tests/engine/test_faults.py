@@ -18,7 +18,6 @@ from savevm_inspect.engine.guest import Workload
 from savevm_inspect.engine.machine import RunState
 from savevm_inspect.engine.options import Capability
 from savevm_inspect.engine.scenario import Scenario
-from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
 from savevm_inspect.engine.script import Do, Step
 from savevm_inspect.engine.side import MigrationSide
@@ -545,6 +544,6 @@ def test_each_callback_is_broken_somewhere() -> None:
 
 def test_pages_that_come_before_the_setup_are_an_error() -> None:
     fault = Fault(handler="load_setup", idstr="ram", how=How.FAIL)
-    made = run(replace(SCENARIOS["multifd"], faults=(fault,)))
+    made = run(replace(PRECOPY, capabilities=frozenset({Capability.MULTIFD}), faults=(fault,)))
     assert made.migration.destination.status is MigrationStatus.FAILED
     assert made.migration.source.status is MigrationStatus.FAILED
