@@ -13,9 +13,9 @@ _VERBS = {
     "sections": ("sections:command", "The sections of a stream."),
     "show": ("show:command", "The decoded fields of a device, with their offsets."),
     "check": ("check:command", "Judge a stream: exit 0 whole and consistent, 1 not."),
-    "ram": ("ram:command", "Guest memory: statistics, and a block's final bytes."),
+    "ram": ("ram:command", "Guest memory: statistics, addresses, a block's final bytes, an ELF core."),
     "export": ("export:command", "Sections, fields, pages and events as Parquet files."),
-    "schema": ("schema:command", "Descriptions, for streams that have none."),
+    "schema": ("schema:command", "Descriptions: for streams that have none, and as Kaitai formats."),
     "record": ("record:command", "Record a migration into a capture folder."),
     "events": ("events:command", "What happened in a migration, also by QEMU's own trace; for Perfetto, too."),
     "scenarios": ("scenarios:command", "What the engine can play."),
@@ -28,7 +28,8 @@ _VERBS = {
 def cli() -> None:
     """See what happens when a virtual machine is saved, migrated and loaded.
 
-    SOURCE is a migration stream in a file, also compressed with gzip or xz, or a capture folder.
+    SOURCE is a migration stream in a file, also compressed with gzip, bzip2, xz or zstd, in a libvirt save image or a
+    qcow2 image, or - for a pipe; or a capture folder.
     """
 
 

@@ -75,7 +75,7 @@ def _figures(event: Event) -> str:
         for key in ("must_precopy", "can_postcopy", "threshold_bytes", "dirty_pages", "returned", "addr", "repeats")
         if (value := getattr(event, key)) is not None
     ]
-    if event.error:
+    if event.error and event.error not in told:  # an error may be the returned value in words
         told.append(event.error)
     elif event.event is EventKind.LOG and event.upstream and event.name:
         told.append(event.upstream.removeprefix(event.name).strip())

@@ -1,5 +1,7 @@
 """``savevm-inspect info``."""
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -57,9 +59,9 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
         ("stream version", facts["stream_version"]),
         ("complete", "yes" if facts["complete"] else "no"),
         ("page size", page),
-        ("RAM", f"{memory} bytes in {len(facts['ramblocks'])} blocks"),
-        ("devices", f"{len(devices)} in {len(facts['sections'])} sections"),
-        ("commands", ", ".join(each["name"] for each in facts["commands"]) or "none"),
+        ("RAM", f"{memory} bytes in {_counted(len(facts['ramblocks']), 'block')}"),
+        ("devices", f"{len(devices)} in {_counted(len(facts['sections']), 'section')}"),
+        ("commands", ", ".join(_commands(facts)) or "none"),
         ("capabilities", ", ".join(facts["capabilities"]) or "none in the stream"),
         ("description", _DESCRIPTIONS.get(facts["schema"], f"not in the stream, from the {facts['schema']}")),
         ("size", f"{facts['size_bytes']} bytes"),
@@ -67,3 +69,13 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
         *(("not decoded", name) for name in undecoded),
         *(("problem", problem) for problem in facts["problems"]),
     ]
+
+
+def _commands(facts: dict[str, Any]) -> Iterator[str]:
+    """Each command in the order of its first time; postcopy discards pages block by block, some ranges each."""
+    for name, count in Counter(each["name"] for each in facts["commands"]).items():
+        yield name if count == 1 else f"{name} ({count} times)"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"

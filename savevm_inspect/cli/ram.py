@@ -14,4 +14,4 @@ _VERBS = {
 
 @click.group("ram", cls=LateGroup, verbs=_VERBS)
 def command() -> None:
-    """Guest memory: statistics, and a block's final bytes."""
+    """Guest memory: statistics, addresses, a block's final bytes, an ELF core."""

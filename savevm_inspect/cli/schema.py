@@ -12,7 +12,7 @@ from .source import Chosen, takes_source
 
 @click.group("schema")
 def command() -> None:
-    """Descriptions, for streams that have none."""
+    """Descriptions: for streams that have none, and as Kaitai formats."""
 
 
 @command.command("extract")

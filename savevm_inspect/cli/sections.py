@@ -1,5 +1,8 @@
 """``savevm-inspect sections``."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import click
 
 from ..views.summary import section_row
@@ -11,12 +14,21 @@ from .source import Chosen, takes_source
 @takes_source
 @takes_json
 def command(chosen: Chosen, as_json: bool) -> None:
-    """List the sections of SOURCE in stream order."""
-    with chosen.open() as stream:
+    """List the sections of SOURCE in stream order; of one that can't be read to its end, those before."""
+    with chosen.open(strict=False) as stream:
+        if not stream.records:
+            raise stream.problems[0]
         rows = [section_row(stream, section) for section in stream.sections]
+        problems = stream.problems
     if as_json:
         print_json(rows)
-        return
+    else:
+        _show(rows)
+    if problems:
+        raise problems[0]
+
+
+def _show(rows: Iterable[dict[str, Any]]) -> None:
     numbers = ("start", "length", "id", "instance", "version")
     grid = table(
         "start", "length", "kind", "id", "idstr", "instance", "version", "framing", "decoded", numbers=numbers

@@ -92,6 +92,26 @@ def test_sections_lists_them_in_stream_order(paused: Path) -> None:
     assert all(line == line.rstrip() for line in printed)
 
 
+def test_sections_of_a_stream_that_was_cut_are_those_before(paused: Path, tmp_path: Path) -> None:
+    rows = json.loads(run("sections", paused, "--json").stdout)
+    cut = tmp_path / "cut"
+    cut.write_bytes(paused.read_bytes()[: rows[5]["start"] + 3])
+    result = run("sections", cut, "--json")
+    assert [row["start"] for row in json.loads(result.stdout)] == [row["start"] for row in rows[:5]]
+    assert_one_line_error(result, f"{rows[5]['start'] + 1:#x}: ")
+    assert len(run("sections", cut).stdout.splitlines()) == 1 + 5
+
+
+def test_info_counts_commands_that_come_again(tmp_path: Path) -> None:
+    folder = tmp_path / "capture"
+    run("record", "--engine", "postcopy", "--output", folder)
+    names = [each["name"] for each in json.loads(run("info", folder, "--json").stdout)["commands"]]
+    line = next(line for line in run("info", folder).stdout.splitlines() if line.startswith("commands"))
+    assert line.split()[1] == names[0] + ","
+    assert f"PING ({names.count('PING')} times)" in line
+    assert "1 block\n" in run("info", folder).stdout
+
+
 def test_show_names_fields_and_their_bytes(paused: Path) -> None:
     fields = json.loads(run("show", paused, "serial", "--json").stdout)
     assert set(fields[0]) == {"path", "type", "value", "meaning", "channel", "offset", "length"}

@@ -43,6 +43,13 @@ def test_a_capture_folder_lists_what_its_file_says(tmp_path: Path) -> None:
     assert run(folder, "--json").stdout == (folder / "events.jsonl").read_text()
 
 
+def test_an_error_that_repeats_what_was_returned_is_told_once(tmp_path: Path) -> None:
+    lines = run(record_scenario("fail-load_state", tmp_path / "run")).stdout.splitlines()
+    failed = [line for line in lines if "returned -" in line and " return " in line]
+    assert failed
+    assert all(line.count("returned -") == 1 for line in failed)
+
+
 def test_the_table_tells_what_is_derived(traced: Traced) -> None:
     log = traced("trace-pc-7.2-tofile").parent / "trace-pc-7.2-tofile.trace"
     lines = run(log).stdout.splitlines()
