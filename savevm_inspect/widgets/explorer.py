@@ -255,9 +255,9 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
 
     def _still(self) -> str:
         devices = table(
-            ("device", "instance", "sections", "bytes"),
+            ("device", "sections", "bytes"),
             (
-                (each.idstr, each.instance_id, len(each.sections), sum(part.span.length for part in each.sections))
+                (_device_label(each), len(each.sections), sum(part.span.length for part in each.sections))
                 for each in self._devices
             ),
         )
@@ -267,8 +267,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         more = len(self._fields) - _FIELDS_IN_STILL
         rest = f'<div class="note">{more} more fields</div>' if more > 0 else ""
         chosen = self.device.idstr if self.device is not None else ""
-        left, middle = panel("devices", devices), panel(f"fields of {chosen}", fields, rest) + self._still_kaitai()
-        right = self._detail() + self._bytes()
+        left, middle = panel("devices", devices), panel(f"fields of {chosen}", fields, rest)
+        right = self._detail() + self._bytes() + self._still_kaitai()
         return page(
             self._heading(),
             f'<div class="columns"><div>{left}</div><div>{middle}</div><div class="wide">{right}</div></div>',

@@ -51,8 +51,8 @@ def format_svg(ksy: Mapping[str, Any]) -> str:
     boxes |= {name: _Box(name, list(_rows(each, types))) for name, each in types.items()}
     columns = _place(boxes)
     shown = list(chain.from_iterable(columns))
-    width = max(box.x + box.width for box in shown) + 1
-    height = max(box.y + box.height for box in shown) + 1
+    width = max(box.x + box.width for box in shown) + 2  # places are rounded, and lines have a width
+    height = max(box.y + box.height for box in shown) + 2
     drawn = "".join(chain(map(_box_svg, shown), _arrows(boxes, shown)))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 {width + 1:.0f} {height + 1:.0f}" '

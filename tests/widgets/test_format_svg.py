@@ -1,8 +1,11 @@
 """Pictures of formats: every type that is reached has a box, every field a row, every use an arrow."""
 
 import re
+from itertools import product
 from typing import Any
 from xml.etree import ElementTree
+
+import pytest
 
 from savevm_inspect.widgets.format_svg import format_svg
 
@@ -38,6 +41,16 @@ def test_every_type_that_is_reached_is_drawn_with_its_fields() -> None:
 def test_an_arrow_leads_to_each_type_on_the_right() -> None:
     arrows = re.findall(r'<path d="M\d+ \d+ C[^"]*"', format_svg(KSY))
     assert len(arrows) == 3
+
+
+@pytest.mark.parametrize(("outer", "inner"), product(range(1, 20), range(1, 20, 2)))
+def test_frames_lie_within_the_picture(outer: int, inner: int) -> None:
+    item = {"seq": [{"id": "x" * inner, "size": 1}]}
+    svg = format_svg(KSY | {"seq": [{"id": "x" * outer, "type": "item"}], "types": {"item": item}})
+    left, top, across, down = map(float, re.findall(r'viewBox="([^"]*)"', svg)[0].split())
+    for each in re.findall(r'<rect[^>]*fill="#fff"/>', svg):
+        x, y, width, height = (float(value) for value in re.findall(r' (?:x|y|width|height)="([\d.]+)"', each))
+        assert min(x - left, y - top, left + across - x - width, top + down - y - height) >= 0.5
 
 
 def test_boxes_do_not_overlap() -> None:
