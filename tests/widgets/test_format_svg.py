@@ -43,7 +43,7 @@ def test_an_arrow_leads_to_each_type_on_the_right() -> None:
     assert len(arrows) == 3
 
 
-@pytest.mark.parametrize(("outer", "inner"), product(range(1, 20), range(1, 20, 2)))
+@pytest.mark.parametrize(("outer", "inner"), list(product(range(1, 20), range(1, 20, 2))))
 def test_frames_lie_within_the_picture(outer: int, inner: int) -> None:
     item = {"seq": [{"id": "x" * inner, "size": 1}]}
     svg = format_svg(KSY | {"seq": [{"id": "x" * outer, "type": "item"}], "types": {"item": item}})
