@@ -45,7 +45,7 @@ def command(chosen: Chosen, elf: bool, given: tuple[str, ...], output: Path, par
         with writing(output, sum(each.length for each in memory.address_map.ranges)) as progress:
             write_core(output, memory, memory.address_map, target, cpus, progress)
         said = [f"the core has no registers: {lacking}"] if lacking else []
-        said += [*(str(problem) for problem in stream.problems), *_remarks(memory)]
+        said += [*(f"savevm-inspect: {problem}" for problem in stream.problems), *_remarks(memory)]
         if partial:
             for start, length in _missing(memory):
                 click.echo(f"gpa {start:#x} to {start + length - 1:#x} never sent")

@@ -15,12 +15,19 @@ from .source import Chosen, takes_source
 @takes_source
 @takes_json
 def command(chosen: Chosen, as_json: bool) -> None:
-    """Count the pages that SOURCE sent, by block and by iteration, what they cost and what they look like."""
-    with chosen.open() as stream:
+    """Count the pages that SOURCE sent, by block and by iteration, what they cost and what they look like.
+
+    Of one that can't be read to its end, those before.
+    """
+    with chosen.open_as_far_as_sound() as stream:
         facts = ram_stats(stream)
-    if as_json:
-        print_json(facts)
-        return
+        if as_json:
+            print_json(facts)
+        else:
+            _show(facts)
+
+
+def _show(facts: dict[str, Any]) -> None:
     blocks, iterations = facts["blocks"], facts["iterations"]
     names = [block["name"] for block in blocks]
     show(_counts("block", names, blocks, {"bytes": "used_bytes", **_SENT, "never sent": "missing_pages", **_COSTS}))

@@ -14,18 +14,16 @@ from .source import Chosen, takes_source
 @takes_source
 @takes_json
 def command(chosen: Chosen, as_json: bool) -> None:
-    """List the sections of SOURCE in stream order; of one that can't be read to its end, those before."""
-    with chosen.open(strict=False) as stream:
-        if not stream.records:
-            raise stream.problems[0]
+    """List the sections of SOURCE in stream order; of one that can't be read to its end, those before.
+
+    A start of 1:0x11 is on channel 1, as after a postcopy recovery.
+    """
+    with chosen.open_as_far_as_sound() as stream:
         rows = [section_row(stream, section) for section in stream.sections]
-        problems = stream.problems
-    if as_json:
-        print_json(rows)
-    else:
-        _show(rows)
-    if problems:
-        raise problems[0]
+        if as_json:
+            print_json(rows)
+        else:
+            _show(rows)
 
 
 def _show(rows: Iterable[dict[str, Any]]) -> None:
@@ -35,7 +33,7 @@ def _show(rows: Iterable[dict[str, Any]]) -> None:
     )
     for row in rows:
         grid.add_row(
-            f"{row['start']:#x}",
+            f"{row['channel']}:{row['start']:#x}" if row["channel"] else f"{row['start']:#x}",
             str(row["length"]),
             row["kind"],
             str(row["section_id"]),

@@ -1,6 +1,7 @@
 """The SOURCE argument and the options that say how to open it, given to every verb that takes one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -25,6 +26,16 @@ class Chosen:
     def open(self, *, strict: bool = True) -> Stream:
         """Open it."""
         return open_stream(self.name, **self.options, strict=strict)
+
+    @contextmanager
+    def open_as_far_as_sound(self) -> Iterator[Stream]:
+        """Open what can be read of it; what can't be right is raised when that has been shown."""
+        with self.open(strict=False) as stream:
+            if not stream.records:
+                raise stream.problems[0]
+            yield stream
+            if stream.problems:
+                raise stream.problems[0]
 
 
 def _to_offset(_ctx: click.Context, _param: click.Parameter, value: str) -> int:

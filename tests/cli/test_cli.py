@@ -102,6 +102,15 @@ def test_sections_of_a_stream_that_was_cut_are_those_before(paused: Path, tmp_pa
     assert len(run("sections", cut).stdout.splitlines()) == 1 + 5
 
 
+def test_sections_of_another_channel_say_so(tmp_path: Path) -> None:
+    folder = tmp_path / "capture"
+    run("record", "--engine", "postcopy-recover", "--output", folder)
+    rows = json.loads(run("sections", folder, "--json").stdout)
+    assert {row["channel"] for row in rows} == {0, 1}
+    starts = [line.split()[0] for line in run("sections", folder).stdout.splitlines()[1:]]
+    assert starts == [f"{'1:' if row['channel'] else ''}{row['start']:#x}" for row in rows]
+
+
 def test_info_counts_commands_that_come_again(tmp_path: Path) -> None:
     folder = tmp_path / "capture"
     run("record", "--engine", "postcopy", "--output", folder)
@@ -170,6 +179,18 @@ def test_ram_statistics_add_up(capture_path: Callable[[str], Path]) -> None:
         ram["sent_pages"] - ram["sent_again_pages"] + ram["missing_pages"] == ram["used_bytes"] // facts["page_size"]
     )
     assert ram["sent_again_pages"] > 0
+
+
+def test_ram_statistics_of_a_stream_that_was_cut_are_of_what_came(paused: Path, tmp_path: Path) -> None:
+    whole = json.loads(run("ram", "stats", paused, "--json").stdout)
+    cut = tmp_path / "cut"
+    cut.write_bytes(paused.read_bytes()[:200_000])
+    result = run("ram", "stats", cut, "--json")
+    facts = json.loads(result.stdout)
+    assert 0 < facts["sent_pages"] < whole["sent_pages"]
+    assert facts["sent_pages"] == sum(block["sent_pages"] for block in facts["blocks"])
+    assert_one_line_error(result, "a page needs 4096 bytes, 2411 are left")
+    assert "never sent" in run("ram", "stats", cut).stdout
 
 
 def test_ram_extract_writes_a_block_and_nothing_else(paused: Path, tmp_path: Path) -> None:
