@@ -53,6 +53,7 @@ STYLE: Final = """<style>
   line-height: 1.45; border-bottom: 1px solid #edf1f5; max-width: none; white-space: normal;
   overflow-wrap: anywhere; }
 .svi.svi table.rows td { overflow-wrap: break-word; padding-right: 22px; }
+.svi.svi .columns table.rows td { padding-right: 12px; }
 .svi.svi th { color: #64748b; font-weight: 500; white-space: nowrap; }
 .svi.svi thead th { border-bottom: 1px solid #b8c4d0; color: #334155; font-weight: 600; }
 .svi.svi td.number, .svi.svi th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
