@@ -16,7 +16,7 @@ from .registers import Registers
 _ET_CORE, _EV_CURRENT, _PT_LOAD, _PT_NOTE = 4, 1, 1, 4
 _MOST_SEGMENTS = 0xFFFE
 _ALIGNMENT = 4096
-_STEP_BYTES = 4 << 20
+_STEP_BYTES = 1 << 20
 _LEAST_HOLE_BYTES = 64 << 10
 _CLASS32, _CLASS64 = 1, 2
 _MOST_BYTES32 = (1 << 32) - (8 << 20)

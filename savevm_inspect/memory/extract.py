@@ -3,16 +3,14 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import SavevmError
 from .rebuild import BlockImage
 
-_STEP_BYTES = 4 << 20
+_STEP_BYTES = 1 << 20
+"""Little enough to be still in the cache of the processor when it is written."""
 _LEAST_HOLE_BYTES = 64 << 10
-_WRITE_BYTES = 128 << 10
-"""For larger ones Linux looks for larger pieces of free memory: ten times the work where that is in small pieces."""
 
 
 def extract(image: BlockImage, output: Path, progress: Callable[[int], object]) -> None:
@@ -41,21 +39,14 @@ def extract(image: BlockImage, output: Path, progress: Callable[[int], object]) 
 
 
 def _write_sparse(image: BlockImage, file: int, progress: Callable[[int], object]) -> None:
-    """Write what is not zero; a step is put together while the one before it is written."""
+    """Write what is not zero, a step at a time."""
     os.truncate(file, image.block.used_bytes)
-    pieces = [bytearray(_STEP_BYTES), bytearray(_STEP_BYTES)]
-    written: Future[None] | None = None
-    with ThreadPoolExecutor(1) as writer:
-        for start, end in _steps(image):
-            pieces.reverse()
-            view = memoryview(pieces[0])[: end - start]
-            image.read_at(start, view)
-            if written is not None:
-                written.result()
-            written = writer.submit(_write_at, file, view, start)
-            progress(end)
-        if written is not None:
-            written.result()
+    piece = memoryview(bytearray(_STEP_BYTES))
+    for start, end in _steps(image):
+        view = piece[: end - start]
+        image.read_at(start, view)
+        _write_at(file, view, start)
+        progress(end)
 
 
 def _steps(image: BlockImage) -> Iterator[tuple[int, int]]:
@@ -67,5 +58,5 @@ def _steps(image: BlockImage) -> Iterator[tuple[int, int]]:
 
 def _write_at(file: int, view: memoryview, place: int) -> None:
     while view:
-        count = os.pwrite(file, view[:_WRITE_BYTES], place)
+        count = os.pwrite(file, view, place)
         view, place = view[count:], place + count

@@ -34,32 +34,33 @@ def take_pages(cursor: Cursor, log: PageLog, stretch: Stretch) -> None:
     room = _FIRST_ROWS
     while True:
         rows = log.reserve(room)
-        found, offset = _walk(
-            data, cursor.offset, cursor.end, cursor.base, stretch.page_size, np.uint64(stretch.used_bytes), same, rows
-        )
+        places = (cursor.offset, cursor.end, cursor.base, stretch.page_size, stretch.used_bytes)
+        found, offset = _walk(data, *map(np.uint64, places), same, rows)
         del rows  # so that the log can grow in its place
         log.commit(found)
-        cursor.offset = offset
+        cursor.offset = int(offset)
         if found < room:
             return
         room = min(8 * room, _MOST_ROWS)
 
 
-def _read_be16(data: Any, offset: int) -> Any:
-    return np.int64(data[offset]) * 256 + np.int64(data[offset + 1])
+def _read_be16(data: Any, offset: Any) -> Any:
+    return np.uint64(data[offset]) << np.uint64(8) | np.uint64(data[offset + np.uint64(1)])
 
 
 def _walk_plainly(
-    data: Any, offset: int, end: int, base: int, page_size: int, used_bytes: Any, same: Any, rows: Any
+    data: Any, offset: Any, end: Any, base: Any, page_size: Any, used_bytes: Any, same: Any, rows: Any
 ) -> tuple[int, int]:
     """Fill rows with the pages that begin at an offset.
 
+    All numbers are unsigned: an index that can't be negative needs no look at its sign, and a word is then one load.
+
     Args:
         data: the channel's bytes, uint8.
-        offset: of the first word in ``data``.
-        end: of ``data``.
-        base: added to offsets in rows.
-        page_size: bytes of a page.
+        offset: of the first word in ``data``, uint64.
+        end: of ``data``, uint64.
+        base: added to offsets in rows, uint64.
+        page_size: bytes of a page, uint64.
         used_bytes: the block's length, uint64.
         same: block, section, channel and epoch.
         rows: filled from the first one on.
@@ -68,27 +69,27 @@ def _walk_plainly(
         The number of rows, and the offset behind the last page.
     """
     found = 0
-    flag_mask = np.uint64(page_size - 1)
-    while found < len(rows) and end - offset > 8:
+    flag_mask = page_size - np.uint64(1)
+    while found < len(rows) and end - offset > np.uint64(8):
         word = np.uint64(0)
         for number in range(8):
-            word = (word << np.uint64(8)) | np.uint64(data[offset + number])
+            word = (word << np.uint64(8)) | np.uint64(data[offset + np.uint64(number)])
         flags = word & flag_mask
         addr = word - flags
-        content = offset + 8
+        content = offset + np.uint64(8)
         if addr >= used_bytes:
             break
         if flags == np.uint64(_PAGE):
             kind, length = _NORMAL_KIND, page_size
         elif flags == np.uint64(_ZERO):
-            kind, length = _ZERO_KIND, 1
+            kind, length = _ZERO_KIND, np.uint64(1)
             if data[content] != 0:
                 break
-        elif flags == np.uint64(_XBZRLE) and end - content >= 3:
-            kind, length = _XBZRLE_KIND, _be16(data, content + 1)
+        elif flags == np.uint64(_XBZRLE) and end - content >= np.uint64(3):
+            kind, length = _XBZRLE_KIND, _be16(data, content + np.uint64(1))
             if data[content] != _ENCODING or length > page_size:
                 break
-            content += 3
+            content += np.uint64(3)
         else:
             break
         if length > end - content:
