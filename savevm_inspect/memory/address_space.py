@@ -143,8 +143,12 @@ class AddressSpace(io.RawIOBase, ABC):
             AddressError: the address space can't be walked.
         """
         for first, behind in _runs(self.extents(start, self.limit if end is None else end)):
-            run = [(first, behind)]
-            yield from find_bytes(pattern, start=first, size=behind, filled=run, read=self.read_at)
+            filled = self._filled(first, behind)
+            yield from find_bytes(pattern, start=first, size=behind, filled=filled, read=self.read_at)
+
+    def _filled(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """What of a range without holes may be other than zero: address, and the one behind it; ascending."""
+        yield start, end
 
 
 def _runs(extents: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -185,6 +189,16 @@ class PhysicalMemory(AddressSpace):
             part = each.part(start, end)
             if part is not None and not self._images[each.block].ignored:
                 yield part.gpa, part.length
+
+    def _filled(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """What was sent of the blocks; a block may claim far more than anybody could read."""
+        for each in self.address_map.ranges:
+            part = each.part(start, end)
+            if part is not None:
+                shift = part.gpa - part.addr
+                for first, behind in self._images[part.block].filled():
+                    if first < part.addr + part.length and behind > part.addr:
+                        yield max(first + shift, part.gpa), min(behind + shift, part.end)
 
     def _fill(self, view: memoryview, address: int) -> int:
         found = self.address_map.find(address)

@@ -55,6 +55,14 @@ def test_what_lies_outside_is_refused_before_room_is_made_for_it(memory: Memory)
         physical.read_bytes(0, -1)
 
 
+def test_what_was_not_sent_of_it_is_not_searched(memory: Memory) -> None:
+    physical = PhysicalMemory(memory, whole(memory))
+    begin = physical.limit - PAGE
+    assert list(physical.search(b"\1" * PAGE)) == [begin]
+    assert list(physical.search(b"\0\0\1")) == [begin - 2]
+    assert list(physical.search(b"\2")) == []
+
+
 @pytest.mark.parametrize("length", [3 << 30, (1 << 32) - PAGE, 1 << 32])
 def test_a_core_of_32_bits_has_room_for_its_memory(length: int) -> None:
     nothing = Segment(selector=0, base=0, limit=0, flags=0)
