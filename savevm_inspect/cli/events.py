@@ -43,6 +43,8 @@ def command(source: Path, side: str | None, as_json: bool, perfetto: Path | None
                 click.echo(event.to_json())
         else:
             _list(events)
+        if stream is not None and stream.problems:
+            raise stream.problems[0]  # what came before it was told
     finally:
         if stream is not None:
             stream.close()

@@ -1,6 +1,6 @@
 """``savevm-inspect ram map``, and the option that gives an address map by hand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -57,8 +57,11 @@ def mapped(stream: Stream, given: tuple[str, ...]) -> GuestMemory:
 @takes_json
 def command(chosen: Chosen, given: tuple[str, ...], as_json: bool) -> None:
     """Show where the RAM blocks of SOURCE lie in guest-physical memory, and who says so."""
-    with chosen.open() as stream:
-        ranges = mapped(stream, given).address_map.ranges
+    with chosen.open_as_far_as_sound() as stream:
+        _show(mapped(stream, given).address_map.ranges, as_json=as_json)
+
+
+def _show(ranges: Iterable[Range], *, as_json: bool) -> None:
     if as_json:
         keys = ("gpa", "length", "block", "addr", "source")
         print_json([{key: getattr(each, key) for key in keys} for each in ranges])

@@ -1,5 +1,7 @@
 """``savevm-inspect show``."""
 
+from collections.abc import Iterable
+
 import click
 
 from ..errors import NotFound, SavevmError
@@ -7,6 +9,7 @@ from ..payload import ram
 from ..reader.device import Device
 from ..reader.stream import Stream
 from ..stream.records import Framing
+from ..stream.values import FieldValue
 from ..views.text import json_value, value_text
 from .options import cell, print_json, show, table, takes_json
 from .source import Chosen, takes_source
@@ -19,13 +22,17 @@ from .source import Chosen, takes_source
 @takes_json
 def command(chosen: Chosen, device: str, whole: bool, as_json: bool) -> None:
     """Show the decoded fields of a device of SOURCE, with their offsets."""
-    with chosen.open() as stream:
+    with chosen.open_as_far_as_sound() as stream:
         found = _find(stream, device)
         if found.idstr == ram.IDSTR:
             raise SavevmError("ram holds pages, not fields; see savevm-inspect ram stats")
         if any(section.framing is Framing.INFERRED for section in found.sections):
-            raise SavevmError(f"{found.idstr} can't be decoded: the stream has no description of it")
-        fields = found.fields
+            unknown = SavevmError(f"{found.idstr} can't be decoded: the stream has no description of it")
+            raise stream.problems[0] if stream.problems else unknown  # of one that was cut the description is lost
+        _show(found.fields, whole=whole, as_json=as_json)
+
+
+def _show(fields: Iterable[FieldValue], *, whole: bool, as_json: bool) -> None:
     if as_json:
         print_json(
             [

@@ -83,7 +83,7 @@ class Cursor:
         start = self.offset
         if length > self.end - start:
             raise Truncated(
-                f"{what} needs {length} bytes, {self.end - start} are left",
+                f"{what} needs {length} {'byte' if length == 1 else 'bytes'}, {self.end - start} are left",
                 offset=self.base + start,
                 section=self.section,
             )

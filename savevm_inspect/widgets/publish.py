@@ -76,6 +76,7 @@ def execute(notebook: Path, *, timeout_s: int = 300) -> "NotebookNode":
         import nbformat  # noqa: PLC0415 - late, as only publishing needs these
         from nbclient import NotebookClient  # noqa: PLC0415
         from nbclient.exceptions import CellControlSignal  # noqa: PLC0415
+        from traitlets.config import Config  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ImportError(f"executing a notebook needs {error.name}: {PIP_COMMAND}") from error
     try:
@@ -84,20 +85,24 @@ def execute(notebook: Path, *, timeout_s: int = 300) -> "NotebookNode":
         raise SavevmError(f"{notebook}: {error.strerror or error}") from error
     except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise SavevmError(f"{notebook}: not a notebook ({error})") from error
-    client = NotebookClient(
-        node,
-        timeout=timeout_s,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(notebook.parent.resolve())}},
-    )
     # The kernel must find the package that publishes, also in a checkout that is not installed.
     roots = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, roots))}
-    try:
-        client.execute(env=environment)
-    except CellControlSignal as error:
-        last_line = _COLOURS.sub("", str(error)).strip().splitlines()[-1]
-        raise SavevmError(f"{notebook}: a cell failed: {last_line}") from error
+    with tempfile.TemporaryDirectory(prefix="savevm-inspect-") as folder:
+        # By default the kernel would be spoken to by TCP, which anybody on the machine may listen to.
+        private = {"transport": "ipc", "ip": str(Path(folder) / "kernel")}
+        client = NotebookClient(
+            node,
+            timeout=timeout_s,
+            kernel_name="python3",
+            config=Config({"KernelManager": private}),
+            resources={"metadata": {"path": str(notebook.parent.resolve())}},
+        )
+        try:
+            client.execute(env=environment)
+        except CellControlSignal as error:
+            last_line = _COLOURS.sub("", str(error)).strip().splitlines()[-1]
+            raise SavevmError(f"{notebook}: a cell failed: {last_line}") from error
     for problem in errors_in(node):
         raise SavevmError(f"{notebook}: an output holds an error: {problem}")
     return node

@@ -153,7 +153,7 @@ def test_a_stream_without_description_makes_a_core_without_registers(capture_pat
 
 
 REFUSED = {
-    "a stream that was cut": ("trace-pc-10.0-cancel", (), "a section's footer needs 1 bytes"),
+    "a stream that was cut": ("trace-pc-10.0-cancel", (), "a section's footer needs 1 byte,"),
     "a machine that is not known": ("none-10.0", (), "machine type 'none' has its memory is not known"),
     "blocks that overlap": ("x86-7.2-paused", ("--map", "pc.ram=0xfff00000"), "overlaps block 'pc.bios'"),
     "a block that is not there": ("x86-7.2-paused", ("--map", "x=0"), "no RAM block 'x' to map"),
