@@ -90,6 +90,18 @@ def test_a_channel_that_is_missing_leaves_pages_unsent(capture_path: Unpack) -> 
         si.open_stream(**options)
 
 
+@pytest.mark.parametrize("name", MULTIFD)
+def test_each_channel_is_missed(name: str, capture_path: Unpack) -> None:
+    options = how_to_open(name, capture_path)
+    channels = options.pop("channels")
+    for missing in range(len(channels)):
+        rest = channels[:missing] + channels[missing + 1 :]
+        with pytest.raises(
+            si.SavevmError, match=r"multifd packets: a channel is missing|multifd channels .*expected"
+        ):
+            si.open_stream(**options, channels=rest)
+
+
 def test_a_channel_of_another_migration_is_a_problem(capture_path: Unpack) -> None:
     options = how_to_open("t-11.1-multifd", capture_path)
     options["channels"][0] = capture_path("s-7.2-multifd-zstd", "ch1.fwd")
