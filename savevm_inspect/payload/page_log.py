@@ -36,6 +36,8 @@ PAGE_ROW = Struct("<QIQHBIBI")
 """The same row for one page at a time."""
 
 _SPARE_ROWS = 4096
+_UNFILLED_ROWS = 1 << 16
+"""What a scan may reserve and not fill: with room for it behind what is expected, nothing moves at the end."""
 _RELEASED_ROWS = 1 << 18
 _MOST_EXPECTED_ROWS = 1 << 22
 
@@ -93,7 +95,7 @@ class PageLog:
         """
         needed = self._count + min(count, _MOST_EXPECTED_ROWS)
         if needed > 2 * len(self._rows) + _SPARE_ROWS:
-            rows = np.empty(needed, PAGE_DTYPE)
+            rows = np.empty(needed + _UNFILLED_ROWS, PAGE_DTYPE)
             copy_rows(self._rows[: self._count], rows[: self._count])
             self._rows = rows
 

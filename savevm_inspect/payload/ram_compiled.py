@@ -9,6 +9,7 @@ import numpy as np
 
 from ..wire import ENCODING_FLAG_XBZRLE, RamSaveFlag
 from .page_log import PageKind
+from .prefetch import prefetch
 
 if TYPE_CHECKING:
     from ..stream.cursor import Cursor
@@ -23,6 +24,8 @@ _NORMAL_KIND, _ZERO_KIND, _XBZRLE_KIND = int(PageKind.NORMAL), int(PageKind.ZERO
 _ENCODING = ENCODING_FLAG_XBZRLE
 _FIRST_ROWS = 1 << 12
 _MOST_ROWS = 1 << 16
+_AHEAD_ROWS = 32
+"""How far ahead words are brought: far enough for memory to answer meanwhile."""
 
 
 def take_pages(cursor: Cursor, log: PageLog, stretch: Stretch) -> None:
@@ -48,6 +51,13 @@ def _read_be16(data: Any, offset: Any) -> Any:
     return np.uint64(data[offset]) << np.uint64(8) | np.uint64(data[offset + np.uint64(1)])
 
 
+def _read_be64(data: Any, offset: Any) -> Any:
+    word = np.uint64(0)
+    for number in range(8):
+        word = (word << np.uint64(8)) | np.uint64(data[offset + np.uint64(number)])
+    return word
+
+
 def _walk_plainly(
     data: Any, offset: Any, end: Any, base: Any, page_size: Any, used_bytes: Any, same: Any, rows: Any
 ) -> tuple[int, int]:
@@ -70,13 +80,14 @@ def _walk_plainly(
     """
     found = 0
     flag_mask = page_size - np.uint64(1)
-    while found < len(rows) and end - offset > np.uint64(8):
-        word = np.uint64(0)
-        for number in range(8):
-            word = (word << np.uint64(8)) | np.uint64(data[offset + np.uint64(number)])
+    word_bytes = np.uint64(8)
+    while found < len(rows) and end - offset > word_bytes:
+        if found >= _AHEAD_ROWS:  # pages are likely to lie as those before did
+            prefetch(data, offset + (offset - (rows[found - _AHEAD_ROWS].offset - base - word_bytes)))  # type: ignore[call-arg]
+        word = _be64(data, offset)
         flags = word & flag_mask
         addr = word - flags
-        content = offset + np.uint64(8)
+        content = offset + word_bytes
         if addr >= used_bytes:
             break
         if flags == np.uint64(_PAGE):
@@ -113,4 +124,5 @@ def _compile(function: Any) -> Any:
 
 
 _be16 = _compile(_read_be16)
+_be64 = _compile(_read_be64)
 _walk = _compile(_walk_plainly)
