@@ -71,8 +71,9 @@ def compare(stream: Stream) -> Counter[str]:
         stream: an open stream. One that is cut is compared up to where both readings stop.
 
     Returns:
-        How much was compared, by what it is: ``records``, ``commands``, ``blocks``, ``pages``, ``packets``,
-        ``messages``, ``fields``, ``bytes``.
+        How much was compared, by what it is: ``records``, ``sections``, ``commands``, ``blocks``, ``pages``,
+        ``packets``, ``messages``, ``fields`` (our values), ``values`` (Kaitai's) and the ``bytes`` of those: all but
+        the names of subsections within a device, which are no values.
 
     Raises:
         Disagreement: they differ; the message says where first.
