@@ -21,6 +21,10 @@ from .units import bytes_text
 
 _BYTES_SHOWN: Final = 256
 _NEIGHBOURS: Final = 5
+_UNSEEN: Final = {
+    Side.SOURCE: "Nothing of the source was recorded, which alone knows what is pending.",
+    Side.DESTINATION: "Nothing of a destination was recorded.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class Run:
         capture: what was opened.
         timeline: its events.
         problem: why its stream can't be read; empty if it can, or if there is none.
+        unseen: what the events can't tell, since one side has none; empty if both have.
 
     Raises:
         SavevmError: it is none, or one without events.
@@ -95,6 +100,8 @@ class Run:
         except BaseException:
             self.close()
             raise
+        seen = {event.side for event in self.timeline.events}
+        self.unseen = " ".join(_UNSEEN[side] for side in Side if side not in seen)
         self._names = ByteNames(self._stream) if self._stream is not None else None
 
     def moment(self, index: int) -> Moment:

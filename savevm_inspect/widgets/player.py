@@ -133,10 +133,10 @@ class Player(ipywidgets.VBox):  # type: ignore[misc]
 
     def _heading(self) -> str:
         run = self.run
-        problem = f'<div class="note">{esc(run.problem)}</div>' if run.problem else ""
+        notes = "".join(f'<div class="note">{esc(each)}</div>' for each in (run.problem, run.unseen) if each)
         return (
             f"<h3>{esc(run.capture.name)}</h3><div class='muted'>recorded by {esc(run.capture.made_by)}; "
-            f"{len(run.timeline)} events</div>{problem}"
+            f"{len(run.timeline)} events</div>{notes}"
         )
 
     def _place_text(self) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.container.capture_folder import CaptureWriter
+from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
 from savevm_inspect.engine.record import record_scenario
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.recorder.qemu import record_qemu
@@ -126,6 +126,19 @@ def test_the_still_picture_stands_beside_the_widget(player: Player) -> None:
     assert event_card(player.run.timeline, 15).heading in still
     assert "http" not in still
     assert "<script" not in still
+
+
+@pytest.mark.parametrize("side", Side)
+def test_what_one_side_alone_can_not_tell_is_said(side: Side, capture: Path, tmp_path: Path) -> None:
+    with CaptureWriter(tmp_path / "one", made_by="test") as writer:
+        for event in CaptureFolder.open(capture).events():
+            if event.side is side:
+                writer.add_event(event)
+    player = si.replay(tmp_path / "one")
+    assert "Nothing of" in player.run.unseen
+    assert side.value not in player.run.unseen
+    assert unescape(player._repr_mimebundle_()["text/html"]).count(player.run.unseen) == 1
+    assert not si.replay(capture).run.unseen
 
 
 @pytest.mark.qemu
