@@ -14,8 +14,8 @@
     ├── NotFound                       a block, section or file that is asked for and is not there
     ├── AddressError                   memory that has no known place, or an address without memory
     ├── EngineError(phase, handler)    a handler of the engine, or a call that the phase forbids
-    ├── LinkError                      a socket
-    └── RecordError                    a real QEMU; keeps its last words
+    ├── RecordError                    a real QEMU; keeps its last words
+    └── MissingPackage                 what an extra brings, and the command that brings it
 
 A message says where, what was there and what was expected, on one line.
 """
@@ -140,10 +140,6 @@ class EngineError(SavevmError):
         return printable(f"{self.phase}: {who + ': ' if who else ''}{self.message}")
 
 
-class LinkError(SavevmError):
-    """A connection between two sides of a migration broke or could not be made."""
-
-
 class RecordError(SavevmError):
     """A recording of a real QEMU failed.
 
@@ -159,3 +155,17 @@ class RecordError(SavevmError):
     def __str__(self) -> str:
         words = " ".join(self.last_words.split())
         return super().__str__() + (f" (QEMU said: {words})" if words else "")
+
+
+class MissingPackage(SavevmError, ImportError):
+    """A package that not everyone needs is not installed.
+
+    Args:
+        what: what needs it, as the message begins.
+        package: its name.
+        extra: which of this package's extras brings it; empty if it is installed by its own name.
+    """
+
+    def __init__(self, what: str, package: str, *, extra: str = "") -> None:
+        install = f"'savevm-inspect[{extra}]'" if extra else package
+        super().__init__(f"{what} needs {package}: pip install {install}")

@@ -45,5 +45,5 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
         sys.exit(1)
-    except (SavevmError, ImportError) as error:
+    except SavevmError as error:
         sys.exit(f"savevm-inspect: {error}")

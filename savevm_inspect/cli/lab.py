@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import SavevmError
+from ..errors import MissingPackage, SavevmError
 
 _PACKAGE = Path(__file__).parent.parent
 _NOTEBOOKS = (_PACKAGE / "_notebooks", _PACKAGE.parent / "notebooks")
@@ -27,7 +27,7 @@ _NOTEBOOKS = (_PACKAGE / "_notebooks", _PACKAGE.parent / "notebooks")
 def command(notebook: str, directory: Path) -> None:
     """Open JupyterLab on the notebooks, at NOTEBOOK, such as 01_kaitai."""
     if find_spec("jupyterlab") is None:
-        raise SavevmError("the notebooks need JupyterLab: pip install 'savevm-inspect[lab]'")
+        raise MissingPackage("opening notebooks", "jupyterlab", extra="lab")
     folder = next(place for place in _NOTEBOOKS if place.is_dir())
     if folder == _NOTEBOOKS[0]:
         folder = _own_copy(folder, directory)

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-from ..errors import BadPayload, StreamError, Truncated, Unsupported
+from ..errors import BadPayload, MissingPackage, StreamError, Truncated
 from .lzop import unpack_lzop
 from .magic import PACKED_AS
 from .opened import Opened, Request
@@ -71,7 +71,7 @@ def zstd_module() -> Any:
     """The standard library's zstd module, or its backport for the Pythons before 3.14.
 
     Raises:
-        Unsupported: neither is there.
+        MissingPackage: neither is installed.
     """
     try:
         if sys.version_info >= (3, 14):
@@ -79,7 +79,7 @@ def zstd_module() -> Any:
         else:
             from backports import zstd  # noqa: PLC0415
     except ImportError as error:
-        raise Unsupported("zstd needs the package backports.zstd: pip install backports.zstd", offset=0) from error
+        raise MissingPackage("zstd", "backports.zstd") from error
     return zstd
 
 
@@ -204,7 +204,8 @@ def unpack_whole(request: Request) -> Opened:
         request: its bytes, which start with a magic of :data:`~savevm_inspect.container.magic.PACKED_AS`.
 
     Raises:
-        Unsupported: there is no library for it, or it unpacks to more than a spool may hold.
+        MissingPackage: the library for it is not installed.
+        Unsupported: it unpacks to more than a spool may hold.
     """
     name = next(name for magic, name in PACKED_AS.items() if bytes(request.view[: len(magic)]) == magic)
     spool = Spool(request.resources, packed_bytes=len(request.view))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Final
 
-from ..errors import BadPayload, StreamError, Truncated, Unsupported
+from ..errors import BadPayload, MissingPackage, StreamError, Truncated, Unsupported
 from .magic import LZOP_MAGIC
 
 _F_ADLER32_D: Final = 0x1
@@ -64,7 +64,8 @@ def unpack_lzop(packed: memoryview) -> Iterator[bytes]:
     Raises:
         Truncated: it ends before its end mark; ``offset`` counts in what was unpacked.
         BadPayload: it is damaged: a length or a checksum can't be right.
-        Unsupported: lzallright is not installed, or the method is not LZO1X.
+        MissingPackage: lzallright is not installed.
+        Unsupported: the method is not LZO1X.
     """
     decompress = _library()
     reader = _Reader(packed=packed, position=0)
@@ -125,9 +126,7 @@ def _library() -> Callable[[_Reader, memoryview, int], bytes]:
     try:
         import lzallright  # noqa: PLC0415 - optional, and only lzop needs it
     except ImportError as error:
-        raise Unsupported(
-            "lzop needs the package lzallright: pip install lzallright, or unpack with lzop -d", offset=0
-        ) from error
+        raise MissingPackage("lzop", "lzallright", extra="lzop") from error
     codec: Any = lzallright.LZOCompressor
     failure: type[Exception] = lzallright.LZOError
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Unsupported
+from ..errors import MissingPackage
 from ..wire import RamSaveFlag
 from .page_log import PageKind, PageLog
 
@@ -82,7 +82,7 @@ class RamScan:
         patience: how many records the plain loop may read before it asks; ``None`` if it need not ask.
 
     Raises:
-        Unsupported: numba is asked for, and not there.
+        MissingPackage: numba is asked for, and not installed.
     """
 
     def __init__(self, engine: Engine = "auto") -> None:
@@ -99,9 +99,7 @@ class RamScan:
         try:
             from .ram_compiled import take_pages  # noqa: PLC0415
         except ImportError as error:
-            raise Unsupported(
-                "a compiled walk needs the package numba: pip install 'savevm-inspect[fast]'", offset=0
-            ) from error
+            raise MissingPackage("a compiled walk", "numba", extra="fast") from error
         self._compiled, self._may_compile = True, False
         self._take_compiled = take_pages
         self.patience = 1

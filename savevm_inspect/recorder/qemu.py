@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..errors import RecordError
+from ..errors import MissingPackage, RecordError
 from .options import RecordOptions
 from .process import QemuCommand
 from .running import run_to_end
 
-PIP_COMMAND = "pip install 'savevm-inspect[record]'"
 _EXTRA = frozenset({"qemu", "qemu.qmp"})
 
 
@@ -52,6 +51,7 @@ def record_qemu(
         The capture folder.
 
     Raises:
+        MissingPackage: qemu.qmp is not installed.
         RecordError: QEMU is not there, ended, refused, failed or took too long; keeps its last words.
         SavevmError: something that is no capture lies at ``output``.
         KeyboardInterrupt: Ctrl-C was pressed; nothing is left behind.
@@ -73,7 +73,7 @@ def record_qemu(
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise
-        raise RecordError(f"recording needs the package qemu.qmp: {PIP_COMMAND}") from error
+        raise MissingPackage("a recording", "qemu.qmp", extra="record") from error
     try:
         run_to_end(Recording(qemu_command, output, options).run())
     except OSError as error:

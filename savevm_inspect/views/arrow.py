@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ..errors import MissingPackage
 from .columns import Batch, Column, ColumnType
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-PIP_COMMAND: Final = "pip install 'savevm-inspect[tables]'"
 
 _TYPES: Final[Mapping[ColumnType, Callable[[Any], Any]]] = {
     ColumnType.BOOL: lambda pa: pa.bool_(),
@@ -42,9 +41,9 @@ def pyarrow() -> Any:
     """The package pyarrow.
 
     Raises:
-        ImportError: it is missing; the message has the command that brings it.
+        MissingPackage: it is not installed.
     """
-    return _load("pyarrow", f"Arrow tables need pyarrow, which the extra 'tables' brings: {PIP_COMMAND}")
+    return _load("pyarrow", MissingPackage("an Arrow table", "pyarrow", extra="tables"))
 
 
 def schema(columns: Sequence[Column]) -> "pa.Schema":
@@ -114,14 +113,14 @@ def to_pandas(table: "pa.Table") -> "pd.DataFrame":
     """A whole table as pandas has it; integers that may be missing stay integers.
 
     Raises:
-        ImportError: pandas is missing; the message has the command that brings it.
+        MissingPackage: pandas is not installed.
     """
-    _load("pandas", "DataFrames need pandas: pip install pandas")
+    _load("pandas", MissingPackage("a DataFrame", "pandas"))
     return table.to_pandas()
 
 
-def _load(name: str, missing: str) -> Any:
+def _load(name: str, missing: MissingPackage) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(missing) from error
+        raise missing from error

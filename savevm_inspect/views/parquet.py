@@ -25,7 +25,7 @@ def write_parquet(tables: Tables, folder: Path, progress: Callable[[Table, int],
         progress: called with a table and the number of its rows that are written.
 
     Raises:
-        ImportError: pyarrow is missing; the message has the command that brings it.
+        MissingPackage: pyarrow is not installed.
         SavevmError: something else lies there, or it can't be written; nothing is left of it.
     """
     pyarrow()

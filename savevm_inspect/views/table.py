@@ -64,7 +64,7 @@ class Table:
         """The whole table as a ``pyarrow.Table``; what columns mean is in the metadata of its fields.
 
         Raises:
-            ImportError: pyarrow is missing; the message has the command that brings it.
+            MissingPackage: pyarrow is not installed.
         """
         return arrow.to_table(self.arrow_schema(), self.record_batches())
 
@@ -72,7 +72,7 @@ class Table:
         """The whole table as a ``pandas.DataFrame``; numbers that may be missing keep their type (``Int64``).
 
         Raises:
-            ImportError: pyarrow or pandas is missing; the message has the command that brings it.
+            MissingPackage: pyarrow or pandas is not installed.
         """
         return arrow.to_pandas(self.to_arrow())
 

@@ -38,7 +38,7 @@ def explore(stream: Stream) -> "Explorer":
         The explorer; as the last line of a notebook's cell it shows itself.
 
     Raises:
-        ImportError: the packages that it draws with are missing.
+        MissingPackage: what it draws with is not installed.
     """
     return Explorer(stream)
 

@@ -31,7 +31,7 @@ def replay(capture: CaptureFolder | str | Path) -> "Player":
 
     Raises:
         SavevmError: it is none of these, or one without events.
-        ImportError: the packages that it draws with are missing.
+        MissingPackage: what it draws with is not installed.
     """
     return Player(Run(capture))
 

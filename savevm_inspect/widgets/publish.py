@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import SavevmError
-from .extra import PIP_COMMAND
+from ..errors import MissingPackage, SavevmError
+from .extra import EXTRA
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -46,7 +46,7 @@ def publish(notebook: Path, output: Path, *, timeout_s: int = 300) -> Path:
     Raises:
         SavevmError: a cell failed or an output holds an error, a widget has no still picture, or a file can't be
             read or written.
-        ImportError: nbclient or nbconvert is missing.
+        MissingPackage: nbclient or nbconvert is not installed.
     """
     node = execute(notebook, timeout_s=timeout_s)
     live = _make_still(node)
@@ -70,7 +70,7 @@ def execute(notebook: Path, *, timeout_s: int = 300) -> "NotebookNode":
 
     Raises:
         SavevmError: it can't be read, or a cell failed, or an output holds an error.
-        ImportError: nbclient is missing.
+        MissingPackage: nbclient is not installed.
     """
     try:
         import nbformat  # noqa: PLC0415 - late, as only publishing needs these
@@ -78,7 +78,7 @@ def execute(notebook: Path, *, timeout_s: int = 300) -> "NotebookNode":
         from nbclient.exceptions import CellControlSignal  # noqa: PLC0415
         from traitlets.config import Config  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise ImportError(f"executing a notebook needs {error.name}: {PIP_COMMAND}") from error
+        raise MissingPackage("executing a notebook", str(error.name), extra=EXTRA) from error
     try:
         node: NotebookNode = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     except OSError as error:
@@ -169,7 +169,7 @@ def _render(node: "NotebookNode", *, title: str, live: bool) -> str:
     try:
         from nbconvert import HTMLExporter  # noqa: PLC0415 - late, as above
     except ModuleNotFoundError as error:
-        raise ImportError(f"publishing a notebook needs {error.name}: {PIP_COMMAND}") from error
+        raise MissingPackage("publishing a notebook", str(error.name), extra=EXTRA) from error
     exporter = HTMLExporter(raw_template=_TEMPLATE)  # type: ignore[no-untyped-call]
     resources = {"metadata": {"name": title}, "plotly_script": _plotly_script() if live else ""}
     body, _ = exporter.from_notebook_node(node, resources=resources)
@@ -205,7 +205,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         written = publish(Path(arguments[0]), Path(arguments[1]))
-    except (SavevmError, ImportError) as error:
+    except SavevmError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stderr.write(f"wrote {written}, {written.stat().st_size} bytes\n")

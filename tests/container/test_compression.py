@@ -22,7 +22,7 @@ from savevm_inspect.container import compression, lzop, spool
 from savevm_inspect.container.compression import UNPACKERS, zstd_module
 from savevm_inspect.container.magic import PACKED_AS
 from savevm_inspect.container.source import Source
-from savevm_inspect.errors import BadPayload, SavevmError, StreamError, Truncated, Unsupported
+from savevm_inspect.errors import BadPayload, MissingPackage, SavevmError, StreamError, Truncated, Unsupported
 
 FACTOR = int(os.environ.get("SAVEVM_FUZZ_FACTOR", "1"))
 """How many times the usual number of mutations; the long run sets it."""
@@ -212,14 +212,17 @@ def test_lzop_of_another_method() -> None:
 
 @pytest.mark.parametrize(
     ("name", "module", "remedy"),
-    [("lzop", "lzallright", "pip install lzallright"), ("zstd", "backports", "pip install backports.zstd")],
+    [
+        ("lzop", "lzallright", r"lzop needs lzallright: pip install 'savevm-inspect\[lzop\]'"),
+        ("zstd", "backports", r"zstd needs backports\.zstd: pip install backports\.zstd"),
+    ],
 )
 def test_a_library_that_is_not_there(name: str, module: str, remedy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = PACK[name](b"x")
     monkeypatch.setitem(__import__("sys").modules, module, None)
     if name == "zstd":
         monkeypatch.setitem(__import__("sys").modules, "compression", None)
-    with pytest.raises(Unsupported, match=remedy):
+    with pytest.raises(MissingPackage, match=f"^{remedy}$"):
         opened(packed)
 
 

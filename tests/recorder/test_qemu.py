@@ -403,5 +403,5 @@ def test_without_the_library_the_pip_command_is_named(tmp_path: Path) -> None:
         f"record_qemu([{fake_qemu(tmp_path, 'exit 0')!r}], Path({str(tmp_path / 'capture')!r}))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert "RecordError: recording needs the package qemu.qmp: pip install 'savevm-inspect[record]'" in done.stderr
+    assert "MissingPackage: a recording needs qemu.qmp: pip install 'savevm-inspect[record]'" in done.stderr
     assert not (tmp_path / "capture").exists()

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from savevm_inspect.widgets.extra import NEEDED, PIP_COMMAND
+from savevm_inspect.widgets.extra import NEEDED
 
 HEAVY = ("ipywidgets", "plotly", "anywidget", "IPython", "numpy", "savevm_inspect.widgets", "savevm_inspect.reader")
 
@@ -56,4 +56,4 @@ except ImportError as error:
     print(error)
 """
     )
-    assert done.stdout == f"widgets need {missing}, which the extra 'lab' brings: {PIP_COMMAND}\n", done.stderr
+    assert done.stdout == f"a widget needs {missing}: pip install 'savevm-inspect[lab]'\n", done.stderr
