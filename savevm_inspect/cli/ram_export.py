@@ -63,11 +63,12 @@ def _cpus(memory: GuestMemory) -> tuple[tuple[Registers, ...], str]:
 
 def _remarks(memory: GuestMemory) -> Iterator[str]:
     """What the core does not hold."""
-    placed = {each.block for each in memory.address_map.ranges}
-    unplaced = sorted(set(memory) - placed)
-    missing = sum(memory[name].missing_pages for name in placed)
+    unplaced = memory.unplaced
+    missing = sum(memory[name].missing_pages for name in set(memory) - set(unplaced))
     if unplaced:
-        yield f"not in the core, since the guest sees them at no known address: {', '.join(unplaced)}"
+        yield (
+            f"not in the core, since the guest sees them at no known address (--map gives one): {', '.join(unplaced)}"
+        )
     if missing:
         yield f"{missing} pages were never sent; they are zero in the file"
 

@@ -1,6 +1,6 @@
 """``savevm-inspect ram map``, and the option that gives an address map by hand."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -12,6 +12,8 @@ from .options import cell, print_json, show, table, takes_json
 from .source import Chosen, takes_source
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_KEYS = ("gpa", "length", "block", "addr", "source")
 
 
 def takes_map(function: F) -> F:
@@ -56,18 +58,27 @@ def mapped(stream: Stream, given: tuple[str, ...]) -> GuestMemory:
 @takes_map
 @takes_json
 def command(chosen: Chosen, given: tuple[str, ...], as_json: bool) -> None:
-    """Show where the RAM blocks of SOURCE lie in guest-physical memory, and who says so."""
+    """Show where the RAM blocks of SOURCE lie in guest-physical memory, and who says so.
+
+    Behind them come the blocks of which no address is known: what only firmware reads, video memory that the guest
+    may place, memory modules that were plugged in.
+    """
     with chosen.open_as_far_as_sound() as stream:
-        _show(mapped(stream, given).address_map.ranges, as_json=as_json)
+        _show(mapped(stream, given), as_json=as_json)
 
 
-def _show(ranges: Iterable[Range], *, as_json: bool) -> None:
+def _show(memory: GuestMemory, *, as_json: bool) -> None:
+    unplaced = [(name, memory[name].block.used_bytes) for name in memory.unplaced]
+    ranges = memory.address_map.ranges
     if as_json:
-        keys = ("gpa", "length", "block", "addr", "source")
-        print_json([{key: getattr(each, key) for key in keys} for each in ranges])
+        rows: list[dict[str, Any]] = [{key: getattr(each, key) for key in _KEYS} for each in ranges]
+        rows += [dict.fromkeys(_KEYS) | {"block": name, "addr": 0, "length": size} for name, size in unplaced]
+        print_json(rows)
         return
-    grid = table("gpa", "length", "block", "addr", "source", numbers=("gpa", "length", "addr"))
+    grid = table(*_KEYS, numbers=("gpa", "length", "addr"))
     for each in ranges:
         place = f"{each.gpa:#x}", f"{each.length:#x}", cell(each.block), f"{each.addr:#x}"
         grid.add_row(*place, cell(each.source))
+    for name, size in unplaced:
+        grid.add_row("", f"{size:#x}", cell(name), "0x0", "none is known; --map gives one")
     show(grid)

@@ -99,6 +99,16 @@ class GuestMemory(Memory):
 
         return build_map(self.evidence, self._given)
 
+    @property
+    def unplaced(self) -> tuple[str, ...]:
+        """The blocks, by name, that :attr:`address_map` does not have: the guest sees them nowhere, or who knows where.
+
+        Raises:
+            AddressError: see :attr:`address_map`.
+        """
+        placed = {each.block for each in self.address_map.ranges}
+        return tuple(sorted(set(self) - placed))
+
     @cached_property
     def physical(self) -> "PhysicalMemory":
         """Guest-physical memory, as a file whose places are addresses.

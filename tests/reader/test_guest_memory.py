@@ -216,7 +216,13 @@ def test_a_full_disk_leaves_nothing(capture_path: Capture, tmp_path: Path) -> No
 def test_the_map_is_shown_with_its_sources(capture_path: Capture) -> None:
     result = CliRunner().invoke(cli, ["ram", "map", str(capture_path("x86-7.2-paused")), "--json"])
     rows = json.loads(result.output)
-    assert [row["block"] for row in rows] == ["pc.ram", "pc.rom", "pc.bios", "pc.ram", "pc.bios"]
+    placed = [row for row in rows if row["gpa"] is not None]
+    assert [row["block"] for row in placed] == ["pc.ram", "pc.rom", "pc.bios", "pc.ram", "pc.bios"]
+    with si.open_stream(capture_path("x86-7.2-paused")) as stream:
+        assert {row["block"] for row in rows} == {block.name for block in stream.blocks}
+        rest = {row["block"]: row["length"] for row in rows if row["gpa"] is None}
+        assert rest
+        assert rest == {each.name: each.used_bytes for each in stream.blocks if each.name in stream.memory.unplaced}
     assert rows[0]["source"] == "machine type pc-i440fx-7.2 (hw/i386/pc_piix.c)"
     assert rows[1]["source"].endswith("PAM of the host bridge")
     shown = CliRunner().invoke(cli, ["ram", "map", str(capture_path("x86-7.2-paused")), "--map", "pc.ram=4294967296"])
