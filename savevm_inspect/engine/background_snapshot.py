@@ -80,9 +80,15 @@ class BackgroundSnapshot:
         yield HALT
 
     def _protect(self, *, on: bool) -> None:
-        """Have each page go out before it is written for the first time (ram_write_tracking_start and _stop)."""
-        if self._s.machine.ram is not None and (on or self._protected):
-            self._s.machine.ram.guard(on=on)
+        """Have each page go out before it is written for the first time (ram_write_tracking_start and _stop).
+
+        Raises:
+            EngineError: memory can't be guarded; the VM is stopped then, and stays so, as upstream.
+        """
+        ram = self._s.machine.ram
+        if ram is not None and (on or self._protected):
+            with self._s.asking(ram):
+                ram.guard(on=on)
         self._protected = on
 
     def _iterate(self, buffer: BufferFile) -> Steps[None]:

@@ -39,8 +39,9 @@ class Destination(MigrationSide):
         postcopy: what there is besides in postcopy.
         multifd: the channels for pages; ``None`` without the capability.
         switchover_ack_pending: devices that have not agreed to the switchover yet.
-        stream_failed: reading the main channel failed; that alone is what the source is told at the end, and no
-            failure of a thread that loads (upstream: the error of from_src_file).
+        stream_failed: a load_setup failed, or the main channel's records could not be loaded: that alone is what the
+            source is told at the end. Of a load_state_buffer or a thread that failed, as of a cleanup, it hears
+            nothing, and takes the migration for completed (upstream: the error of from_src_file).
         load_threads_abort: threads that load device state are to end.
     """
 
@@ -117,7 +118,7 @@ class Destination(MigrationSide):
     def _incoming_bh(self) -> Steps[None]:
         """Let the VM go on as it did on the source (process_incoming_migration_bh)."""
         if self.multifd is not None:
-            yield from self.multifd.shutdown()
+            self.multifd.hang_up()  # all is here (multifd_recv_shutdown)
         self.start_vm(self.machine.received_runstate or RunState.RUNNING)
         self.set_state(_S.COMPLETED)
         yield from self.state_destroy()
@@ -137,11 +138,10 @@ class Destination(MigrationSide):
         if self.postcopy.state is not PostcopyState.NONE:
             yield from self.postcopy.cleanup()
         self.enter(Phase.CLEANUP)
-        failed = self.error is not None
         yield from self.loadvm.cleanup()
         yield from self.end_load_threads()
         if self.to_src_file is not None:
-            self.send(MigRpMessage.MIG_RP_MSG_SHUT, int(failed))
+            self.send(MigRpMessage.MIG_RP_MSG_SHUT, int(self.stream_failed))
             if isinstance(self.to_src_file.pipe, Pipe):
                 self.to_src_file.pipe.close()
             self.to_src_file = None

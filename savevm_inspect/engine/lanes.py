@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from ..errors import EngineError
-from ..stream.events import Event, Thread
+from ..stream.events import Event, Side, Thread
 from .clock import Clock
 
 Result = TypeVar("Result")
@@ -30,12 +30,18 @@ class Wait:
         ready: whether it can go on.
         wake_us: when to look again though nobody else does anything, in microseconds; ``None`` is never.
         patient: it waits for a person, who may never come; a run in which all others are done ends there.
+        side: the end whose device is waited for; ``None`` if it is no device.
+        handler: the callback of that device that would bring it.
+        section: the device, as ``idstr (instance N)``.
     """
 
     what: str
     ready: Callable[[], bool]
     wake_us: Callable[[], int | None] = _never
     patient: bool = False
+    side: Side | None = None
+    handler: str = ""
+    section: str = ""
 
 
 HALT: Final = None
@@ -89,6 +95,26 @@ _OUTSIDE: Final = Lane(thread=Thread.MAIN, steps=(None for _ in ()))
 """Who runs when no lane does: whoever builds or inspects the machines."""
 
 
+class Stuck(EngineError):
+    """All threads wait, and none of them for a person; a real QEMU would stand still for ever.
+
+    Args:
+        message: who waits for what.
+        wait: the wait that names a device, if one does.
+        phase: the phase of that device's end; empty while nobody says.
+
+    Attributes:
+        side: that end; ``None`` if no device is waited for.
+    """
+
+    def __init__(self, message: str, wait: Wait | None, *, phase: str = "") -> None:
+        super().__init__(
+            message, phase=phase, handler=wait.handler if wait else "", section=wait.section if wait else ""
+        )
+        self.wait = wait
+        self.side = wait.side if wait else None
+
+
 class Lanes:
     """All threads of a run, and what they told.
 
@@ -134,7 +160,7 @@ class Lanes:
             What they tell, as it happens and numbered.
 
         Raises:
-            EngineError: all of them wait, and none of them for a person.
+            Stuck: all of them wait, and none of them for a person.
         """
         while True:
             ready = [lane for lane in self._lanes if lane.ready]
@@ -147,7 +173,8 @@ class Lanes:
         asked = any(lane.wait and lane.wait.patient and not lane.daemon for lane in self._lanes)
         if stuck and not asked:  # who waits for a thread that waits for a person waits for that person, too
             waits = "; ".join(f"{lane.thread} waits for {lane.wait.what}" for lane in stuck if lane.wait)
-            raise EngineError(f"nobody goes on: {waits}", phase="")
+            device = next((lane.wait for lane in stuck if lane.wait and lane.wait.section), None)
+            raise Stuck(f"nobody goes on: {waits}", device)
 
     def _turn(self, lane: Lane) -> None:
         self._turns += 1

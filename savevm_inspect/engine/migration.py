@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..errors import EngineError
-from ..stream.events import Event, Thread
+from ..stream.events import Event, Side, Thread
 from .clock import Clock, Link
 from .destination import Destination
 from .file_channel import FileChannel
-from .lanes import HALT, Choose, Lanes, Steps, Wait, fair
+from .lanes import HALT, Choose, Lanes, Steps, Stuck, Wait, fair
 from .network import Network, Watch
 from .script import play
 from .snapshot import save_snapshot
@@ -60,18 +60,35 @@ class Migration:
     def steps(self) -> Iterator[Event]:
         """Run to the end; each event comes as it happens.
 
-        A failure of the migration is no error here: it is told by events, and kept in :attr:`failure`.
+        A failure of the migration is no error here: it is told by events, and kept in :attr:`failure`. A run that
+        can't come to its end is one: it is raised, and kept there, too. Both sides stay in the state that they are
+        in then, as QEMU's do, and nobody has cleaned up.
 
         Raises:
-            EngineError: the scenario's time is over before the migration is.
+            EngineError: the scenario's time is over before the migration is, or all threads wait for one another.
         """
-        for event in self.lanes.run():
-            yield event
-            if event.time_us > self.scenario.time_limit_us:
-                raise EngineError(
-                    f"not done after {self.scenario.time_limit_us} us; it does not converge", phase=self.source.phase
-                )
+        try:
+            for event in self.lanes.run():
+                yield event
+                if event.time_us > self.scenario.time_limit_us:
+                    raise EngineError(
+                        f"not done after {self.scenario.time_limit_us} us; it does not converge",
+                        phase=self.source.phase,
+                    )
+        except Stuck as stuck:
+            self.failure = self._located(stuck)
+            raise self.failure from None
+        except EngineError as error:
+            self.failure = error
+            raise
         self.failure = self.source.error or self.destination.error
+
+    def _located(self, stuck: Stuck) -> Stuck:
+        """The same error, saying also where both sides stand."""
+        sides = (self.source, self.destination)
+        where = ", ".join(f"the {side.side} is in phase {side.phase}, state {side.status}" for side in sides)
+        side = self.destination if stuck.side is Side.DESTINATION else self.source
+        return Stuck(f"{stuck.message}; {where}", stuck.wait, phase=side.phase)
 
     def run(self) -> list[Event]:
         """Run to the end.

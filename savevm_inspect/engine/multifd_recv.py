@@ -47,7 +47,7 @@ class MultifdRecv:
         self._count = destination.options.parameters.multifd_channels
         self._lanes: list[Lane] = []
         self._at_sync: set[int] = set()
-        self._quit = False
+        self._exiting = False
 
     @property
     def complete(self) -> bool:
@@ -100,7 +100,7 @@ class MultifdRecv:
             if not (yield from f.more()):
                 return
             self._tell("initial packet", reader.read_initial().span.offset, f)
-            while (yield from f.more()):
+            while not self._exiting and (yield from f.more()):
                 start = f.place
                 packet = reader.read_packet()
                 if packet.idstr:
@@ -110,12 +110,16 @@ class MultifdRecv:
                 self._tell("sync" if packet.flags & _SYNC else "packet", start, f)
                 if packet.flags & _SYNC:
                     self._at_sync.add(f.channel)
-                    yield Wait(what="the other channels", ready=lambda: f.channel not in self._at_sync or self._quit)
+                    yield self._others(f.channel)
                 else:
                     yield HALT
         except SavevmError as error:
-            if not self._quit:
+            if not self._exiting:
                 d.fail_loading(error)
+
+    def _others(self, channel: int) -> Wait:
+        """What waits until all channels are in line."""
+        return Wait(what="the other channels", ready=lambda: self._exiting or channel not in self._at_sync)
 
     def _place_pages(self, log: PageLog, blocks: list[RamBlock], f: PipeInput, unpacked: _Unpacked) -> None:
         """Put a packet's pages in their places (multifd_nocomp_recv, multifd_recv_zero_page_process)."""
@@ -150,17 +154,13 @@ class MultifdRecv:
         )
 
     def hang_up(self) -> None:
-        """Read no more: the source finds out when it goes on writing."""
+        """Read no more: the source finds out when it goes on writing (multifd_recv_terminate_threads)."""
+        self._exiting = True
         for pipe in self._pipes:
             pipe.hang_up()
 
-    def shutdown(self) -> Steps[None]:
-        """All is loaded: the channels may end (multifd_recv_shutdown)."""
-        yield from self.cleanup()
-
     def cleanup(self) -> Steps[None]:
         """End all threads (multifd_recv_cleanup)."""
-        self._quit = True
         self.hang_up()
         for lane in self._lanes:
             yield from self._d.poll(end_of(lane))

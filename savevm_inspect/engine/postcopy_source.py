@@ -80,7 +80,9 @@ def _send_package(s: "Source") -> Steps[None]:
     yield from s.savevm.complete_precopy_iterable(f, in_postcopy=True, multifd=s.multifd)
     ram = s.machine.ram if s.options.has(Capability.POSTCOPY_RAM) else None
     if ram is not None:
-        for block, ranges in ram.discards():
+        with s.asking(ram):
+            discards = ram.discards()
+        for block, ranges in discards:
             s.savevm.command(f, MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD, _discard(block, ranges))
             yield HALT
         _ping(s, f, 2)

@@ -173,6 +173,17 @@ class Registry:
                 return entry
         return None
 
+    def entry_of(self, opaque: object) -> SaveStateEntry:
+        """The entry of a device that has callbacks.
+
+        Raises:
+            SavevmError: it is not registered.
+        """
+        for entry in self._entries:
+            if entry.ops is not None and entry.opaque is opaque:
+                return entry
+        raise SavevmError(f"{type(opaque).__name__} is not registered")
+
     def find_loaded(self, section_id: int) -> SaveStateEntry | None:
         """The entry whose START or FULL section had this number in the stream (qemu_loadvm_section_part_end)."""
         return next((entry for entry in self._entries if entry.load_section_id == section_id), None)

@@ -1,7 +1,8 @@
 """What source and destination have in common: telling what happens, and calling handlers by the rules."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from ..errors import EngineError, SavevmError, StreamError
@@ -274,6 +275,23 @@ class MigrationSide:
         error = EngineError(message, phase=self.phase, handler=handler, section=section)
         error.__cause__ = cause
         return error
+
+    @contextmanager
+    def asking(self, device: object) -> Iterator[None]:
+        """Ask a device for something outside of its callbacks; what it refuses is told with its section.
+
+        Args:
+            device: a registered one that has callbacks.
+
+        Raises:
+            EngineError: it refused.
+        """
+        try:
+            yield
+        except EngineError:
+            raise
+        except SavevmError as error:
+            raise self.fail(told(error), entry=self.machine.registry.entry_of(device)) from error
 
     def _tell_lock(self, held: bool) -> None:
         self.tell(EventKind.LOCK, name="bql_lock" if held else "bql_unlock")

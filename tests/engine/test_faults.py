@@ -5,6 +5,7 @@ import runpy
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmap
 from savevm_inspect.engine.devices.faulty import Fault, How
 from savevm_inspect.engine.devices.vfio import Vfio
 from savevm_inspect.engine.guest import Workload
+from savevm_inspect.engine.handlers import Refused
 from savevm_inspect.engine.machine import RunState
+from savevm_inspect.engine.migration import Migration
 from savevm_inspect.engine.options import Capability
 from savevm_inspect.engine.scenario import Scenario
 from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
@@ -24,7 +27,7 @@ from savevm_inspect.engine.side import MigrationSide
 from savevm_inspect.engine.status import MigrationStatus
 from savevm_inspect.engine.way import Way
 from savevm_inspect.errors import EngineError, SavevmError
-from savevm_inspect.stream.events import EventKind, Phase, Side
+from savevm_inspect.stream.events import Event, EventKind, Phase, Side
 
 from .running import Run, run
 
@@ -86,6 +89,7 @@ _PACKING = "the same before the package is sent, postcopy"
 _LOST = "the channel in postcopy-device"
 _PAUSED = "the channel in postcopy-active"
 _WAITS = "the main channel after RUN, with postcopy-ram"
+_UNHEARD = "`load_state_buffer` or a loading thread, found behind the end mark"
 _LOADING = "a section, its version, `load_state`, a footer, a command"
 
 
@@ -155,7 +159,7 @@ PLACES = (
         VFIO,
         "vfio",
         Phase.LOAD,
-        "`load_state_buffer` or a loading thread, found behind the end mark",
+        _UNHEARD,
         D,
     ),
 )
@@ -263,11 +267,20 @@ def test_a_failure_ends_as_qemus_does_and_says_where(place: Place, how: How) -> 
 
 @pytest.mark.parametrize("place", [each for each in PLACES if CALLBACKS[each.handler].returns in _FAILING], ids=str)
 def test_the_other_side_learns_of_it(place: Place) -> None:
-    """The one that lives on is the source, unless the destination runs already."""
+    """The one that lives on is the source, unless the destination runs already.
+
+    Of a thread that loads a device the source hears nothing: SHUT tells of the main channel alone, as upstream's
+    (migration_incoming_state_destroy).
+    """
     ran = _broken(place, How.FAIL)
     source, destination = ran.migration.source, ran.migration.destination
     if place.phase is Phase.PREPARE:
         assert destination.status is _S.SETUP
+    elif place.point == _UNHEARD:
+        assert (source.status, destination.status) == (_S.COMPLETED, _S.FAILED)
+        assert source.error is None
+        assert not source.machine.guest.running
+        assert not destination.machine.guest.running
     elif place.point in (_WAITS, _PAUSED, _LOST) or place.phase is Phase.POSTCOPY_RECOVER or "end of" in place.point:
         assert destination.status is _S.POSTCOPY_PAUSED
         assert destination.machine.runstate is RunState.RUNNING
@@ -385,6 +398,43 @@ def test_doing_nothing_is_found_out_or_does_no_harm(place: Place) -> None:
         assert ran.stopped == ran.resumed
 
 
+@pytest.mark.parametrize("handler", sorted(_WAITED_FOR))
+def test_a_wait_without_end_names_who_waits_for_whom(handler: str) -> None:
+    """QEMU stands still there until somebody cancels: nothing is cleaned up, and no guest runs."""
+    fault = Fault(handler=handler, idstr=VFIO, how=How.NOTHING)
+    migration = Migration(replace(WITH_VFIO, faults=(fault,)))
+    events: list[Event] = []
+    with pytest.raises(EngineError) as caught:
+        events.extend(migration.steps())
+    error = caught.value
+    assert migration.failure is error
+    assert (error.phase, error.handler, error.section) == (Phase.LOAD, "load_state_buffer", f"{VFIO} (instance 0)")
+    source, destination = migration.source, migration.destination
+    assert "the source is in phase complete, state device" in str(error)
+    assert "the destination is in phase load, state active" in str(error)
+    assert (source.status, destination.status) == (_S.DEVICE, _S.ACTIVE)
+    assert not source.machine.guest.running
+    assert not destination.machine.guest.running
+    assert not [event for event in events if event.handler in CLEANUPS.values()]
+
+
+def test_a_source_can_be_cancelled_while_its_destination_waits_without_end() -> None:
+    fault = Fault(handler="load_state_buffer", idstr=VFIO, how=How.NOTHING)
+    script = (Step(do=Do.MIGRATE_CANCEL, status=_S.DEVICE, after_us=500_000),)
+    migration = Migration(replace(WITH_VFIO, faults=(fault,), script=script))
+    with pytest.raises(EngineError, match="state cancelled, the destination is in phase load, state active"):
+        list(migration.steps())
+    assert migration.source.status is _S.CANCELLED
+    assert migration.source.machine.guest.running
+
+
+def test_a_run_without_end_says_so_in_its_failure() -> None:
+    migration = Migration(replace(PRECOPY, workload=Workload(writes_per_s=100_000), time_limit_us=1_000_000))
+    with pytest.raises(EngineError, match="does not converge") as caught:
+        list(migration.steps())
+    assert migration.failure is caught.value
+
+
 @pytest.mark.parametrize("how", [How.RAISE, How.FAIL, How.NOTHING, How.STALL])
 @pytest.mark.parametrize("side", Side)
 def test_a_cleanup_that_fails_keeps_nobody_from_theirs(side: Side, how: How) -> None:
@@ -482,6 +532,41 @@ def test_a_file_that_fails_is_never_loaded(place: Place, how: How) -> None:
         assert _side(ran, side).machine.bql.owner is None
 
 
+def test_memory_that_can_not_be_guarded_fails_a_background_snapshot() -> None:
+    """As when ram_write_tracking_start fails: the VM was stopped for its devices, and nobody starts it again."""
+    ran = _broken(FILE_PLACES[4], How.NOTHING)
+    source = ran.migration.source
+    error = source.error
+    assert error is not None
+    assert ran.migration.failure is error
+    assert (error.phase, error.section) == (Phase.COMPLETE, "ram (instance 0)")
+    assert isinstance(error.__cause__, Refused)
+    assert [event.name for event in ran.of(S, EventKind.STATE)] == ["setup", "active", "failed"]
+    assert source.machine.runstate is RunState.PAUSED
+    _assert_cleaned_up(ran, S, wanted=True)
+    assert ran.migration.destination.status is _S.SETUP
+
+
+@pytest.mark.parametrize("name", ["precopy", "vfio", "postcopy", "recovery", "snapshot", "background", "mapped"])
+def test_whatever_does_nothing_or_too_much_ends_in_an_engine_error_at_most(name: str) -> None:
+    """Each callback of each device that is called at all, at its first call."""
+    called = {(e.side, e.handler, e.idstr) for e in _plain(name).events if e.event is EventKind.CALL}
+    for (side, handler, idstr), how in product(sorted(called), (How.NOTHING, How.TOO_MUCH)):
+        try:
+            fault = Fault(handler=handler, idstr=idstr, how=how, side=side)
+        except SavevmError:
+            continue
+        migration, raised = Migration(replace(SCENARIOS[name], faults=(fault,))), None
+        try:
+            list(migration.steps())
+        except EngineError as error:
+            raised = error
+        if raised is not None:
+            assert migration.failure is raised
+            assert raised.phase
+            assert raised.section or "does not converge" in str(raised)
+
+
 @pytest.mark.parametrize("how", [How.TOO_MUCH, How.TOO_LITTLE])
 @pytest.mark.parametrize("place", FILE_PLACES, ids=str)
 def test_a_file_of_wrong_bytes_is_refused_when_it_is_loaded(place: Place, how: How) -> None:
@@ -506,7 +591,10 @@ def test_a_failure_leaves_nothing_over_whoever_runs_when(place: Place, seed: int
     ran = run(scenario, choose=lambda ready: choose.choice(list(ready)))
     _assert_nothing_left_over(ran)
     source, destination = ran.migration.source, ran.migration.destination
-    assert _S.COMPLETED not in (source.status, destination.status)
+    assert destination.status is not _S.COMPLETED
+    if place.point == _UNHEARD:  # whether the source finds out depends on whether it still had something to send
+        return
+    assert source.status is not _S.COMPLETED
     if place.scenario in ("precopy", "vfio"):
         fair = run(scenario).migration
         assert (source.status, destination.status) == (fair.source.status, fair.destination.status)

@@ -186,12 +186,14 @@ def test_whoever_runs_when_it_ends_the_same(name: str, seed: int) -> None:
 def test_a_recording_passes_the_check_if_the_migration_ended_well(name: str, tmp_path: Path) -> None:
     folder = record_scenario(name, tmp_path / "capture")
     if SCENARIOS[name].ends is _S.NONE:
-        with pytest.raises(si.SavevmError, match="without a forward channel"):
+        with pytest.raises(si.SavevmError, match=r"nothing was sent|without a forward channel"):
             si.open_stream(folder)
         return
     with si.open_stream(folder, strict=False) as stream:
         found = problems(stream)
-        assert (stream.complete and not found) is (SCENARIOS[name].ends is _S.COMPLETED or name == "cancel-device")
+        # What the source wrote is whole also where the destination did not care for it any more.
+        whole = SCENARIOS[name].ends is _S.COMPLETED or name == "cancel-device"
+        assert (stream.complete and not found) is whole
         if stream.complete and not name.startswith("postcopy"):  # which has no description
             assert stream.account.opaque_bytes == 0
 

@@ -199,7 +199,15 @@ def _stall(call: _Call) -> Steps[Any]:
 
 
 def _hang(call: _Call) -> Steps[Any]:
-    yield Wait(what=f"a {call.fault.handler} that hangs", ready=call.given_up)
+    fault = call.fault
+    entry = call.machine.registry.entry_of(call.args[0])
+    yield Wait(
+        what=f"a {fault.handler} that hangs",
+        ready=call.given_up,
+        side=fault.where,
+        handler=fault.handler,
+        section=str(entry),
+    )
     raise Refused("it hung until the migration was given up")
 
 

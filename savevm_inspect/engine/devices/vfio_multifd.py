@@ -4,6 +4,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
+from ...stream.events import Side
 from ...wire import VfioMigFlag
 from ..device_state import multifd_device_state_supported
 from ..handlers import Refused
@@ -160,7 +161,13 @@ class VfioMultifd:
         def over() -> bool:
             return self._want_exit or destination.load_threads_abort
 
-        yield Wait(what=what, ready=lambda: ready() or over())
+        yield Wait(
+            what=what,
+            ready=lambda: ready() or over(),
+            side=Side.DESTINATION,
+            handler="load_state_buffer",
+            section=str(destination.machine.registry.entry_of(self._device)),
+        )
         if over():
             raise Refused(f"the loading was given up while it waited for {what}")
 

@@ -25,6 +25,7 @@ class _Failure:
         how: in which way.
         at_call: at which of its calls.
         ends: what state the source is in at the end.
+        arrives: whether the destination runs then, if the source has completed.
         way: name of the way of migrating in which it happens.
     """
 
@@ -32,6 +33,7 @@ class _Failure:
     how: How = How.FAIL
     at_call: int = 1
     ends: MigrationStatus = _S.FAILED
+    arrives: bool = True
     way: str = "precopy"
 
 
@@ -94,7 +96,8 @@ _FAILURES: Final[dict[str, _Failure]] = {
     "state_pending_estimate": _Failure(how=How.RAISE, at_call=2),
     "state_pending_exact": _Failure(how=How.RAISE),
     "load_state": _Failure(at_call=2),
-    "load_state_buffer": _Failure(idstr=_VFIO, way="multifd"),
+    # Upstream tells the source only of what went wrong on the main channel.
+    "load_state_buffer": _Failure(idstr=_VFIO, way="multifd", ends=_S.COMPLETED, arrives=False),
     "load_setup": _Failure(),
     "load_cleanup": _Failure(how=How.RAISE, ends=_S.COMPLETED),
     "resume_prepare": _Failure(way="recovery", ends=_S.POSTCOPY_PAUSED),
@@ -121,6 +124,7 @@ def _failing(handler: str, failure: _Failure) -> Scenario:
             ),
         ),
         ends=failure.ends,
+        arrives=failure.arrives,
     )
 
 
