@@ -1,6 +1,7 @@
 """Reading a stream, record by record (migration/savevm.c, qemu_loadvm_*)."""
 
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from ..errors import (
     BadMagic,
@@ -179,9 +180,20 @@ class LoadVM:
         if set(configuration.capabilities) != set(ours):
             theirs = ", ".join(configuration.capabilities) or "none"
             raise BadPayload(f"capabilities {theirs}, this side has {', '.join(ours) or 'none'}", offset=place)
-        if configuration.uuid and d.options.has(Capability.VALIDATE_UUID) and configuration.uuid != d.machine.uuid:
-            raise BadPayload(f"UUID {configuration.uuid.hex()}, this side has {d.machine.uuid.hex()}", offset=place)
+        self._compare_uuid(configuration.uuid, place)
         d.tell_record("configuration", configuration.span)
+
+    def _compare_uuid(self, theirs: bytes, place: int) -> None:
+        """Compare the UUID that the source states, if it does, with ours (vmstate_uuid_post_load).
+
+        Whether validate-uuid is on here does not matter: the source's capability alone has it sent.
+        """
+        ours = self._d.machine.uuid
+        if not theirs or theirs == ours:
+            return
+        if ours:
+            raise BadPayload(f"UUID {UUID(bytes=theirs)}, this side has {UUID(bytes=ours)}", offset=place)
+        self._d.note(f"UUID {UUID(bytes=theirs)} is received, and none is set here")
 
     def _setup(self, f: QEMUFileInput) -> Steps[None]:
         """Have everyone get ready (qemu_loadvm_state_setup)."""

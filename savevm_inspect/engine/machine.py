@@ -94,7 +94,7 @@ class Machine:
         stats: what its devices count.
         devices: what was built in, in that order.
         disks: name and length in bytes of each disk.
-        uuid: 16 bytes that tell this VM from all others.
+        uuid: 16 bytes that tell this VM from all others; empty if its user has set none (qemu_uuid_set).
         received_runstate: what the VM did on the source, as the stream told; ``None`` if it did not.
         ram: the device that moves its memory, once it is built in.
         dirty_bitmaps: the device that moves its disks' bitmaps, once it is built in.
@@ -111,7 +111,7 @@ class Machine:
     stats: MigrationStats = field(default_factory=MigrationStats)
     devices: list[object] = field(default_factory=list)
     disks: tuple[tuple[str, int], ...] = ()
-    uuid: bytes = bytes(16)
+    uuid: bytes = b""
     received_runstate: RunState | None = None
     ram: "RamDevice | None" = None
     dirty_bitmaps: "DirtyBitmaps | None" = None
@@ -128,6 +128,11 @@ class Machine:
     def clock(self) -> Clock:
         """The time it lives in."""
         return self.lanes.clock
+
+    @property
+    def channel_uuid(self) -> bytes:
+        """What its multifd channels open with, 16 bytes: the UUID, or zeros (qemu_uuid)."""
+        return self.uuid or bytes(16)
 
     def attach(self, *builders: Attach) -> None:
         """Build devices in; the order gives their section ids."""

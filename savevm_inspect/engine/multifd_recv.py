@@ -1,6 +1,7 @@
 """The destination's channels for pages and device state besides the main one (migration/multifd.c)."""
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from ..errors import BadPayload, SavevmError
 from ..payload.multifd import MultifdReader
@@ -99,7 +100,7 @@ class MultifdRecv:
         try:
             if not (yield from f.more()):
                 return
-            self._tell("initial packet", reader.read_initial().span.offset, f)
+            self._tell("initial packet", self._initial(reader), f)
             while not self._exiting and (yield from f.more()):
                 start = f.place
                 packet = reader.read_packet()
@@ -116,6 +117,20 @@ class MultifdRecv:
         except SavevmError as error:
             if not self._exiting:
                 d.fail_loading(error)
+
+    def _initial(self, reader: MultifdReader) -> int:
+        """Read what opens a channel (multifd_recv_initial_packet); returns its place.
+
+        Raises:
+            BadPayload: it belongs to another VM, whatever validate-uuid says.
+        """
+        initial, ours = reader.read_initial(), self._d.machine.channel_uuid
+        if initial.uuid != ours:
+            raise BadPayload(
+                f"a channel of the VM with UUID {UUID(bytes=initial.uuid)}, this side has {UUID(bytes=ours)}",
+                offset=initial.span.offset,
+            )
+        return initial.span.offset
 
     def _others(self, channel: int) -> Wait:
         """What waits until all channels are in line."""

@@ -39,7 +39,7 @@ class MultifdSend:
     def start(self) -> None:
         """Introduce each channel (multifd_send_setup, multifd_send_initial_packet)."""
         for number, writer in enumerate(self._writers):
-            writer.put_initial_packet(number, self._s.machine.uuid)
+            writer.put_initial_packet(number, self._s.machine.channel_uuid)
         self._flush("initial packet")
 
     def queue_page(self, block: str, addr: int, content: bytes) -> None:

@@ -66,7 +66,7 @@ class SaveVM:
     def header(self, f: QEMUFile) -> None:
         """Write magic, version and configuration (qemu_savevm_state_header)."""
         kind, options = self._machine.kind, self._side.options
-        validate_uuid = options.has(Capability.VALIDATE_UUID)
+        uuid = self._machine.uuid if options.has(Capability.VALIDATE_UUID) else b""  # vmstate_uuid_needed
         self._side.tell_record("header", put_file_header(f).span)
         if kind.send_configuration:
             configuration = put_configuration(
@@ -74,12 +74,12 @@ class SaveVM:
                 kind.name,
                 page_bits=kind.page_bits,
                 capabilities=options.in_configuration,
-                uuid=self._machine.uuid if validate_uuid else b"",
+                uuid=uuid,
             )
             self._side.tell_record("configuration", configuration.span)
             if kind.describe_configuration and self._vmdesc is not None:
                 self._vmdesc["configuration"] = describe_configuration(
-                    kind.name, kind.page_bits, options.in_configuration, uuid=validate_uuid
+                    kind.name, kind.page_bits, options.in_configuration, uuid=bool(uuid)
                 )
         f.end_record()
 

@@ -47,6 +47,8 @@ class Scenario:
         shared_bytes: length of a further block that lies in a file which both sides have; 0 is none.
         disks: name and length in bytes of each disk of both machines.
         bitmaps: those that the source keeps of its disks.
+        uuid: what tells the VM from all others, 16 bytes; empty for none.
+        destination_uuid: the same on the destination; ``None`` for the source's.
         faults: what goes wrong in its devices.
         time_limit_us: virtual time after which the migration is given up.
     """
@@ -73,6 +75,8 @@ class Scenario:
     shared_bytes: int = 0
     disks: tuple[tuple[str, int], ...] = ()
     bitmaps: tuple[DirtyBitmap, ...] = ()
+    uuid: bytes = b""
+    destination_uuid: bytes | None = None
     faults: tuple[Fault, ...] = ()
     time_limit_us: int = 60 * US_PER_S
 
@@ -88,7 +92,7 @@ class Scenario:
 
     def build_source(self, lanes: Lanes) -> Machine:
         """The machine that moves, running."""
-        machine = self._build(lanes, self.devices, self.filled)
+        machine = self._build(lanes, self.devices, self.filled, uuid=self.uuid)
         for device in machine.devices:
             if isinstance(device, DirtyBitmaps):
                 device.bitmaps.extend(deepcopy(self.bitmaps))
@@ -98,17 +102,18 @@ class Scenario:
 
     def build_destination(self, lanes: Lanes) -> Machine:
         """A machine of the same type and devices that waits to be loaded."""
-        machine = self._build(lanes, self.destination_devices or self.devices, filled=0.0)
+        uuid = self.uuid if self.destination_uuid is None else self.destination_uuid
+        machine = self._build(lanes, self.destination_devices or self.devices, filled=0.0, uuid=uuid)
         inject(machine, self.faults, Side.DESTINATION)
         machine.runstate = RunState.INMIGRATE
         return machine
 
-    def _build(self, lanes: Lanes, devices: tuple[Attach, ...], filled: float) -> Machine:
+    def _build(self, lanes: Lanes, devices: tuple[Attach, ...], filled: float, *, uuid: bytes) -> Machine:
         page_size = self.machine.page_size
         blocks = [GuestBlock(self.ram_block, self.ram_bytes, page_size)] if self.ram_bytes else []
         if self.shared_bytes:
             blocks.append(GuestBlock("shared", self.shared_bytes, page_size, shared=True))
         guest = Guest(blocks, page_size=page_size, workload=self.workload, seed=self.seed, filled=filled)
-        machine = Machine(kind=self.machine, guest=guest, lanes=lanes, disks=self.disks)
+        machine = Machine(kind=self.machine, guest=guest, lanes=lanes, disks=self.disks, uuid=uuid)
         machine.attach(*devices)
         return machine

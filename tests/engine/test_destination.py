@@ -1,7 +1,9 @@
 """The destination on streams that are not what they should be: it names the place, and cleans up."""
 
+import json
 import struct
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,7 @@ from savevm_inspect.engine.scenario import Scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.engine.script import Do, Step
 from savevm_inspect.engine.status import MigrationStatus
+from savevm_inspect.engine.way import Way
 from savevm_inspect.errors import EngineError
 from savevm_inspect.stream.events import Event, EventKind, Phase, Side
 from savevm_inspect.wire import MULTIFD_MAGIC, MULTIFD_VERSION, MultifdFlag
@@ -110,6 +113,62 @@ def test_what_is_wrong_is_named(old: bytes, new: bytes, message: str) -> None:
     assert error is not None
     assert message in str(error)
     assert any(event.error == str(error) for event in events if event.event is EventKind.LOG)
+
+
+OURS, OTHER = bytes(range(16)), bytes(range(1, 17))
+VALIDATED = frozenset({Capability.VALIDATE_UUID})
+
+
+@pytest.mark.parametrize("here", [frozenset(), VALIDATED])
+@pytest.mark.parametrize("theirs", [b"", OURS, OTHER])
+@pytest.mark.parametrize("ours", [b"", OURS])
+@pytest.mark.parametrize("capabilities", [frozenset(), VALIDATED])
+def test_a_uuid_is_sent_if_it_is_set_and_compared_if_it_comes(
+    capabilities: frozenset[Capability], ours: bytes, theirs: bytes, here: frozenset[Capability]
+) -> None:
+    """vmstate_uuid_needed looks at the capability, vmstate_uuid_post_load does not."""
+    idle = replace(SCENARIOS["none"], uuid=ours)
+    data = run(replace(idle, capabilities=capabilities)).data
+    sent = bool(ours and capabilities)
+    assert (b"\x12configuration/uuid\0\0\0\x01" + ours in data) is sent
+    description = json.loads(data[data.index(b'{"') :])["configuration"]
+    told = [each["vmsd_name"] for each in description.get("subsections", ())]
+    assert told == ["configuration/uuid"] * sent
+    destination, events, error = load(data, scenario=replace(idle, capabilities=here, destination_uuid=theirs))
+    notes = [event.name for event in events if event.event is EventKind.LOG and "UUID" in (event.name or "")]
+    if sent and theirs and theirs != ours:
+        assert destination.status is MigrationStatus.FAILED
+        assert str(UUID(bytes=ours)) in str(error)
+        assert str(UUID(bytes=theirs)) in str(error)
+        assert "0x8:" in str(error)
+    else:
+        assert destination.status is MigrationStatus.COMPLETED
+        remarks = [f"UUID {UUID(bytes=ours)} is received, and none is set here"] if sent and not theirs else []
+        assert notes == remarks
+
+
+def test_a_multifd_channel_of_another_vm_is_refused() -> None:
+    """Whatever validate-uuid says (multifd_recv_initial_packet)."""
+    made = run(replace(SCENARIOS["multifd"], uuid=OURS, destination_uuid=OTHER))
+    destination = made.migration.destination
+    assert destination.status is MigrationStatus.FAILED
+    assert f"UUID {UUID(bytes=OURS)}, this side has {UUID(bytes=OTHER)}" in str(destination.error)
+    assert run(replace(SCENARIOS["multifd"], uuid=OURS)).migration.destination.status is MigrationStatus.COMPLETED
+
+
+@pytest.mark.parametrize("ours", [frozenset(), *map(frozenset, [{"mapped-ram"}, {"x-ignore-shared"}])])
+@pytest.mark.parametrize("theirs", [frozenset(), *map(frozenset, [{"mapped-ram"}, {"x-ignore-shared"}])])
+def test_both_sides_agree_on_what_the_configuration_states(theirs: frozenset[str], ours: frozenset[str]) -> None:
+    none = replace(SCENARIOS["none"], way=Way.FILE)
+    data = run(replace(none, capabilities=frozenset(map(Capability, theirs)))).data
+    scenario = replace(none, capabilities=frozenset(map(Capability, ours)))
+    destination, _, error = load(data, scenario=scenario)
+    if ours == theirs:
+        assert error is None
+    else:
+        assert destination.status is MigrationStatus.FAILED
+        sides = [", ".join(side) or "none" for side in (theirs, ours)]
+        assert "capabilities {}, this side has {}".format(*sides) in str(error)
 
 
 def test_a_guest_that_lacks_only_its_bitmaps_has_arrived() -> None:

@@ -1,6 +1,7 @@
 """What users do to a migration, and what fate does, before the destination runs."""
 
 from typing import Final
+from uuid import UUID
 
 from ..options import Capability
 from ..scenario import Scenario
@@ -10,6 +11,8 @@ from .parts import WRITER, scenario
 
 _C = Capability
 _S = MigrationStatus
+_UUID: Final = UUID("6d1c7a40-93f2-4b0e-8a55-1f2e3d4c5b6a").bytes
+_OTHER_UUID: Final = UUID("0f8e2b91-57c6-4d3a-b1e0-a9c8d7e6f504").bytes
 
 SWITCHOVER: Final[tuple[Scenario, ...]] = (
     scenario(
@@ -19,6 +22,20 @@ SWITCHOVER: Final[tuple[Scenario, ...]] = (
         workload=WRITER,
         latency_us=2000,
         capabilities=frozenset({_C.RETURN_PATH, _C.VALIDATE_UUID}),
+        uuid=_UUID,
+    ),
+    scenario(
+        name="uuid-mismatch",
+        title="A destination that was meant for another VM",
+        teaches=(
+            "With validate-uuid the configuration states which VM this is. The destination, which has another UUID, "
+            "refuses before anything is loaded; if it had none, it would only remark on it."
+        ),
+        workload=WRITER,
+        capabilities=frozenset({_C.RETURN_PATH, _C.VALIDATE_UUID}),
+        uuid=_UUID,
+        destination_uuid=_OTHER_UUID,
+        ends=_S.FAILED,
     ),
     scenario(
         name="pause-before-switchover",
