@@ -56,6 +56,9 @@ class StreamError(SavevmError):
         message: what was there and what was expected.
         offset: where, in bytes from the start of its channel.
         section: the section it lies in, as ``idstr (instance N)``; empty outside of sections.
+
+    Attributes:
+        channel: number of the channel; 0 is the main one, which is all that most readers know of.
     """
 
     def __init__(self, message: str, *, offset: int, section: str = "") -> None:
@@ -63,10 +66,12 @@ class StreamError(SavevmError):
         self.message = message
         self.offset = offset
         self.section = section
+        self.channel = 0
 
     def __str__(self) -> str:
-        where = f" in section {self.section}" if self.section else ""
-        return printable(f"{self.offset:#x}{where}: {self.message}")
+        channel = f" of channel {self.channel}" if self.channel else ""
+        section = f" in section {self.section}" if self.section else ""
+        return printable(f"{self.offset:#x}{channel}{section}: {self.message}")
 
 
 class Truncated(StreamError):

@@ -100,7 +100,7 @@ class Source:
             self.capture = CaptureFolder.open(path)
             channels = self.capture.forward()
             if not channels:
-                raise SavevmError(f"{path}: a capture without a forward channel")
+                raise SavevmError(f"{path}: nothing was sent; `savevm-inspect events` tells what happened")
             main = self._resources.enter_context(channels[0].open("rb"))
             return Opened(container="capture", buffer=map_file(main, self._resources))
         return self._open_file(self._resources.enter_context(path.open("rb")))

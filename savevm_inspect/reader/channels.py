@@ -60,33 +60,31 @@ class Channels:
         self.records: list[Record] = []
         self._read_main(main, resumed)
         for cursor in further:
-            cursor.section = f"channel {cursor.channel}"
-            self._keep(self._read_further(cursor))
+            self._keep(self._read_further(cursor), cursor.channel)
         if self._sound and any(isinstance(record, EndOfStream) for record in self.records):
             self._check_order()
             for error in check_channels(self.records, payloads, self._pages):
                 report(error)
         self.buffers: Buffers = self._buffers | {number: spool.view() for number, spool in self._spools.items()}
 
-    def _keep(self, records: Iterator[Record]) -> None:
+    def _keep(self, records: Iterator[Record], channel: int) -> None:
         try:
             self.records.extend(iter(records))
         except StreamError as error:
             self._sound = False
+            error.channel = channel
             self._report(error)
 
     def _read_main(self, main: Cursor, resumed: Sequence[Cursor]) -> None:
         framer: Framer | None = None
         for cursor in (main, *resumed):
             framer = Framer(cursor, self._payloads, resumes=framer, may_break=cursor is not (main, *resumed)[-1])
-            self._keep(framer.records())
+            self._keep(framer.records(), cursor.channel)
 
     def _read_further(self, cursor: Cursor) -> Iterator[Record]:
         ram = self._payloads.ram
         if ram is None:
-            raise BadPayload(
-                "no RAM section on the main channel that its pages belong to", offset=0, section=cursor.section
-            )
+            raise BadPayload("no RAM section on the main channel that its pages belong to", offset=0)
         if bytes(cursor.peek(4)) == MULTIFD_MAGIC.to_bytes(4):
             yield from self._read_multifd(cursor, ram)
         else:

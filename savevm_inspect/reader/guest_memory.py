@@ -101,7 +101,7 @@ class GuestMemory(Memory):
 
     @property
     def unplaced(self) -> tuple[str, ...]:
-        """The blocks, by name, that :attr:`address_map` does not have: the guest sees them nowhere, or who knows where.
+        """Names of the blocks that :attr:`address_map` lacks: the guest sees them nowhere, or who knows where.
 
         Raises:
             AddressError: see :attr:`address_map`.

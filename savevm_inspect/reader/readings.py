@@ -62,7 +62,7 @@ def find_breakage(stream: Stream) -> Breakage | None:
     Returns:
         What is there; ``None`` if the framing of the main channel is sound.
     """
-    error = next((each for each in stream.problems if isinstance(each, StreamError)), None)
+    error = next((each for each in stream.problems if isinstance(each, StreamError) and not each.channel), None)
     good = [record for record in stream.records if not record.span.channel]
     if error is None or not good:
         return None

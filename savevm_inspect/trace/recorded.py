@@ -84,8 +84,11 @@ class Recorded:
         """
         if isinstance(self.origin, TraceCapture) and self.origin.channels:
             return self.origin.open(strict=strict)
-        is_alone = isinstance(self.origin, TraceCapture) and not self.channels
-        return None if is_alone else open_stream(self.path, strict=strict)
+        return open_stream(self.path, strict=strict) if self._forward else None
+
+    @property
+    def _forward(self) -> list[CaptureChannel]:
+        return [each for each in self.channels if each.direction is Direction.FORWARD]
 
     def events(self, stream: Stream | None = None) -> Iterator[Event]:
         """Its events, in their order.

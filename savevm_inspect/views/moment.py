@@ -91,6 +91,8 @@ class Run:
             self._stream = self.capture.open_stream(strict=False)
             if self._stream is not None:
                 self.problem = "; ".join(str(each) for each in self._stream.problems)
+            elif isinstance(self.capture.origin, CaptureFolder):
+                self.problem = "nothing was sent, so there are no bytes to look at"
         except SavevmError as error:
             self.problem = str(error)
         try:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import savevm_inspect as si
+from savevm_inspect.reader.readings import find_breakage
 from savevm_inspect.views.summary import summary
 
 CAPTURES = Path(__file__).parent.parent / "captures"
@@ -123,6 +124,16 @@ def test_a_broken_channel_without_its_resumption_is_cut(capture_path: Unpack) ->
     options["resumed"] = []
     with pytest.raises(si.SavevmError, match="0 are left"):
         si.open_stream(**options)
+
+
+def test_what_is_wrong_on_another_channel_says_on_which(capture_path: Unpack) -> None:
+    options = how_to_open("trace-pc-10.0-postcopy-recover", capture_path)
+    options["resumed"] = [options["resumed"][0].read_bytes()[:-1]]
+    with si.open_stream(**options, strict=False) as stream:
+        (problem,) = stream.problems
+        number = max(record.span.channel for record in stream.records)
+        assert str(problem).startswith(f"{len(options['resumed'][0]):#x} of channel {number}")
+        assert find_breakage(stream) is None, "the main channel is sound"
 
 
 HOSTILE = {
