@@ -15,6 +15,8 @@ from ..reader.stream import Stream
 from ..stream.events import Event
 from ..stream.records import Framing, Section, SectionKind
 from ..stream.values import FieldValue, Undecoded
+from ..trace.recorded import Recorded
+from ..trace.records import stream_events
 from .columns import Batch, Column, ColumnType
 from .summary import is_decoded
 from .table import Table
@@ -31,7 +33,7 @@ class Tables(NamedTuple):
         sections: a row a section, in stream order.
         fields: a row a field of every decoded section.
         pages: a row a sending of a page.
-        events: a row an event, if the stream lies in a capture folder; otherwise none.
+        events: a row an event of its capture folder; of a stream alone, a row a record, as it was written.
     """
 
     sections: Table
@@ -279,10 +281,9 @@ EVENT_COLUMNS: Final = tuple(
 
 def _events(stream: Stream) -> Table:
     def batches() -> Iterator[Batch]:
-        if stream.source.capture is None:
-            return
+        capture = stream.source.capture
         batch: list[tuple[Any, ...]] = []
-        for event in stream.source.capture.events():
+        for event in Recorded.open(capture).events(stream) if capture is not None else stream_events(stream):
             batch.append(tuple(_plain(getattr(event, column.name), column.type) for column in EVENT_COLUMNS))
             if len(batch) == _ROWS_A_BATCH:
                 yield _columns(EVENT_COLUMNS, batch)

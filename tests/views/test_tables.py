@@ -24,6 +24,7 @@ from savevm_inspect.memory.page_table import PAGE_DTYPE
 from savevm_inspect.payload.page_log import PageKind
 from savevm_inspect.span import Span
 from savevm_inspect.stream.values import FieldValue, Undecoded, Value
+from savevm_inspect.trace.records import stream_events
 from savevm_inspect.views import tables as module
 from savevm_inspect.views.columns import Column
 from savevm_inspect.views.parquet import write_parquet
@@ -179,7 +180,9 @@ def test_sections_are_those_of_the_stream(capture_options: Options) -> None:
         assert frame["kind"].tolist() == [section.kind.value for section in stream.sections]
         assert frame["length_bytes"].sum() == sum(section.span.length for section in stream.sections)
         assert frame["decoded"].all()
-        assert not len(tables(stream).events.to_numpy()), "no capture folder, no events"
+        rows = tables(stream).events.to_arrow().to_pylist()
+        for row, event in zip(rows, stream_events(stream), strict=True):
+            assert row == {name: getattr(event, name) for name in row}
         assert tables(stream).events.to_arrow().schema.names == [column.name for column in EVENT_COLUMNS]
 
 
