@@ -31,6 +31,7 @@ class Destination(MigrationSide):
     Args:
         machine: the VM to load, with the same devices as the source's.
         options: what the user set.
+        listens: whether it waits for a source; one that goes back to a snapshot does not, and its state stays none.
 
     Attributes:
         from_src_file: the main channel's reading half; ``None`` while there is no connection.
@@ -45,7 +46,7 @@ class Destination(MigrationSide):
         load_threads_abort: threads that load device state are to end.
     """
 
-    def __init__(self, machine: Machine, options: Options) -> None:
+    def __init__(self, machine: Machine, options: Options, *, listens: bool = True) -> None:
         super().__init__(Side.DESTINATION, machine, options)
         machine.destination = self
         self.connection: Connection | None = None
@@ -58,7 +59,8 @@ class Destination(MigrationSide):
         self.stream_failed = False
         self.load_threads_abort = False
         self._load_threads: list[Lane] = []
-        self.set_state(_S.SETUP)
+        if listens:
+            self.set_state(_S.SETUP)
 
     def accept(self, connection: Connection) -> None:
         """A source has connected: begin to load, or go on (migration_start_incoming, postcopy_try_recover)."""
@@ -81,7 +83,7 @@ class Destination(MigrationSide):
         return pages + self.options.has(Capability.POSTCOPY_PREEMPT)
 
     def load_file(self, content: bytes) -> None:
-        """Begin to load what lies in a file (-incoming file:, load_snapshot)."""
+        """Begin to load what lies in a file (-incoming file:)."""
         self.from_src_file = QEMUFileInput(memoryview(content))
         self.lanes.start(Thread.MAIN, self._incoming())
 

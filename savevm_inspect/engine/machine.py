@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class RunState(StrEnum):
     """What the VM does, by QEMU's names (qapi/run-state.json)."""
 
+    PRELAUNCH = "prelaunch"
     RUNNING = "running"
     PAUSED = "paused"
     INMIGRATE = "inmigrate"
@@ -166,11 +167,3 @@ class Machine:
         self.guest.catch_up(self.clock.now_us)
         self.guest.running = False
         self.runstate = runstate
-
-    def loaded(self) -> None:
-        """All state has arrived: do what the VM did on the source, or run (process_incoming_migration_bh)."""
-        wanted = self.received_runstate or RunState.RUNNING
-        if wanted is RunState.RUNNING:
-            self.vm_start()
-        else:
-            self.runstate = wanted

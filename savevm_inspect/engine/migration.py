@@ -1,6 +1,7 @@
 """A whole migration between two machines in one process: who runs when, and where the bytes go."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import EngineError
@@ -11,7 +12,7 @@ from .file_channel import FileChannel
 from .lanes import HALT, Choose, Lanes, Steps, Stuck, Wait, fair
 from .network import Network, Watch
 from .script import play
-from .snapshot import save_snapshot
+from .snapshot import load_snapshot, save_snapshot
 from .source import Source
 from .status import MigrationStatus
 from .way import Way
@@ -53,7 +54,11 @@ class Migration:
         self.failure: EngineError | None = None
         self._watch = watch
         self.source: Source = Source(scenario.build_source(self.lanes), scenario.source_options, self.network)
-        self.destination = Destination(scenario.build_destination(self.lanes), scenario.destination_options)
+        self.destination = Destination(
+            scenario.build_destination(self.lanes),
+            scenario.destination_options,
+            listens=scenario.way is not Way.SNAPSHOT,
+        )
         self.lanes.start(Thread.MAIN, play(self, scenario.script), daemon=True)
         self.lanes.start(Thread.MAIN, _WAYS[scenario.way](self), daemon=False)
 
@@ -110,7 +115,9 @@ class Migration:
         """Migrate into a file, then load it (migrate file:, -incoming file:)."""
         self.source.target = self.file
         self._ask_source()
-        yield from self._load_file()
+        content = yield from self._whole_file()
+        if content is not None:
+            self.destination.load_file(content)
 
     def _over_snapshot(self) -> Steps[None]:
         """Save a snapshot, then load it into a machine that has just started (savevm, loadvm)."""
@@ -120,7 +127,9 @@ class Migration:
             yield from save_snapshot(self.source, self.file)
 
         self.source.schedule(save)
-        yield from self._load_file()
+        content = yield from self._whole_file()
+        if content is not None:
+            self.destination.schedule(partial(load_snapshot, self.destination, content))
 
     def _ask_source(self) -> None:
         def migrate() -> Steps[None]:
@@ -129,7 +138,8 @@ class Migration:
 
         self.source.schedule(migrate)
 
-    def _load_file(self) -> Steps[None]:
+    def _whole_file(self) -> Steps[bytes | None]:
+        """Wait for what the source writes; ``None`` if it failed."""
         source = self.source
 
         def done() -> bool:
@@ -140,8 +150,7 @@ class Migration:
         sink = self._watch(0, back=False, resumed=False) if self._watch is not None else None
         if sink is not None:
             sink(bytes(self.file.data))
-        if source.status is MigrationStatus.COMPLETED:
-            self.destination.load_file(bytes(self.file.data))
+        return bytes(self.file.data) if source.status is MigrationStatus.COMPLETED else None
 
 
 _WAYS = {Way.LIVE: Migration._live, Way.FILE: Migration._over_file, Way.SNAPSHOT: Migration._over_snapshot}

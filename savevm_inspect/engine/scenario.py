@@ -101,11 +101,11 @@ class Scenario:
         return machine
 
     def build_destination(self, lanes: Lanes) -> Machine:
-        """A machine of the same type and devices that waits to be loaded."""
+        """A machine of the same type that waits for a source, or was just started to go back to a snapshot."""
         uuid = self.uuid if self.destination_uuid is None else self.destination_uuid
         machine = self._build(lanes, self.destination_devices or self.devices, filled=0.0, uuid=uuid)
         inject(machine, self.faults, Side.DESTINATION)
-        machine.runstate = RunState.INMIGRATE
+        machine.runstate = RunState.PRELAUNCH if self.way is Way.SNAPSHOT else RunState.INMIGRATE
         return machine
 
     def _build(self, lanes: Lanes, devices: tuple[Attach, ...], filled: float, *, uuid: bytes) -> Machine:

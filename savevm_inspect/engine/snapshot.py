@@ -7,16 +7,17 @@ devices have their turns until all of them are done.
 import errno
 from typing import TYPE_CHECKING
 
-from ..errors import EngineError
+from ..errors import EngineError, SavevmError
 from ..stream.events import Phase
 from .file_channel import FileChannel, FileQEMUFile
 from .lanes import Steps
 from .machine import RunState
 from .options import Capability
-from .qemu_file import QEMUFile
+from .qemu_file import QEMUFile, QEMUFileInput
 from .status import MigrationStatus
 
 if TYPE_CHECKING:
+    from .destination import Destination
     from .source import Source
 
 _S = MigrationStatus
@@ -66,3 +67,25 @@ def _savevm_state(s: "Source", f: QEMUFile) -> Steps[None]:
     yield from s.savevm.cleanup()
     s.set_state(_S.FAILED if s.error is not None else _S.COMPLETED)
     s.f = None
+
+
+def load_snapshot(d: "Destination", content: bytes) -> Steps[None]:
+    """Go back to what was saved, in a machine that was started for that (load_snapshot, load_snapshot_resume).
+
+    To migration's state nothing happens, whatever becomes of it.
+
+    Args:
+        d: the machine's end.
+        content: what was saved.
+    """
+    d.tell_qmp("loadvm")
+    d.from_src_file = QEMUFileInput(memoryview(content))
+    loaded = False
+    try:
+        yield from d.loadvm.state(d.from_src_file)
+        loaded = True
+    except SavevmError as error:
+        d.propagate(error)
+    yield from d.state_destroy()
+    if loaded:
+        d.start_vm(RunState.RUNNING)

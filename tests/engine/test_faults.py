@@ -14,6 +14,7 @@ import pytest
 from savevm_inspect.engine.callbacks import CALLBACKS, Returns
 from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmap
 from savevm_inspect.engine.devices.faulty import Fault, How
+from savevm_inspect.engine.devices.inactive import Inactive
 from savevm_inspect.engine.devices.vfio import Vfio
 from savevm_inspect.engine.guest import Workload
 from savevm_inspect.engine.handlers import Refused
@@ -38,6 +39,7 @@ COURSE = runpy.run_path(str(Path(__file__).parent / "upstream_course.py"))
 FAILURES = {failure.point: failure for failure in COURSE["FAILURES"]}
 
 RAM, HTAB, SLIRP, BITMAPS, VFIO = "ram", "spapr/htab", "slirp", "dirty-bitmap", "0000:00:05.0/vfio"
+INACTIVE = "inactive"
 _PAGE = 1 << 12
 
 PRECOPY = Scenario(
@@ -236,7 +238,8 @@ def _assert_as_upstream(ran: Run, place: Place) -> None:
     _assert_cleaned_up(ran, place.side, wanted=bool(wanted.cleanup))
     if place.side is D:
         runs = wanted.guest.startswith("runs")
-        assert side.machine.runstate is (RunState.RUNNING if runs else RunState.INMIGRATE)
+        still = RunState.PRELAUNCH if place.point == _LOADVM else RunState.INMIGRATE
+        assert side.machine.runstate is (RunState.RUNNING if runs else still)
     else:
         assert side.machine.guest.running is (wanted.guest != "stays stopped")
 
@@ -494,10 +497,19 @@ def _refuses_postcopy(*, lasting: bool) -> tuple[Fault, ...]:
 
 # Into a file: nobody tells the source what became of it.
 
-SNAPSHOT = replace(PRECOPY, name="snapshot", way=Way.SNAPSHOT, capabilities=frozenset(), disks=(), bitmaps=())
+SNAPSHOT = replace(
+    PRECOPY,
+    name="snapshot",
+    way=Way.SNAPSHOT,
+    capabilities=frozenset(),
+    disks=(),
+    bitmaps=(),
+    devices=(*OUR_DEVICES, Inactive.attach),
+)
 BACKGROUND = replace(SNAPSHOT, name="background", way=Way.FILE, capabilities=frozenset({_C.BACKGROUND_SNAPSHOT}))
 MAPPED = replace(SNAPSHOT, name="mapped", way=Way.FILE, capabilities=frozenset({_C.MAPPED_RAM}))
 SCENARIOS |= {each.name: each for each in (SNAPSHOT, BACKGROUND, MAPPED)}
+_LOADVM = "loadvm: anything"
 _SAVEVM = "savevm: anything after `save_prepare`"
 _BACKGROUND = "background snapshot: setup, stop, devices, write tracking"
 FILE_PLACES = (
@@ -525,7 +537,7 @@ def test_a_file_that_fails_is_never_loaded(place: Place, how: How) -> None:
     assert (source.error.handler, source.error.phase) == (place.handler, place.phase)
     _assert_cleaned_up(ran, S, wanted=True)
     _assert_cleaned_up(ran, D, wanted=False)
-    assert destination.status is _S.SETUP
+    assert destination.status is (_S.NONE if place.scenario == "snapshot" else _S.SETUP)
     paused = place.point == _BACKGROUND and place.phase is Phase.COMPLETE
     assert source.machine.runstate is (RunState.PAUSED if paused else RunState.RUNNING)
     for side in Side:
@@ -574,9 +586,45 @@ def test_a_file_of_wrong_bytes_is_refused_when_it_is_loaded(place: Place, how: H
     assert ran.migration.source.status is _S.COMPLETED
     error = ran.migration.destination.error
     assert error is not None
-    assert ran.migration.destination.status is _S.FAILED
     assert (error.handler, error.section) == ("load_state", f"{place.idstr} (instance 0)")
-    _assert_cleaned_up(ran, D, wanted=True)
+    _assert_as_upstream(ran, Place("load_state", place.idstr, place.scenario, place.phase, _loading(place), D))
+
+
+def _loading(place: Place) -> str:
+    return _LOADVM if place.scenario == "snapshot" else _LOADING
+
+
+LOADVM_PLACES = (
+    Place("is_active", INACTIVE, "snapshot", Phase.SETUP, _LOADVM, D),
+    Place("load_setup", RAM, "snapshot", Phase.SETUP, _LOADVM, D),
+    Place("load_state", RAM, "snapshot", Phase.LOAD, _LOADVM, D),
+    Place("load_state", SLIRP, "snapshot", Phase.LOAD, _LOADVM, D),
+)
+
+
+@pytest.mark.parametrize("how", [How.RAISE, How.HANG])
+@pytest.mark.parametrize("place", LOADVM_PLACES, ids=str)
+def test_a_snapshot_that_can_not_be_loaded_changes_no_state(place: Place, how: How) -> None:
+    if how is How.HANG:
+        with pytest.raises(EngineError, match=f"{place.handler} that hangs"):
+            _broken(place, how)
+        return
+    ran = _broken(place, how)
+    error = ran.migration.destination.error
+    assert error is not None
+    assert (error.handler, error.section, error.phase) == (place.handler, f"{place.idstr} (instance 0)", place.phase)
+    _assert_as_upstream(ran, place)
+    assert not ran.of(D, EventKind.STATE)
+    assert not ran.migration.destination.machine.guest.running
+
+
+def test_loadvm_starts_the_vm_behind_the_cleanup_and_changes_no_state() -> None:
+    events = _plain("snapshot").of(D)
+    assert not [event for event in events if event.event is EventKind.STATE]
+    order = [event.handler or event.name for event in events if event.event in (EventKind.CALL, EventKind.QMP)]
+    assert order[0] == "loadvm"
+    assert order[-2:] == ["load_cleanup", "RESUME"]
+    assert _plain("snapshot").migration.destination.machine.runstate is RunState.RUNNING
 
 
 # Whoever runs when.

@@ -4,7 +4,7 @@ import pytest
 
 from savevm_inspect.engine.callbacks import CALLBACKS
 from savevm_inspect.engine.scenarios import SCENARIOS
-from savevm_inspect.stream.events import EventKind
+from savevm_inspect.stream.events import EventKind, Side
 
 from .matrix import DOC, calls, forbidden, renewed
 from .running import Run, run
@@ -40,8 +40,15 @@ def test_each_callback_is_called_and_returns(runs: dict[str, Run]) -> None:
     assert returned == set(CALLBACKS)
 
 
-def test_every_callback_fails_somewhere(runs: dict[str, Run]) -> None:
-    for name in CALLBACKS:
-        migration = runs[f"fail-{name}"].migration
-        errors = [side.error for side in (migration.source, migration.destination) if side.error is not None]
-        assert name in [error.handler for error in errors], name
+def test_every_callback_fails_on_every_side_that_calls_it(runs: dict[str, Run]) -> None:
+    failed = set()
+    for name, made in runs.items():
+        if not name.startswith("fail-"):
+            continue
+        (fault,) = made.migration.scenario.faults
+        source, destination = made.migration.source, made.migration.destination
+        error = source.error if fault.where is Side.SOURCE else destination.error
+        assert error is not None
+        assert error.handler == fault.handler, name
+        failed.add((fault.handler, fault.where))
+    assert failed == {(name, side) for name, callback in CALLBACKS.items() for side in callback.sides}

@@ -13,16 +13,7 @@ IDSTR: Final = "inactive"
 
 
 class Inactive:
-    """Counts its cleanups, and refuses all else.
-
-    Attributes:
-        asked: how often it said no.
-        cleaned_up: how often it was told that a migration is over.
-    """
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.cleaned_up = 0
+    """Lets itself be cleaned up, and refuses all else."""
 
     @classmethod
     def attach(cls, machine: Machine) -> "Inactive":
@@ -37,16 +28,13 @@ class Inactive:
 
     def is_active(self) -> bool:
         """It does not take part."""
-        self.asked += 1
         return False
 
     def save_cleanup(self) -> None:
         """There is nothing to give up; this is called whoever takes part."""
-        self.cleaned_up += 1
 
     def load_cleanup(self) -> int:
         """The same on the other side."""
-        self.cleaned_up += 1
         return 0
 
     def refuse(self, *_args: object) -> NoReturn:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from ...stream.events import Side
 from ..callbacks import CALLBACKS
 from ..devices.faulty import Fault, How
 from ..options import Capability
@@ -16,25 +17,29 @@ _S = MigrationStatus
 _VFIO: Final = "0000:00:05.0/vfio"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Failure:
     """How a callback fails.
 
     Attributes:
+        handler: name of the callback.
         idstr: in which device.
         how: in which way.
         at_call: at which of its calls.
         ends: what state the source is in at the end.
         arrives: whether the destination runs then, if the source has completed.
         way: name of the way of migrating in which it happens.
+        side: on which side, where both call it; ``None`` for the first one.
     """
 
+    handler: str
     idstr: str = "ram"
     how: How = How.FAIL
     at_call: int = 1
     ends: MigrationStatus = _S.FAILED
     arrives: bool = True
     way: str = "precopy"
+    side: Side | None = None
 
 
 _WAYS: Final[dict[str, Scenario]] = {
@@ -80,38 +85,40 @@ _WAYS["recovery"] = replace(
     ),
 )
 
-_FAILURES: Final[dict[str, _Failure]] = {
-    "save_state": _Failure(idstr="console"),
-    "save_prepare": _Failure(idstr=_VFIO, ends=_S.NONE),
-    "save_setup": _Failure(),
-    "save_cleanup": _Failure(how=How.RAISE, ends=_S.COMPLETED),
-    "save_complete": _Failure(),
-    "save_complete_precopy_thread": _Failure(idstr=_VFIO, way="multifd"),
-    "is_active": _Failure(idstr="dirty-bitmap", how=How.RAISE, at_call=4, way="bitmaps"),
-    "has_postcopy": _Failure(how=How.RAISE, way="postcopy"),
-    "is_active_iterate": _Failure(idstr=_VFIO, how=How.RAISE),
-    "save_live_iterate": _Failure(at_call=2),
+_FAILURES: Final = (
+    _Failure("save_state", idstr="console"),
+    _Failure("save_prepare", idstr=_VFIO, ends=_S.NONE),
+    _Failure("save_setup"),
+    _Failure("save_cleanup", how=How.RAISE, ends=_S.COMPLETED),
+    _Failure("save_complete"),
+    _Failure("save_complete_precopy_thread", idstr=_VFIO, way="multifd"),
+    _Failure("is_active", idstr="dirty-bitmap", how=How.RAISE, at_call=4, way="bitmaps"),
+    _Failure("is_active", idstr="inactive", how=How.RAISE, side=Side.DESTINATION),
+    _Failure("has_postcopy", how=How.RAISE, way="postcopy"),
+    _Failure("is_active_iterate", idstr=_VFIO, how=How.RAISE),
+    _Failure("save_live_iterate", at_call=2),
     # Upstream forgets this failure, and tries again in the next round, for ever.
-    "save_postcopy_prepare": _Failure(way="postcopy that is cancelled", ends=_S.CANCELLED),
-    "state_pending_estimate": _Failure(how=How.RAISE, at_call=2),
-    "state_pending_exact": _Failure(how=How.RAISE),
-    "load_state": _Failure(at_call=2),
+    _Failure("save_postcopy_prepare", way="postcopy that is cancelled", ends=_S.CANCELLED),
+    _Failure("state_pending_estimate", how=How.RAISE, at_call=2),
+    _Failure("state_pending_exact", how=How.RAISE),
+    _Failure("load_state", at_call=2),
     # Upstream tells the source only of what went wrong on the main channel.
-    "load_state_buffer": _Failure(idstr=_VFIO, way="multifd", ends=_S.COMPLETED, arrives=False),
-    "load_setup": _Failure(),
-    "load_cleanup": _Failure(how=How.RAISE, ends=_S.COMPLETED),
-    "resume_prepare": _Failure(way="recovery", ends=_S.POSTCOPY_PAUSED),
-    "switchover_ack_needed": _Failure(idstr=_VFIO, how=How.RAISE, way="multifd"),
-    "switchover_start": _Failure(idstr=_VFIO, way="multifd"),
-}
-"""For each callback a failure that is told apart from all others."""
+    _Failure("load_state_buffer", idstr=_VFIO, way="multifd", ends=_S.COMPLETED, arrives=False),
+    _Failure("load_setup"),
+    _Failure("load_cleanup", how=How.RAISE, ends=_S.COMPLETED),
+    _Failure("resume_prepare", way="recovery", ends=_S.POSTCOPY_PAUSED),
+    _Failure("switchover_ack_needed", idstr=_VFIO, how=How.RAISE, way="multifd"),
+    _Failure("switchover_start", idstr=_VFIO, way="multifd"),
+)
+"""For each callback, on each side that calls it, a failure that is told apart from all others."""
 
 
-def _failing(handler: str, failure: _Failure) -> Scenario:
-    side = CALLBACKS[handler].side
+def _failing(failure: _Failure) -> Scenario:
+    handler = failure.handler
+    side = failure.side or CALLBACKS[handler].side
     return replace(
         _WAYS[failure.way],
-        name=f"fail-{handler}",
+        name=f"fail-{handler}" + (f"-{side}" if failure.side else ""),
         title=f"{handler} fails on the {side}",
         teaches=f"In {failure.way}: the {side}'s {failure.idstr} fails; the source ends in state {failure.ends}.",
         faults=(
@@ -119,6 +126,7 @@ def _failing(handler: str, failure: _Failure) -> Scenario:
                 handler=handler,
                 idstr=failure.idstr,
                 how=failure.how,
+                side=side,
                 at_call=failure.at_call,
                 lasting=failure.ends is _S.CANCELLED,
             ),
@@ -128,4 +136,4 @@ def _failing(handler: str, failure: _Failure) -> Scenario:
     )
 
 
-FAILURES: Final[tuple[Scenario, ...]] = tuple(_failing(handler, failure) for handler, failure in _FAILURES.items())
+FAILURES: Final[tuple[Scenario, ...]] = tuple(map(_failing, _FAILURES))

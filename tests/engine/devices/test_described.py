@@ -192,11 +192,10 @@ def test_an_inactive_device_is_asked_and_cleaned_up_and_no_more(more: dict[str, 
     ran = between(Inactive.attach, Inactive.attach, **more)
     assert ran.migration.failure is None
     assert ran.migration.source.status is _S.COMPLETED
-    for device, side, cleanup in zip(both(ran, Inactive), Side, ("save_cleanup", "load_cleanup"), strict=True):
-        called = {event.handler for event in ran.of(side, EventKind.CALL) if event.idstr == "inactive"}
-        assert called == {"is_active", cleanup}
-        assert device.asked > 0
-        assert device.cleaned_up == 1
+    for side, cleanup in zip(Side, ("save_cleanup", "load_cleanup"), strict=True):
+        called = [event.handler for event in ran.of(side, EventKind.CALL) if event.idstr == "inactive"]
+        assert set(called) == {"is_active", cleanup}
+        assert called.count(cleanup) == 1
     assert not [event for event in ran.events if event.event is EventKind.RECORD and event.idstr == "inactive"]
 
 
