@@ -29,7 +29,7 @@ lab: $(STAMP)  ## JupyterLab on the quickstart
 
 fuzz: $(STAMP)  ## a million mutated streams, an hour or so
 	SAVEVM_FUZZ_FACTOR=50 $(BIN)/python -m pytest tests/test_hostile.py tests/container tests/reader/test_kinds.py \
-		tests/kaitai/test_hostile.py tests/memory/test_history_hostile.py
+		tests/kaitai/test_hostile.py tests/formats/test_to_ksy_hostile.py tests/memory/test_history_hostile.py
 
 formats:  ## compile and draw formats/*.ksy anew; needs node, npm and graphviz
 	formats/compile.sh

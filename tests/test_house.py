@@ -36,13 +36,6 @@ def test_importing_the_package_is_quick_and_loads_nothing_heavy() -> None:
     assert not loaded & set(FORBIDDEN)
 
 
-def test_the_decoder_loads_no_widgets() -> None:
-    code = "import sys, savevm_inspect as si; si.open_stream; print(*sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {name.partition(".")[0] for name in result.stdout.split()}
-    assert not loaded & {"ipywidgets", "plotly", "anywidget", "IPython", "jupyterlab"}
-
-
 def test_every_public_name_is_there() -> None:
     for name in dir(savevm_inspect):
         assert getattr(savevm_inspect, name) is not None or name.startswith("__")
