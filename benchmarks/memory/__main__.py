@@ -25,7 +25,7 @@ from touched_guest import GIB, make_stream
 
 import savevm_inspect as si
 from savevm_inspect.payload.ram import RamReader
-from savevm_inspect.payload.ram_scan import Engine
+from savevm_inspect.payload.ram_scan import Scanner
 from savevm_inspect.reader.stream import Stream
 from savevm_inspect.stream.cursor import Cursor
 
@@ -139,9 +139,9 @@ def after_block_list(stream: Stream, offset: int) -> int:
     return offset + 8 + sum(1 + len(block.name.encode()) + 8 for block in stream.blocks)
 
 
-def table(stream: Stream, engine: Engine) -> int:
+def table(stream: Stream, scanner: Scanner) -> int:
     """The page table, from the bytes."""
-    reader = RamReader(stream.page_size, engine=engine)
+    reader = RamReader(stream.page_size, scanner=scanner)
     for section in stream.sections:
         if section.idstr == "ram":
             reader.consume(Cursor(stream.buffer, offset=section.payload.offset), section.head)
@@ -151,10 +151,10 @@ def table(stream: Stream, engine: Engine) -> int:
 def in_process(path: Path, runs: int) -> Iterator[str]:
     """The page table against the loop, warm: every page was touched, and what is compiled is compiled."""
     with si.open_stream(path) as stream:
-        engines: tuple[Engine, ...] = ("python", "numpy", "numba")
+        scanners: tuple[Scanner, ...] = ("python", "numpy", "numba")
         tasks: dict[str, Callable[[], object]] = {"loop": lambda: loop(stream)}
-        for engine in engines:
-            tasks[engine] = lambda engine=engine: table(stream, engine)
+        for scanner in scanners:
+            tasks[scanner] = lambda scanner=scanner: table(stream, scanner)
         for task in tasks.values():
             task()
         pages = len(stream.pages)

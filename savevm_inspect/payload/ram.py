@@ -15,7 +15,7 @@ from ..wire import ENCODING_FLAG_XBZRLE, RAM_SAVE_VERSION, RamSaveFlag
 from .mapped_ram import log_mapped_pages
 from .page_log import PAGE_ROW, PageKind, PageLog
 from .ram_blocks import RamBlock, put_block_list, read_block_list
-from .ram_scan import Engine, RamScan, Stretch
+from .ram_scan import RamScan, Scanner, Stretch
 
 IDSTR = "ram"
 
@@ -47,7 +47,7 @@ class RamReader:
     Args:
         page_size: the target page size in bytes, a power of two of at least 256.
         capabilities: those the configuration tells; some change the block list.
-        engine: what takes pages that follow one another regularly; all give the same rows and errors.
+        scanner: what takes pages that follow one another regularly; all give the same rows and errors.
 
     Attributes:
         blocks: the block list, empty before the START section.
@@ -58,7 +58,7 @@ class RamReader:
         hole_bytes: bytes within sections that are nobody's: alignment and absent pages of mapped-ram.
     """
 
-    def __init__(self, page_size: int, capabilities: tuple[str, ...] = (), *, engine: Engine = "auto") -> None:
+    def __init__(self, page_size: int, capabilities: tuple[str, ...] = (), *, scanner: Scanner = "auto") -> None:
         self.page_size = page_size
         self.capabilities = capabilities
         self.blocks: list[RamBlock] = []
@@ -67,7 +67,7 @@ class RamReader:
         self.flushes = 0
         self.ended = False
         self.hole_bytes = 0
-        self._scan = RamScan(engine)
+        self._scan = RamScan(scanner)
         self._index: dict[str, int] = {}
         self._last: dict[int, int] = {}
 

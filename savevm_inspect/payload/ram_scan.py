@@ -23,11 +23,11 @@ from .page_log import PageKind, PageLog
 if TYPE_CHECKING:
     from ..stream.cursor import Cursor
 
-Engine = Literal["auto", "python", "numpy", "numba"]
+Scanner = Literal["auto", "python", "numpy", "numba"]
 """``auto`` is numpy, and numba as soon as that would have paid; see :class:`RamScan`."""
 
 WORD_BYTES: Final = 8
-ZERO_BYTES: Final = WORD_BYTES + 1
+
 
 _CONTINUE = int(RamSaveFlag.RAM_SAVE_FLAG_CONTINUE)
 _FLAGS: Final = {
@@ -76,7 +76,7 @@ class RamScan:
     was lost without it. Once it is there, every stream of the process is scanned with it.
 
     Args:
-        engine: what to scan with.
+        scanner: what to scan with.
 
     Attributes:
         patience: how many records the plain loop may read before it asks; ``None`` if it need not ask.
@@ -85,12 +85,12 @@ class RamScan:
         MissingPackage: numba is asked for, and not installed.
     """
 
-    def __init__(self, engine: Engine = "auto") -> None:
+    def __init__(self, scanner: Scanner = "auto") -> None:
         self._left_pages = 0
         self._ahead_pages = _FIRST_PAGES  # how many are looked at together: what the run before had
-        self._may_compile = engine == "auto" and find_spec("numba") is not None
-        self._compiled = engine == "numba" or (engine == "auto" and _COMPILED in sys.modules)
-        self.patience: int | None = None if engine == "python" else _SEEN_PAGES
+        self._may_compile = scanner == "auto" and find_spec("numba") is not None
+        self._compiled = scanner == "numba" or (scanner == "auto" and _COMPILED in sys.modules)
+        self.patience: int | None = None if scanner == "python" else _SEEN_PAGES
         if self._compiled:
             self._bring_numba()
 

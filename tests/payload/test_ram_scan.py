@@ -21,7 +21,7 @@ from savevm_inspect.stream.records import SectionHead, SectionKind
 from savevm_inspect.stream.writer import Writer
 
 PAGE = 256
-ENGINES: tuple[ram_scan.Engine, ...] = ("numpy", "auto", *(("numba",) if find_spec("numba") else ()))  # type: ignore[assignment]
+SCANNERS: tuple[ram_scan.Scanner, ...] = ("numpy", "auto", *(("numba",) if find_spec("numba") else ()))  # type: ignore[assignment]
 BLOCKS = [RamBlock("pc.ram", 4000 * PAGE), RamBlock("vga", 40 * PAGE)]
 HEAD = SectionHead(section_id=2, idstr="ram", instance_id=0, version_id=4, kind=SectionKind.START)
 
@@ -49,8 +49,8 @@ def stream_of(runs: list[tuple[list[str], int, int]]) -> bytearray:
     return out
 
 
-def read(data: bytes, engine: ram_scan.Engine) -> tuple[list[tuple[Any, ...]], str, int]:
-    reader = RamReader(PAGE, engine=engine)
+def read(data: bytes, scanner: ram_scan.Scanner) -> tuple[list[tuple[Any, ...]], str, int]:
+    reader = RamReader(PAGE, scanner=scanner)
     cursor = Cursor(memoryview(data), base=1000)
     try:
         reader.consume(cursor, HEAD)
@@ -64,15 +64,15 @@ def read(data: bytes, engine: ram_scan.Engine) -> tuple[list[tuple[Any, ...]], s
 @given(st.lists(pattern, max_size=8), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=2))
 @example([(["n"], 3000, 0), (["z"], 900, 0), (["n", "z"], 700, 0), (["n"], 40, 1)], [])
 @example([(["n", "z", "z"], 100, 0)], [(0.999, 7)])
-def test_every_engine_gives_the_same_table_or_the_same_error(
+def test_every_scanner_gives_the_same_table_or_the_same_error(
     runs: list[tuple[list[str], int, int]], damage: list[tuple[float, int]]
 ) -> None:
     data = stream_of(runs)
     for place, value in damage:
         data[int(place * (len(data) - 1))] = value
     expected = read(bytes(data), "python")
-    for engine in ENGINES:
-        assert read(bytes(data), engine) == expected
+    for scanner in SCANNERS:
+        assert read(bytes(data), scanner) == expected
 
 
 @settings(deadline=None, max_examples=60)
@@ -80,24 +80,24 @@ def test_every_engine_gives_the_same_table_or_the_same_error(
 def test_a_stream_that_is_cut_ends_in_the_same_place(length: int) -> None:
     data = bytes(stream_of([(["n"], 90, 0), (["n", "z"], 90, 0)]))[:length]
     expected = read(data, "python")
-    for engine in ENGINES:
-        assert read(data, engine) == expected
+    for scanner in SCANNERS:
+        assert read(data, scanner) == expected
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_page_outside_its_block_within_a_long_run(engine: ram_scan.Engine) -> None:
+@pytest.mark.parametrize("scanner", SCANNERS)
+def test_a_page_outside_its_block_within_a_long_run(scanner: ram_scan.Scanner) -> None:
     data = stream_of([(["n"], 2000, 0)])
     first = data.index(b"pc.ram", 40) + len("pc.ram") + PAGE
     place = first + 1500 * (8 + PAGE)
     data[place + 4] = 1
-    rows, error, _ = read(bytes(data), engine)
+    rows, error, _ = read(bytes(data), scanner)
     assert len(rows) == 1501
     assert f"{1000 + place:#x} in section" in error.replace("BadPayload ", "") or f"{1000 + place:#x}:" in error
     assert (rows, error, 0) == read(bytes(data), "python")
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_long_run_is_not_left_to_the_plain_loop(engine: ram_scan.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scanner", SCANNERS)
+def test_a_long_run_is_not_left_to_the_plain_loop(scanner: ram_scan.Scanner, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = []
     original = RamReader._read_records
 
@@ -109,7 +109,7 @@ def test_a_long_run_is_not_left_to_the_plain_loop(engine: ram_scan.Engine, monke
 
     monkeypatch.setattr(RamReader, "_read_records", counted)
     data = bytes(stream_of([(["n"], 2000, 0), (["z"], 2000, 0), (["n", "z"], 1000, 0)]))
-    rows, error, _ = read(data, engine)
+    rows, error, _ = read(data, scanner)
     assert (len(rows), error) == (6000, "")
     assert sum(plain) < 100
 
@@ -129,16 +129,16 @@ def test_numba_is_brought_when_enough_was_left_to_the_plain_loop(monkeypatch: py
 def test_without_numba_its_pip_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "savevm_inspect.payload.ram_compiled", None)
     with pytest.raises(si.SavevmError, match=r"pip install 'savevm-inspect\[fast\]'"):
-        RamReader(PAGE, engine="numba")
+        RamReader(PAGE, scanner="numba")
 
 
 @pytest.mark.parametrize("name", ["x86-10.0-live", "t-11.1-xbzrle", "x86-7.2-bgsnap"])
-def test_engines_agree_on_real_streams(
+def test_scanners_agree_on_real_streams(
     name: str, capture_path: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables = []
-    for engine in ("python", *ENGINES):
-        monkeypatch.setattr(RamReader.__init__, "__kwdefaults__", {"engine": engine})
+    for scanner in ("python", *SCANNERS):
+        monkeypatch.setattr(RamReader.__init__, "__kwdefaults__", {"scanner": scanner})
         with si.open_stream(capture_path(name)) as stream:
             tables.append(stream.pages.rows.copy())
             assert tables[-1].dtype == PAGE_DTYPE
