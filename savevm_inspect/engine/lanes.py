@@ -126,7 +126,8 @@ class Lanes:
     def __init__(self, clock: Clock, choose: Choose = fair) -> None:
         self.clock = clock
         self.current = _OUTSIDE
-        self.told: deque[Event] = deque()
+        self._told: deque[Event] = deque()
+        self._listener: Callable[[Event], object] | None = None
         self._choose = choose
         self._lanes: list[Lane] = []
         self._turns = 0
@@ -147,6 +148,22 @@ class Lanes:
         lane = Lane(thread=thread, steps=steps, daemon=daemon)
         self._lanes.append(lane)
         return lane
+
+    def tell(self, event: Event) -> None:
+        """Have an event go out when the thread that runs halts next."""
+        self._told.append(event)
+        if self._listener is not None:
+            self._listener(event)
+
+    def listen(self, listener: Callable[[Event], object]) -> None:
+        """Have a function called with what a thread tells, at once, while all is as it is then.
+
+        Args:
+            listener: gets events that have no number yet; first those that were told and have not gone out.
+        """
+        for event in self._told:
+            listener(event)
+        self._listener = listener
 
     def join(self, lane: Lane | None) -> Steps[None]:
         """Wait for the end of a thread (qemu_thread_join)."""
@@ -199,8 +216,8 @@ class Lanes:
         return bool(later)
 
     def _drain(self) -> Iterator[Event]:
-        while self.told:
-            yield replace(self.told.popleft(), seq=self._events)
+        while self._told:
+            yield replace(self._told.popleft(), seq=self._events)
             self._events += 1
 
 

@@ -254,7 +254,7 @@ class LoadVM:
             except StreamError as error:
                 raise d.fail(told(error), entry=entry, handler="load_state" if entry.ops else "") from error
         f.section = ""
-        d.tell_record(KIND_OF_RECORD[record].value, span_to(f, place), entry)
+        d.tell_section(KIND_OF_RECORD[record], span_to(f, place), entry)
         yield HALT
 
     def _footer(self, f: QEMUFileInput, entry: SaveStateEntry) -> None:

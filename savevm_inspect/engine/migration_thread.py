@@ -6,13 +6,14 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from ..errors import EngineError, SavevmError
-from ..stream.events import EventKind, Phase
+from ..stream.events import Phase
 from ..wire import MigCmd
 from .handlers import Pending
 from .lanes import HALT, Steps
 from .machine import RunState
 from .options import Capability
 from .postcopy_source import postcopy_pause, postcopy_start, send_postcopy_advise
+from .side import Figures
 from .status import MigrationStatus, is_active
 from .switchover import switchover_start
 
@@ -212,15 +213,13 @@ class MigrationThread:
         return _Error.FATAL
 
     def _tell_pending(self, name: str, pending: Pending) -> Steps[None]:
-        s = self._s
-        s.tell(
-            EventKind.PENDING,
-            name=name,
-            must_precopy=pending.must_precopy,
-            can_postcopy=pending.can_postcopy,
-            threshold_bytes=s.pace.threshold_bytes,
-            bandwidth_bytes_per_s=s.pace.bandwidth_bytes_per_s,
-            dirty_pages=s.machine.stats.dirty_pages,
-            iteration=s.machine.stats.dirty_sync_count,
+        pace = self._s.pace
+        self._s.tell_pending(
+            Figures(
+                name=name,
+                pending=pending,
+                threshold_bytes=pace.threshold_bytes,
+                bandwidth_bytes_per_s=pace.bandwidth_bytes_per_s,
+            )
         )
         yield HALT

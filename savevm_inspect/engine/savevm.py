@@ -339,7 +339,7 @@ class SaveVM:
         if self._machine.kind.send_section_footer:
             put_section_footer(f, entry.section_id)
         f.end_record()
-        self._side.tell_record(kind.value, f.span_from(start) if f.placed else None, entry)
+        self._side.tell_section(kind, f.span_from(start) if f.placed else None, entry)
 
 
 def _head(entry: SaveStateEntry, kind: SectionKind) -> SectionHead:

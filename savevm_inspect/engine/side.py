@@ -3,11 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import EngineError, SavevmError, StreamError
 from ..span import Span
 from ..stream.events import Event, EventKind, Phase, Side, Thread
+from ..stream.records import SectionKind
 from .callbacks import CALLBACKS, Returns
 from .handlers import Pending
 from .lanes import HALT, Lane, Lanes, Steps, Wait
@@ -55,6 +57,23 @@ _COMPLAINTS: Final[Mapping[Returns, Callable[[Any], str]]] = {
 """For each kind of return value, what makes of it a failure: a text, empty if all is well."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """How much was left to send at one look.
+
+    Attributes:
+        name: how it was found out: ``estimate`` or ``exact``.
+        pending: what all devices said together, in bytes.
+        threshold_bytes: what fits into the downtime limit.
+        bandwidth_bytes_per_s: what the threshold was reckoned from.
+    """
+
+    name: str
+    pending: Pending
+    threshold_bytes: int
+    bandwidth_bytes_per_s: int
+
+
 class MigrationSide:
     """One end of a migration, with its place in the phases and its ear for what happens.
 
@@ -66,6 +85,9 @@ class MigrationSide:
     Attributes:
         status: what the migration is told to be doing.
         error: the first thing that went wrong; ``None`` while all is well.
+        open_sections: the devices whose START section was written or read, and no END section yet, by the number of
+            their registration here, in the order of their beginnings.
+        figures: what was left to send when it was asked for last; ``None`` before that, and on a destination.
     """
 
     def __init__(self, side: Side, machine: Machine, options: Options) -> None:
@@ -75,6 +97,8 @@ class MigrationSide:
         self.guard = PhaseGuard(side)
         self.status = MigrationStatus.NONE
         self.error: EngineError | None = None
+        self.open_sections: dict[int, SaveStateEntry] = {}
+        self.figures: Figures | None = None
         self._calls = 0
         self._bottom_halves: deque[Callable[[], Steps[None]]] = deque()
         machine.bql.on_change = self._tell_lock
@@ -123,7 +147,7 @@ class MigrationSide:
             event: what kind of thing.
             **keys: those of :class:`~savevm_inspect.stream.events.Event` that apply.
         """
-        self.lanes.told.append(
+        self.lanes.tell(
             Event(
                 seq=-1,
                 time_us=self.machine.clock.now_us,
@@ -136,15 +160,42 @@ class MigrationSide:
             )
         )
 
-    def tell_record(self, name: str, span: Span | None, entry: SaveStateEntry | None = None) -> None:
-        """Note that a record was written or read.
+    def tell_record(self, name: str, span: Span | None) -> None:
+        """Note that a record that is no section was written or read.
 
         Args:
             name: what kind of record.
             span: its bytes; ``None`` while they wait in a buffer and have no place yet.
-            entry: whose section it is.
         """
-        self.tell(EventKind.RECORD, name=name, **_place(span), **(_who(entry) if entry is not None else {}))
+        self.tell(EventKind.RECORD, name=name, **_place(span))
+
+    def tell_section(self, kind: SectionKind, span: Span | None, entry: SaveStateEntry) -> None:
+        """Note that a section was written or read, which may open or close its device's.
+
+        Args:
+            kind: what kind of section.
+            span: its bytes; ``None`` while they wait in a buffer and have no place yet.
+            entry: whose it is.
+        """
+        if kind in (SectionKind.START, SectionKind.END):
+            self.open_sections.pop(entry.section_id, None)
+        if kind is SectionKind.START:
+            self.open_sections[entry.section_id] = entry
+        self.tell(EventKind.RECORD, name=kind.value, **_place(span), **_who(entry))
+
+    def tell_pending(self, figures: Figures) -> None:
+        """Note what is left to send, as it has just been asked for."""
+        self.figures, stats = figures, self.machine.stats
+        self.tell(
+            EventKind.PENDING,
+            name=figures.name,
+            must_precopy=figures.pending.must_precopy,
+            can_postcopy=figures.pending.can_postcopy,
+            threshold_bytes=figures.threshold_bytes,
+            bandwidth_bytes_per_s=figures.bandwidth_bytes_per_s,
+            dirty_pages=stats.dirty_pages,
+            iteration=stats.dirty_sync_count,
+        )
 
     def tell_command(self, name: str, span: Span) -> None:
         """Note that a command was written or read."""

@@ -4,19 +4,20 @@ A thread in the midst of its work can't be copied. So what is seen is kept, in t
 view shares with the one before it whatever has not changed, and going back is looking at an earlier one.
 """
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ..errors import NotFound
-from ..stream.events import Event, EventKind, Phase, Side, Thread
+from ..stream.events import Event, Phase, Side, Thread
 from .devices.ram import RamDevice
 from .machine import RunState
 from .migration import Migration
 from .scenario import Scenario
-from .side import MigrationSide
+from .side import Figures, MigrationSide
 from .status import MigrationStatus
 
 
@@ -34,6 +35,10 @@ class SideView:
         dirty: for each block the pages that are to be sent, a bit each, least significant first; empty on a
             destination, and while nothing is being saved.
         received: for each block the pages that have come, in the same way; empty on a source.
+        pending: what was left to send when it was asked for last, and the threshold; ``None`` before anybody asked,
+            and on a destination.
+        open_sections: idstr and instance_id of each device whose START section was written, or read, and no END
+            section yet, in the order of their beginnings.
     """
 
     phase: Phase
@@ -44,6 +49,8 @@ class SideView:
     fault: tuple[str, int] | None
     dirty: tuple[tuple[str, bytes], ...]
     received: tuple[tuple[str, bytes], ...]
+    pending: Figures | None
+    open_sections: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +61,7 @@ class View:
         event: what has just happened; ``None`` before the first event.
         source: the sending end.
         destination: the receiving end.
-        threads: each thread that runs, with what it waits for; empty if it can go on.
+        threads: each thread that has not ended, with what it waits for; empty if it can go on.
     """
 
     event: Event | None
@@ -78,8 +85,11 @@ class Stepper:
         self.migration = Migration(scenario)
         self.position = 0
         self._steps = self.migration.steps()
+        self._last: View | None = None
         self._views = [self._look(None)]
+        self._seen: deque[View] = deque()  # looked at when the event was told; it has not gone out yet
         self._whole = False
+        self.migration.lanes.listen(lambda event: self._seen.append(self._look(event)))
 
     @property
     def view(self) -> View:
@@ -117,7 +127,7 @@ class Stepper:
             if event is None:
                 self._whole = True
             else:
-                self._views.append(self._look(event))
+                self._views.append(replace(self._seen.popleft(), event=event))
         if not 0 <= position < len(self._views):
             raise NotFound(f"no state {position} in a run of {len(self._views) - 1} events")
         self.position = position
@@ -132,26 +142,25 @@ class Stepper:
                 return
 
     def _look(self, event: Event | None) -> View:
-        migration = self.migration
-        before = self._views[-1] if event is not None else None
-        threads = tuple((lane.thread, lane.wait.what if lane.wait is not None else "") for lane in migration.lanes)
-        return View(
+        migration, before = self.migration, self._last
+        current = migration.lanes.current
+        threads = tuple(
+            (lane.thread, lane.wait.what if lane.wait is not None and lane is not current else "")
+            for lane in migration.lanes
+        )
+        self._last = View(
             event=event,
-            source=_side(migration.source, before.source if before else None, event),
-            destination=_side(migration.destination, before.destination if before else None, event),
+            source=_side(migration.source, before.source if before else None),
+            destination=_side(migration.destination, before.destination if before else None),
             threads=before.threads if before is not None and before.threads == threads else threads,
         )
+        return self._last
 
 
-_QUIET: Final = frozenset({EventKind.LOCK, EventKind.STATE, EventKind.PENDING})
-"""Events behind which no bitmap can have changed."""
-
-
-def _side(side: MigrationSide, before: SideView | None, event: Event | None) -> SideView:
+def _side(side: MigrationSide, before: SideView | None) -> SideView:
     machine = side.machine
     ram = machine.ram
     owner = machine.bql.owner
-    same = before is not None and event is not None and event.event in _QUIET
     made = SideView(
         phase=side.phase,
         status=side.status,
@@ -159,10 +168,10 @@ def _side(side: MigrationSide, before: SideView | None, event: Event | None) -> 
         lock_holder=owner.thread if owner is not None else None,
         writes=machine.guest.writes,
         fault=machine.guest.fault,
-        dirty=before.dirty if same and before else _shared(_dirty(side.side, ram), before.dirty if before else ()),
-        received=before.received
-        if same and before
-        else _shared(_received(side.side, ram), before.received if before else ()),
+        dirty=_shared(_dirty(side.side, ram), before.dirty if before else ()),
+        received=_shared(_received(side.side, ram), before.received if before else ()),
+        pending=side.figures,
+        open_sections=tuple((entry.idstr, entry.instance_id) for entry in side.open_sections.values()),
     )
     return before if before == made and before is not None else made
 

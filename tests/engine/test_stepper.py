@@ -1,6 +1,8 @@
 """Walking a run to and fro: what was seen is seen again, and nobody runs twice."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,8 @@ from savevm_inspect.engine.status import MigrationStatus
 from savevm_inspect.engine.stepper import Stepper, View
 from savevm_inspect.errors import NotFound
 from savevm_inspect.stream.events import EventKind, Thread
+from savevm_inspect.timeline.fold import apply
+from savevm_inspect.timeline.state import State
 
 from .running import run
 
@@ -38,6 +42,16 @@ def test_wherever_one_comes_from_one_sees_the_same(positions: list[int]) -> None
             assert walked.position == position
 
 
+def test_the_docs_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the document prints behind an example is what the example prints."""
+    text = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    found = re.findall(r"```python\n(.*?)```\n+```\n(.*?)```\n", text, re.DOTALL)
+    assert len(found) == text.count("```python") > 0
+    for code, printed in found:
+        exec(code, {})
+        assert capsys.readouterr().out == printed
+
+
 def test_it_has_a_beginning_and_an_end() -> None:
     stepper = Stepper(SMALL)
     with pytest.raises(NotFound):
@@ -47,6 +61,63 @@ def test_it_has_a_beginning_and_an_end() -> None:
     with pytest.raises(NotFound, match="no state"):
         stepper.forward()
     assert stepper.back() == stepper.go_to(stepper.position)
+
+
+LOOKED_AT = (
+    *(
+        "quickstart",
+        "return-path",
+        "multifd",
+        "postcopy",
+        "postcopy-recover",
+        "vfio",
+        "savevm",
+        "background-snapshot",
+    ),
+    *("cancel-active", "fail-save_setup", "fail-save_complete", "fail-load_state", "network-fails", "bitmaps"),
+)
+
+
+@pytest.mark.parametrize("name", LOOKED_AT)
+def test_what_is_seen_is_what_the_events_add_up_to(name: str) -> None:
+    """The machines' own books, and the timeline's, which knows the events alone, agree behind every event."""
+    views = list(Stepper(SCENARIOS[name]))
+    state, looked = State(), 0
+    for view in views:
+        assert view.event is not None
+        state = apply(state, view.event)
+        for seen, told in ((view.source, state.source), (view.destination, state.destination)):
+            assert seen.open_sections == tuple((each.idstr, each.instance_id) for each in told.open_sections)
+            assert seen.status == (told.status or MigrationStatus.NONE)
+            looked += bool(seen.open_sections) + bool(seen.pending)
+            assert (seen.pending is None) is (told.pending is None)
+            if seen.pending is not None and told.pending is not None:
+                assert seen.pending.name == told.pending.name
+                assert seen.pending.pending.must_precopy == told.pending.must_precopy
+                assert seen.pending.pending.can_postcopy == told.pending.can_postcopy
+                assert seen.pending.threshold_bytes == told.pending.threshold_bytes
+                assert seen.pending.bandwidth_bytes_per_s == told.pending.bandwidth_bytes_per_s
+    assert looked > 5
+    asked = [view.event for view in views if view.event and view.event.event is EventKind.PENDING]
+    assert (views[-1].source.pending is None) is not bool(asked)
+
+
+def test_a_section_is_open_from_its_first_record_to_its_last() -> None:
+    """By the registrations: what has a save_setup is open on both sides when the first device comes, then closed."""
+    stepper = Stepper(SCENARIOS["quickstart"])
+    iterable = tuple(
+        (entry.idstr, entry.instance_id)
+        for entry in stepper.migration.source.machine.registry
+        if entry.has("save_setup") and entry.idstr != "dirty-bitmap"
+    )
+    views = list(stepper)
+    most = max(views, key=lambda view: len(view.source.open_sections))
+    assert most.source.open_sections == iterable
+    assert max(views, key=lambda view: len(view.destination.open_sections)).destination.open_sections == iterable
+    for view in views:
+        if view.event is not None and view.event.name == "full":
+            side = view.source if view.event.side == "source" else view.destination
+            assert side.open_sections == ()
 
 
 def test_what_there_is_to_see() -> None:
