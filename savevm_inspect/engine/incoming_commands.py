@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .destination import Destination
     from .loadvm import LoadVM
 
-_C = MigCmd
 MAX_VM_CMD_PACKAGED_SIZE: Final = 0x0FFFFFFF
 """Upstream's limit of a package, in bytes (migration/savevm.c)."""
 
@@ -33,16 +32,16 @@ class IncomingCommands:
         self._d = destination
         self._loadvm = loadvm
         self._table: Final[Mapping[MigCmd, Callable[[QEMUFileInput, Command], Steps[bool]]]] = {
-            _C.MIG_CMD_OPEN_RETURN_PATH: self._open_return_path,
-            _C.MIG_CMD_PING: self._ping,
-            _C.MIG_CMD_POSTCOPY_ADVISE: self._postcopy_advise,
-            _C.MIG_CMD_POSTCOPY_LISTEN: self._postcopy_listen,
-            _C.MIG_CMD_POSTCOPY_RUN: self._postcopy_run,
-            _C.MIG_CMD_POSTCOPY_RAM_DISCARD: self._postcopy_ram_discard,
-            _C.MIG_CMD_POSTCOPY_RESUME: self._postcopy_resume,
-            _C.MIG_CMD_PACKAGED: self._packaged,
-            _C.MIG_CMD_RECV_BITMAP: self._recv_bitmap,
-            _C.MIG_CMD_SWITCHOVER_START: self._switchover_start,
+            MigCmd.MIG_CMD_OPEN_RETURN_PATH: self._open_return_path,
+            MigCmd.MIG_CMD_PING: self._ping,
+            MigCmd.MIG_CMD_POSTCOPY_ADVISE: self._postcopy_advise,
+            MigCmd.MIG_CMD_POSTCOPY_LISTEN: self._postcopy_listen,
+            MigCmd.MIG_CMD_POSTCOPY_RUN: self._postcopy_run,
+            MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD: self._postcopy_ram_discard,
+            MigCmd.MIG_CMD_POSTCOPY_RESUME: self._postcopy_resume,
+            MigCmd.MIG_CMD_PACKAGED: self._packaged,
+            MigCmd.MIG_CMD_RECV_BITMAP: self._recv_bitmap,
+            MigCmd.MIG_CMD_SWITCHOVER_START: self._switchover_start,
         }
 
     def process(self, f: QEMUFileInput, command: Command) -> Steps[bool]:

@@ -71,7 +71,7 @@ class MigrationThread:
         s.machine.bql.unlock()
         if s.return_path is not None:
             s.savevm.command(s.to_dst_file, MigCmd.MIG_CMD_OPEN_RETURN_PATH)
-            s.savevm.command(s.to_dst_file, MigCmd.MIG_CMD_PING, (1).to_bytes(4, "big"))
+            s.savevm.ping(s.to_dst_file, 1)
         if s.options.postcopy:
             send_postcopy_advise(s)
         yield HALT

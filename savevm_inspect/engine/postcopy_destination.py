@@ -178,11 +178,9 @@ class PostcopyIncoming:
             fault = self._new_fault()
             if self._quit or fault is None:
                 return
-            if d.status is _S.POSTCOPY_PAUSED or d.status is _S.POSTCOPY_RECOVER:
-                self._requested.add(fault)  # it is asked for when there is somebody to ask
-                continue
             self._requested.add(fault)
-            self._send_request(*fault)
+            if d.status not in (_S.POSTCOPY_PAUSED, _S.POSTCOPY_RECOVER):  # else when there is somebody to ask
+                self._send_request(*fault)
 
     def _new_fault(self) -> tuple[str, int] | None:
         fault = self._d.machine.guest.fault

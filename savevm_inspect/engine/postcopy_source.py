@@ -55,7 +55,7 @@ def postcopy_start(s: "Source") -> Steps[None]:
 
 
 def _switch(s: "Source") -> Steps[None]:
-    """What of it happens under the lock."""
+    """The part of postcopy_start that holds the lock."""
     try:
         s.stop_vm(RunState.FINISH_MIGRATE)
         yield from switchover_start(s)
@@ -85,27 +85,23 @@ def _send_package(s: "Source") -> Steps[None]:
         for block, ranges in discards:
             s.savevm.command(f, MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD, _discard(block, ranges))
             yield HALT
-        _ping(s, f, 2)
+        s.savevm.ping(f, 2)
     package = BufferFile(f.channel, base=f.transferred + _PACKAGE_HEADER_BYTES)
     s.savevm.command(package, MigCmd.MIG_CMD_POSTCOPY_LISTEN)
     yield from s.savevm.complete_precopy_non_iterable(package, in_postcopy=True)
     if ram is not None:
-        _ping(s, package, 3)
+        s.savevm.ping(package, 3)
     if s.return_path is not None:
-        _ping(s, package, QEMU_VM_PING_PACKAGED_LOADED)
+        s.savevm.ping(package, QEMU_VM_PING_PACKAGED_LOADED)
     s.savevm.command(package, MigCmd.MIG_CMD_POSTCOPY_RUN)
     yield HALT
     _check(s, f)
     content = package.content()
-    s.savevm.command(f, MigCmd.MIG_CMD_PACKAGED, len(content).to_bytes(4, "big"), package=content)
+    s.savevm.packaged(f, content)
     if ram is not None:
-        _ping(s, f, 4)
+        s.savevm.ping(f, 4)
     yield HALT
     _check(s, f)
-
-
-def _ping(s: "Source", f: QEMUFile, value: int) -> None:
-    s.savevm.command(f, MigCmd.MIG_CMD_PING, value.to_bytes(4, "big"))
 
 
 def _check(s: "Source", f: QEMUFile) -> None:

@@ -14,6 +14,11 @@ VMSTATE_INSTANCE_ID_ANY: Final = 0xFFFFFFFF
 _IDSTR_LIMIT_BYTES = 255
 
 
+def _cut(idstr: str) -> str:
+    """As much of a name as fits, in whole characters (pstrcat into the idstr of SaveStateEntry)."""
+    return idstr.encode()[:_IDSTR_LIMIT_BYTES].decode(errors="ignore")
+
+
 @dataclass(eq=False, slots=True, kw_only=True)
 class SaveStateEntry:
     """One device in the list; upstream's structure of the same name.
@@ -76,7 +81,7 @@ class Registry:
         """Register a device that has callbacks (register_savevm_live).
 
         Args:
-            idstr: its name in the stream, at most 255 bytes.
+            idstr: its name in the stream; what is longer than 255 bytes is cut off, as upstream.
             instance_id: tells devices of one name apart; -1 or 0xffffffff takes the next free number.
             version_id: of the format that it writes.
             ops: its callbacks.
@@ -86,8 +91,9 @@ class Registry:
             The new entry.
 
         Raises:
-            SavevmError: idstr and instance_id are taken, or the name is too long.
+            SavevmError: idstr and instance_id are taken.
         """
+        idstr = _cut(idstr)
         return self._insert(
             SaveStateEntry(
                 idstr=idstr,
@@ -122,13 +128,15 @@ class Registry:
             alias_id: a further instance_id to answer to when loading; -1 for none.
 
         Raises:
-            SavevmError: idstr and instance_id are taken, or the name is too long.
+            SavevmError: idstr and instance_id are taken, or the path alone is too long.
         """
-        idstr, compat = vmsd.name, None
+        idstr, compat = _cut(vmsd.name), None
         if obj:
-            idstr = f"{obj}/{vmsd.name}"
+            if len(obj.encode()) >= _IDSTR_LIMIT_BYTES:
+                raise SavevmError(f"a path of {len(obj.encode())} bytes, at most {_IDSTR_LIMIT_BYTES - 1} fit: {obj}")
             wanted = instance_id & VMSTATE_INSTANCE_ID_ANY
-            compat = (vmsd.name, self._compat_instance_id(vmsd.name) if wanted == VMSTATE_INSTANCE_ID_ANY else wanted)
+            compat = (idstr, self._compat_instance_id(idstr) if wanted == VMSTATE_INSTANCE_ID_ANY else wanted)
+            idstr = _cut(f"{obj}/{vmsd.name}")
             instance_id = VMSTATE_INSTANCE_ID_ANY
         return self._insert(
             SaveStateEntry(
@@ -154,7 +162,7 @@ class Registry:
         Returns:
             How many were taken out; none is no error.
         """
-        name = f"{obj}/{idstr}" if obj else idstr
+        name = _cut(f"{obj}/{idstr}" if obj else idstr)
         kept = [entry for entry in self._entries if not (entry.idstr == name and entry.opaque is opaque)]
         gone = len(self._entries) - len(kept)
         self._entries = kept
@@ -201,10 +209,6 @@ class Registry:
     def _insert(self, new: SaveStateEntry) -> SaveStateEntry:
         """Put an entry behind all of its own or a higher priority (savevm_state_handler_insert)."""
         self._global_section_id += 1
-        if len(new.idstr.encode()) > _IDSTR_LIMIT_BYTES:
-            raise SavevmError(
-                f"idstr of {len(new.idstr.encode())} bytes, at most {_IDSTR_LIMIT_BYTES} fit: {new.idstr}"
-            )
         if self.find_se(new.idstr, new.instance_id) is not None:
             raise SavevmError(f"{new} is registered already")
         place = next(

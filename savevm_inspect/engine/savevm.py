@@ -99,6 +99,14 @@ class SaveVM:
         f.fflush()
         self._side.tell_command(sent.command.name, sent.span)
 
+    def ping(self, f: QEMUFile, value: int) -> None:
+        """Ask for an answer of the same value (qemu_savevm_send_ping)."""
+        self.command(f, MigCmd.MIG_CMD_PING, value.to_bytes(4, "big"))
+
+    def packaged(self, f: QEMUFile, content: bytes) -> None:
+        """Send a stream as one piece (qemu_savevm_send_packaged)."""
+        self.command(f, MigCmd.MIG_CMD_PACKAGED, len(content).to_bytes(4, "big"), package=content)
+
     def prepare(self) -> Steps[None]:
         """Ask everyone whether the VM can be migrated (qemu_savevm_state_prepare)."""
         for entry in self._registry:

@@ -55,7 +55,7 @@ class Step:
 
 
 def play(migration: "Migration", script: tuple[Step, ...]) -> Steps[None]:
-    """Do one thing after the other; what is refused is told of, and the next one follows."""
+    """Do one thing after the other; what is refused is answered with an error, and the next one follows."""
     for step in script:
         yield from _wait_for(migration, step)
         migration.source.schedule(partial(_do, migration, step.do))
@@ -79,7 +79,7 @@ def _do(migration: "Migration", do: Do) -> Steps[None]:
         else:
             _DEEDS[do](migration)
     except SavevmError as error:
-        source.note(f"refused: {error}")
+        source.tell_qmp(do.value, error=str(error))
     yield HALT
 
 

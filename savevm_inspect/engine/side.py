@@ -201,9 +201,14 @@ class MigrationSide:
         """Note that a command was written or read."""
         self.tell(EventKind.COMMAND, name=name, **_place(span))
 
-    def tell_qmp(self, name: str) -> None:
-        """Note what the user did, or what QEMU tells its user."""
-        self.tell(EventKind.QMP, name=name)
+    def tell_qmp(self, name: str, *, error: str = "") -> None:
+        """Note what the user did, or what QEMU tells its user.
+
+        Args:
+            name: the command or the event.
+            error: why the command is refused, in QEMU's answer to it.
+        """
+        self.tell(EventKind.QMP, name=name, **({"error": error} if error else {}))
 
     def note(self, name: str) -> None:
         """Tell of something that is worth knowing and changes nothing."""

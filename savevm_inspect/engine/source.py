@@ -167,7 +167,7 @@ class Source(MigrationSide):
             EngineError: the destination may run already.
         """
         if self.in_postcopy:
-            raise self.fail("migrate_cancel in postcopy, which can't be cancelled")
+            raise self.fail("postcopy goes on, and can't be cancelled")
         if not is_running(self.status):
             return
         if self.status is not _S.CANCELLING:

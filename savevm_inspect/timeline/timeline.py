@@ -44,14 +44,10 @@ class Call:
     Attributes:
         call: the event of the call; ``None`` if the events begin within it.
         returned: the event of the return; ``None`` if it never came.
-        call_index: place of the former.
-        return_index: place of the latter.
     """
 
     call: Event | None
     returned: Event | None
-    call_index: int | None
-    return_index: int | None
 
 
 class Timeline:
@@ -164,8 +160,6 @@ class Timeline:
         return Call(
             call=None if begin is None else self.events[begin],
             returned=None if end is None else self.events[end],
-            call_index=begin,
-            return_index=end,
         )
 
     def _call_pairs(self) -> dict[tuple[Side, int], list[int | None]]:

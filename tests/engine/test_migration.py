@@ -310,11 +310,55 @@ def test_a_user_who_cancels_behind_the_last_byte_has_two_guests() -> None:
     assert made.migration.destination.machine.guest.running
 
 
+def test_who_cancels_while_the_other_sides_word_comes_may_be_too_late() -> None:
+    """Behind the last look at the channel nobody looks for a cancel any more (migration_completion_end)."""
+    base = replace(SCENARIOS["cancel-device"], script=())
+    plain = run(base)
+    device, shut = (
+        next(event.time_us for event in plain.of(Side.SOURCE) if event.name == name)
+        for name in ("device", "MIG_RP_MSG_SHUT")
+    )
+    script = (Step(do=Do.MIGRATE_CANCEL, status=_S.DEVICE, after_us=shut - device),)
+    ends = set()
+    for seed in range(25):
+        made = run(replace(base, script=script), choose=at_random(seed))
+        assert_laws(made)
+        states = tuple(event.name for event in made.of(Side.SOURCE, EventKind.STATE))[-2:]
+        guest_here = made.migration.source.machine.guest.running
+        assert guest_here is (states[-1] == "cancelled")
+        ends.add(states)
+    assert ends == {("cancelling", "cancelled"), ("cancelling", "completed"), ("device", "completed")}
+
+
 def test_postcopy_can_not_be_cancelled() -> None:
     script = (*SCENARIOS["postcopy"].script, Step(do=Do.MIGRATE_CANCEL, status=_S.POSTCOPY_ACTIVE))
     made = run(replace(SCENARIOS["postcopy"], script=script))
     assert made.migration.source.status is _S.COMPLETED
-    assert any((each.name or "").startswith("refused") for each in made.of(Side.SOURCE, EventKind.LOG))
+    assert [event.error for event in _answers(made, Do.MIGRATE_CANCEL)] == [
+        None,
+        "postcopy: postcopy goes on, and can't be cancelled",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("do", "name", "error"),
+    [
+        (Do.MIGRATE_CANCEL, "quickstart", None),
+        (Do.MIGRATE_START_POSTCOPY, "quickstart", "migrate-start-postcopy without a postcopy capability"),
+        (Do.MIGRATE_CONTINUE, "quickstart", "migrate-continue in state active, expected pre-switchover"),
+        (Do.MIGRATE_PAUSE, "quickstart", "migrate-pause in state active, expected a running postcopy"),
+        (Do.MIGRATE_START_POSTCOPY, "postcopy", None),
+    ],
+)
+def test_a_command_that_is_refused_is_answered_with_an_error(do: Do, name: str, error: str | None) -> None:
+    made = run(replace(SCENARIOS[name], script=(Step(do=do, status=_S.ACTIVE, after_us=1000),)))
+    asked, *answers = _answers(made, do)
+    assert asked.error is None
+    assert [event.error for event in answers] == ([f"iterate: {error}"] if error else [])
+
+
+def _answers(made: Run, do: Do) -> list[Event]:
+    return [event for event in made.of(Side.SOURCE, EventKind.QMP) if event.name == do]
 
 
 def test_garbage_on_the_preempt_channel_pauses_both_sides() -> None:

@@ -90,11 +90,30 @@ def test_unregistering_takes_all_instances_of_one_opaque_and_ids_are_not_used_ag
     assert registry.register_savevm_live("y", ANY, 1, LIVE, opaque).section_id == 4
 
 
-def test_a_name_must_fit_its_length_byte() -> None:
+@given(st.text("nüф", min_size=1, max_size=300), st.sampled_from(["", "p" * 100, "p" * 253, "p" * 254]))
+def test_a_name_is_cut_off_where_its_length_byte_ends(name: str, path: str) -> None:
+    """idstr is an array of 256 bytes with an end mark, and pstrcat fills it (register_savevm_live)."""
+    registry, opaque = Registry(), object()
+    live = registry.register_savevm_live(name, 0, 1, LIVE, opaque)
+    described = registry.register_vmstate(VMStateDescription(name=name), opaque, obj=path, instance_id=1)
+    for entry, whole in ((live, name), (described, f"{path}/{name}" if path else name)):
+        kept = entry.idstr.encode()
+        assert whole.encode().startswith(kept)
+        assert len(kept) in range(min(len(whole.encode()), 254), 256)  # no character is cut in two
+    assert registry.unregister_savevm(path, name, opaque) == (1 if path else 2)
+
+
+def test_names_that_are_alike_up_to_their_cut_are_one() -> None:
     registry = Registry()
     registry.register_savevm_live("n" * 255, 0, 1, LIVE, None)
-    with pytest.raises(SavevmError, match="256 bytes"):
-        registry.register_savevm_live("m" * 256, 0, 1, LIVE, None)
+    assert registry.register_savevm_live("n" * 300, ANY, 1, LIVE, None).instance_id == 1
+    with pytest.raises(SavevmError, match="registered already"):
+        registry.register_savevm_live("n" * 256, 1, 1, LIVE, None)
+
+
+def test_a_path_that_leaves_no_room_for_a_name_is_refused() -> None:
+    with pytest.raises(SavevmError, match="path of 255 bytes"):
+        Registry().register_vmstate(VMStateDescription(name="v"), None, obj="p" * 255)
 
 
 def test_presence_is_of_a_callback() -> None:

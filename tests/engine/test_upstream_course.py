@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from savevm_inspect.engine.callbacks import CALLBACKS, Returns
-from savevm_inspect.engine.status import MigrationStatus
+from savevm_inspect.engine.status import TRANSITIONS, MigrationStatus
 from savevm_inspect.stream.events import Side
 from savevm_inspect.wire import MigCmd
 
@@ -40,6 +40,12 @@ def test_all_states_of_10_2_are_used_and_the_engine_has_none_of_its_own() -> Non
     used = {state for side in Side for edge in _edges(side) for state in edge}
     assert used == set(STATUSES)
     assert {status.value for status in MigrationStatus} <= {*STATUSES, "failing"}
+
+
+@pytest.mark.parametrize("side", Side)
+def test_the_engines_states_follow_one_another_as_upstreams_do(side: Side) -> None:
+    ours = {(before.value, after.value) for before, afters in TRANSITIONS[side].items() for after in afters}
+    assert ours == {edge for edge in _edges(side) if "colo" not in edge}
 
 
 def test_an_ended_migration_stays_ended_until_the_next() -> None:
