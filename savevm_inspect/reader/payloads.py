@@ -33,8 +33,8 @@ class Payloads:
         ram: the reader of RAM; ``None`` as long as no such section came.
         discards: what the destination of a postcopy migration was told to forget.
         claim: what a schema says about the section that it framed last; ``None`` as long as it framed none.
-        page_size: bytes of a page; 0 as long as it is unknown.
-        page_size_from: who says so: ``description``, ``configuration``, ``advise``, ``probe``, or empty.
+        page_size_from: who tells the size of pages: ``description``, ``configuration``, ``advise``, ``probe``, or
+            empty.
     """
 
     def __init__(self, buffer: memoryview, description: Description | None) -> None:
@@ -45,21 +45,32 @@ class Payloads:
         self.ram: ram.RamReader | None = None
         self.discards: list[Discard] = []
         self.claim: Claim | None = None
-        self.page_size = description.page_size if description else 0
-        self.page_size_from = "description" if self.page_size else ""
+        self._told_page_size, self.page_size_from = 0, ""
+        if description is not None:
+            self._tell_page_size(description.page_size, "description")
+
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page, by which pages are read: as told, the usual one as long as nothing tells."""
+        return self._told_page_size or DEFAULT_PAGE_SIZE
 
     def note(self, record: Configuration | Command) -> None:
         """Take note of the capabilities, and of the page size where a record tells it."""
         if isinstance(record, Configuration):
             self._capabilities = record.capabilities
-            if not self.page_size and record.page_bits is not None:
-                self.page_size, self.page_size_from = 1 << record.page_bits, "configuration"
+            if record.page_bits is not None:
+                self._tell_page_size(1 << record.page_bits, "configuration")
         elif record.command is MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD:
             self._note_discards(record)
         elif record.command is MigCmd.MIG_CMD_POSTCOPY_ADVISE and record.argument.length == _ADVISE_BYTES:
             stated = int.from_bytes(self._buffer[record.argument.end - 8 : record.argument.end])
-            if not self.page_size and stated in _PAGE_SIZES:
-                self.page_size, self.page_size_from = stated, "advise"
+            if stated in _PAGE_SIZES:
+                self._tell_page_size(stated, "advise")
+
+    def _tell_page_size(self, size: int, who: str) -> None:
+        """Of those who tell, the first one counts; once pages are read, none."""
+        if size and not self._told_page_size and self.ram is None:
+            self._told_page_size, self.page_size_from = size, who
 
     def _note_discards(self, command: Command) -> None:
         cursor = Cursor(self._buffer[: command.argument.end], offset=command.argument.offset)
@@ -104,10 +115,9 @@ class Payloads:
 
     def _ram_reader(self, cursor: Cursor, head: SectionHead) -> ram.RamReader:
         if self.ram is None:
-            if not self.page_size:
-                self.page_size = _probe_page_size(cursor, head, self._capabilities)
-                self.page_size_from = "probe" if self.page_size else ""
-            self.ram = ram.RamReader(self.page_size or DEFAULT_PAGE_SIZE, self._capabilities)
+            if not self._told_page_size:
+                self._tell_page_size(_probe_page_size(cursor, head, self._capabilities), "probe")
+            self.ram = ram.RamReader(self.page_size, self._capabilities)
         return self.ram
 
 

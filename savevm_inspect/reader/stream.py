@@ -168,18 +168,32 @@ class Stream:
 
     @property
     def page_size(self) -> int:
-        """Bytes of a page; 0 if nothing tells."""
+        """Bytes of a page, by which its pages were read; the usual one, 4096, if :attr:`page_size_from` is empty."""
         return self._payloads.page_size
 
     @property
     def page_size_from(self) -> str:
-        """Who tells the page size: ``description``, ``configuration``, ``probe``, or empty."""
+        """Who tells the page size: ``description``, ``configuration``, ``advise``, ``probe``, or empty."""
         return self._payloads.page_size_from
 
     @property
     def blocks(self) -> tuple[RamBlock, ...]:
         """Its RAM blocks, in the order of its block list."""
         return tuple(self._payloads.ram.blocks) if self._payloads.ram else ()
+
+    def block_index(self, name: str) -> int:
+        """Place of a RAM block in :attr:`blocks`, by which rows of pages refer to it.
+
+        Args:
+            name: of the block.
+
+        Raises:
+            NotFound: there is no such block.
+        """
+        for index, block in enumerate(self.blocks):
+            if block.name == name:
+                return index
+        raise NotFound(f"no RAM block {name!r}")
 
     @property
     def ram_hole_bytes(self) -> int:

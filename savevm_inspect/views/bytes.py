@@ -1,6 +1,7 @@
 """Every byte of a stream with its name: what it belongs to, and what it says."""
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import singledispatch
 from itertools import chain
@@ -15,12 +16,17 @@ from ..stream.records import (
     EndOfStream,
     FileHeader,
     Framing,
+    Interrupted,
+    MultifdInitial,
+    MultifdPacket,
     Padding,
+    PageRun,
     Record,
     Section,
     SectionKind,
 )
 from ..wire import MigCmd, VmRecord
+from .multifd_bytes import name_initial, name_packet
 from .named import NamedBytes, Walk
 from .ram_bytes import RamNames
 from .text import value_text
@@ -33,20 +39,20 @@ def name_bytes(stream: Stream) -> list[NamedBytes]:
         stream: any stream, sound or not.
 
     Returns:
-        Runs in stream order, without gap or overlap, from the stream's first byte to the last of its file. Pages
-        of RAM that follow one another are one run. Bytes behind a problem are one run that says so.
+        Runs in the order of the stream's records, a channel after the other: each from its first byte to the last of
+        its file, without gap or overlap. Pages of RAM that follow one another are one run. Bytes behind a problem
+        are one run that says so.
     """
-    named: list[NamedBytes] = []
-    position = stream.offset
-    end = stream.offset + stream.size_bytes
     names = ByteNames(stream)
-    for record in stream.records:
-        named += names.of(record)
-        position = record.span.end
-    if position < end:
-        problem = next((str(each) for each in stream.problems if isinstance(each, StreamError)), "behind the end")
-        named.append(_named(position, end, "not read", problem))
-    return named
+    return [run for whole in _extents(stream) for run in names.within(whole)]
+
+
+def _extents(stream: Stream) -> Iterator[Span]:
+    """All bytes of each forward channel, in the order of the stream's records."""
+    inputs = stream.inputs
+    yield Span(offset=stream.offset, length=len(stream.buffer) - stream.offset)
+    for cursor in (*inputs.resumed_cursors(), *inputs.further_cursors()):
+        yield Span(channel=cursor.channel, offset=cursor.offset, length=cursor.remaining)
 
 
 class ByteNames:
@@ -59,8 +65,26 @@ class ByteNames:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._ram = RamNames(stream)
-        self._starts = [record.span.offset for record in stream.records]
-        self._named: dict[int, list[NamedBytes]] = {}
+        self._records: dict[int, list[Record]] = defaultdict(list)
+        for record in stream.records:
+            self._records[record.span.channel].append(record)
+        self._starts = {
+            channel: [record.span.offset for record in records] for channel, records in self._records.items()
+        }
+        self._unread = {run.span.channel: run for run in self._not_read()}
+        self._named: dict[tuple[int, int], list[NamedBytes]] = {}
+
+    def _not_read(self) -> Iterator[NamedBytes]:
+        """What lies behind the last record of each channel."""
+        problems = {
+            each.channel: str(each) for each in reversed(self._stream.problems) if isinstance(each, StreamError)
+        }
+        for whole in _extents(self._stream):
+            records = self._records.get(whole.channel)
+            start = records[-1].span.end if records else whole.offset
+            if start < whole.end:
+                span = Span(channel=whole.channel, offset=start, length=whole.end - start)
+                yield NamedBytes(span, "not read", problems.get(whole.channel, "behind the end"))
 
     def of(self, record: Record) -> list[NamedBytes]:
         """Name the bytes of one record.
@@ -77,28 +101,31 @@ class ByteNames:
         """The runs that a span touches, in stream order; the first and the last may reach beyond it.
 
         Args:
-            span: on the main channel; no bytes of another channel have names.
+            span: on any forward channel.
         """
-        if span.channel != 0 or not span.length:
+        if not span.length:
             return []
-        first = max(bisect_right(self._starts, span.offset) - 1, 0)
-        last = bisect_right(self._starts, span.end - 1)
-        runs = chain.from_iterable(self._numbered(number) for number in range(first, last))
-        return [run for run in runs if run.span.offset < span.end and run.span.end > span.offset]
+        starts = self._starts.get(span.channel, ())
+        first = max(bisect_right(starts, span.offset) - 1, 0)
+        last = bisect_right(starts, span.end - 1)
+        read = chain.from_iterable(self._numbered(span.channel, number) for number in range(first, last))
+        unread = (run for run in (self._unread.get(span.channel),) if run is not None)
+        return [run for run in chain(read, unread) if run.span.offset < span.end and run.span.end > span.offset]
 
-    def _numbered(self, number: int) -> list[NamedBytes]:
-        if number not in self._named:
+    def _numbered(self, channel: int, number: int) -> list[NamedBytes]:
+        key = channel, number
+        if key not in self._named:
             if len(self._named) >= _KEPT_RECORDS:
                 del self._named[next(iter(self._named))]
-            self._named[number] = self.of(self._stream.records[number])
-        return self._named[number]
+            self._named[key] = self.of(self._records[channel][number])
+        return self._named[key]
 
 
 _KEPT_RECORDS = 256
 
 
-def _named(start: int, end: int, name: str, meaning: str) -> NamedBytes:
-    return NamedBytes(Span(offset=start, length=end - start), name, meaning)
+def _walk(stream: Stream, span: Span, prefix: str) -> Walk:
+    return Walk(stream.buffers[span.channel], span, prefix)
 
 
 # One function a record ----------------------------------------------------------------------------------------
@@ -111,14 +138,14 @@ def _name(record: Record, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes
 
 @_name.register
 def _(record: FileHeader, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
-    walk = Walk(stream.buffer, record.span, "header")
+    walk = _walk(stream, record.span, "header")
     yield from walk.run(4, "magic", "'QEVM'")
     yield from walk.number(4, "version")
 
 
 @_name.register
 def _(record: Configuration, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
-    walk = Walk(stream.buffer, record.span, "configuration")
+    walk = _walk(stream, record.span, "configuration")
     yield from walk.mark(VmRecord.QEMU_VM_CONFIGURATION)
     yield from walk.text(4, "machine")
     while walk.cursor.remaining:
@@ -158,7 +185,7 @@ def _subsection_header(walk: Walk) -> Iterator[NamedBytes]:
 
 @_name.register
 def _(record: Section, stream: Stream, ram: RamNames) -> Iterator[NamedBytes]:
-    walk = Walk(stream.buffer, record.span, record.idstr)
+    walk = _walk(stream, record.span, record.idstr)
     yield from walk.mark(_MARKS[record.kind])
     yield from walk.number(4, "section_id")
     if record.kind in (SectionKind.START, SectionKind.FULL):
@@ -185,7 +212,8 @@ _MARKS = {
 
 def _payload(stream: Stream, section: Section) -> Iterator[NamedBytes]:
     """The fields of a section, and the headers of subsections between them."""
-    position, end = section.payload.offset, section.payload.end
+    payload = section.payload
+    position = payload.offset
     why = "no schema" if section.framing is Framing.INFERRED else ""
     try:
         for field in stream.decode(section):
@@ -195,21 +223,27 @@ def _payload(stream: Stream, section: Section) -> Iterator[NamedBytes]:
     except SavevmError as error:
         why = str(error)
     if why:
-        yield _named(position, end, f"{section.idstr}/opaque", why)
+        yield from _walk(stream, _part(payload, position, payload.end), section.idstr).run(
+            payload.end - position, "opaque", why
+        )
     else:
-        yield from _between(stream, section, position, end)
+        yield from _between(stream, section, position, payload.end)
 
 
 def _between(stream: Stream, section: Section, start: int, end: int) -> Iterator[NamedBytes]:
     """What lies between two fields: headers of subsections, and nothing else."""
-    walk = Walk(stream.buffer, Span(offset=start, length=end - start), section.idstr)
+    walk = _walk(stream, _part(section.payload, start, end), section.idstr)
     while walk.cursor.remaining:
         yield from _subsection_header(walk)
 
 
+def _part(span: Span, start: int, end: int) -> Span:
+    return Span(channel=span.channel, offset=start, length=end - start)
+
+
 @_name.register
 def _(record: Command, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
-    walk = Walk(stream.buffer, record.span, "command")
+    walk = _walk(stream, record.span, "command")
     yield from walk.mark(VmRecord.QEMU_VM_COMMAND)
     yield from walk.number(2, "command", lambda number: MigCmd(number).name)
     yield from walk.number(2, "length", lambda length: f"{length} bytes follow")
@@ -218,12 +252,12 @@ def _(record: Command, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
 
 @_name.register
 def _(record: EndOfStream, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
-    return Walk(stream.buffer, record.span, "end").mark(VmRecord.QEMU_VM_EOF)
+    return _walk(stream, record.span, "end").mark(VmRecord.QEMU_VM_EOF)
 
 
 @_name.register
 def _(record: Description, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
-    walk = Walk(stream.buffer, record.span, "description")
+    walk = _walk(stream, record.span, "description")
     yield from walk.mark(VmRecord.QEMU_VM_VMDESCRIPTION)
     yield from walk.number(4, "length", lambda length: f"{length} bytes follow")
     yield from walk.run(record.json.length, "json", "the schema of every device's state")
@@ -231,12 +265,35 @@ def _(record: Description, stream: Stream, _ram: RamNames) -> Iterator[NamedByte
 
 @_name.register
 def _(record: Padding, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
-    return Walk(stream.buffer, record.span, "").run(record.span.length, "padding", "zeros")
+    return _walk(stream, record.span, "").run(record.span.length, "padding", "zeros")
+
+
+@_name.register
+def _(record: Interrupted, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
+    walk = _walk(stream, record.span, "broken off")
+    kept_bytes = record.lost.offset - record.span.offset
+    yield from walk.run(kept_bytes, "kept", "the record in which the channel broke, as far as it can be used")
+    yield from walk.run(record.lost.length, "lost", "no whole page or number; the channel broke here")
+
+
+@_name.register
+def _(record: PageRun, _stream: Stream, ram: RamNames) -> Iterator[NamedBytes]:
+    return ram.name_run(record)
+
+
+@_name.register
+def _(record: MultifdInitial, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
+    return name_initial(record, stream.buffers[record.span.channel])
+
+
+@_name.register
+def _(record: MultifdPacket, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
+    return name_packet(record, stream.buffers[record.span.channel])
 
 
 def command_meaning(stream: Stream, command: Command) -> str:
     """What a command's argument says, as text; empty if it has none."""
-    argument = bytes(stream.buffer[command.argument.offset : command.argument.end])
+    argument = bytes(stream.buffers[command.argument.channel][command.argument.offset : command.argument.end])
     return _ARGUMENTS.get(command.command, _hex)(argument)
 
 

@@ -66,7 +66,7 @@ def ksy_document(
     description: Description | None,
     *,
     machine: str = "",
-    page_size: int = 0,
+    page_size: int = DEFAULT_PAGE_SIZE,
     lengths: dict[tuple[str, int], int] | None = None,
     offset: int = 0,
     footers: bool = False,
@@ -76,7 +76,7 @@ def ksy_document(
     Args:
         description: what its devices' states consist of; ``None`` if nothing tells.
         machine: name of the machine type; empty if it is not known.
-        page_size: bytes of a target page; 0 if it is not known.
+        page_size: bytes of a target page, where no record tells it.
         lengths: bytes of the payload of each section that is not described, by (idstr, instance_id).
         offset: where in its file the stream starts, in bytes.
         footers: whether each section has one; then a section that does not end before one is an error.
@@ -96,7 +96,7 @@ def ksy_document(
     document["meta"]["id"] = f"qemu_{identifier(machine, 'machine')}"
     document["meta"]["title"] = f"QEMU migration stream of a {printable(machine) or 'machine'}"
     document["doc"] = _NOTE
-    document["instances"]["page_size_default"]["value"] = page_size or DEFAULT_PAGE_SIZE
+    document["instances"]["page_size_default"]["value"] = page_size
     if offset:
         before = {"id": "before_stream", "size": offset, "doc": "what the file holds before the stream"}
         document["seq"].insert(0, before)

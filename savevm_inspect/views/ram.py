@@ -30,7 +30,7 @@ def ram_stats(stream: Stream) -> dict[str, Any]:
     pages, history = stream.pages, stream.history
     contents = classify_sendings(pages, stream.buffers)
     return {
-        "page_size": pages.page_size or None,
+        "page_size": pages.page_size,
         "sections": sum(section.idstr == "ram" for section in stream.sections),
         "sent_pages": len(pages),
         **_by_kind(pages.rows),

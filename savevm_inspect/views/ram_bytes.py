@@ -1,7 +1,6 @@
 """The bytes of RAM sections with their names; of pages that follow one another only the first is spelled out."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -11,7 +10,9 @@ import numpy.typing as npt
 from ..payload.page_log import PageKind
 from ..payload.ram_blocks import RamBlock
 from ..reader.stream import Stream
-from ..stream.records import Section, SectionKind
+from ..span import Span
+from ..stream.cursor import Cursor
+from ..stream.records import PageRun, Section, SectionKind
 from ..wire import RamSaveFlag
 from .named import NamedBytes, Walk
 
@@ -50,18 +51,7 @@ class RamNames:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-
-    @cached_property
-    def _rows(self) -> Rows:
-        """The pages of the main channel in the order of their bytes."""
-        rows = self._stream.pages.rows
-        rows = rows[rows["channel"] == 0]
-        ordered: Rows = rows[np.argsort(rows["offset"], kind="stable")]
-        return ordered
-
-    @cached_property
-    def _offsets(self) -> npt.NDArray[np.int64]:
-        return self._rows["offset"].astype(np.int64)
+        self._ordered: dict[int, tuple[Rows, npt.NDArray[np.int64]]] = {}
 
     def name(self, section: Section) -> Iterator[NamedBytes]:
         """Name the payload of a section.
@@ -72,10 +62,20 @@ class RamNames:
         Yields:
             Runs in stream order, without gap or overlap.
         """
-        walk = Walk(self._stream.buffer, section.payload, "ram")
+        walk = self._walk(section.payload)
         if section.kind is SectionKind.START:
             yield from self._block_list(walk)
-        rows = self._rows_between(walk.cursor.offset, section.payload.end)
+        yield from self._pages(walk)
+
+    def name_run(self, run: PageRun) -> Iterator[NamedBytes]:
+        """Name pages that lie on a channel of their own; yields as :meth:`name` does."""
+        return self._pages(self._walk(run.span))
+
+    def _walk(self, span: Span) -> Walk:
+        return Walk(self._stream.buffers[span.channel], span, "ram")
+
+    def _pages(self, walk: Walk) -> Iterator[NamedBytes]:
+        rows = self._rows_between(walk.cursor, walk.cursor.end)
         for group in _groups(rows, walk.cursor.offset, self._stream.page_size):
             yield from self._page(walk, group[0])
             if len(group) > 1:
@@ -83,18 +83,25 @@ class RamNames:
         while walk.cursor.remaining:
             yield from self._mark(walk)
 
-    def _rows_between(self, start: int, end: int) -> Rows:
-        first, behind = np.searchsorted(self._offsets, (start, end))
-        return self._rows[first:behind]
+    def _rows_between(self, cursor: Cursor, end: int) -> Rows:
+        """The pages from a cursor's place to the end, in the order of their bytes."""
+        if cursor.channel not in self._ordered:
+            rows = self._stream.pages.rows
+            rows = rows[rows["channel"] == cursor.channel]
+            rows = rows[np.argsort(rows["offset"], kind="stable")]
+            self._ordered[cursor.channel] = rows, rows["offset"].astype(np.int64)
+        rows, offsets = self._ordered[cursor.channel]
+        first, behind = np.searchsorted(offsets, (cursor.offset, end))
+        between: Rows = rows[first:behind]
+        return between
 
     # The block list ---------------------------------------------------------------------------------------
 
     def _block_list(self, walk: Walk) -> Iterator[NamedBytes]:
         stream = self._stream
         mapped = stream.configuration is not None and "mapped-ram" in stream.configuration.capabilities
-        size_mask = -stream.page_size if stream.page_size else -1
         yield from walk.number(
-            _WORD_BYTES, "total size", lambda word: f"{word & size_mask} bytes, RAM_SAVE_FLAG_MEM_SIZE"
+            _WORD_BYTES, "total size", lambda word: f"{word & -stream.page_size} bytes, RAM_SAVE_FLAG_MEM_SIZE"
         )
         for number, block in enumerate(stream.blocks):
             name = f"block[{number}]"
@@ -120,7 +127,7 @@ class RamNames:
         yield from walk.run(block.mapped.bitmap_bytes, f"{name} bitmap", "which pages are there, a bit each")
         yield from walk.run(block.mapped.pages_offset - place.offset, f"{name} hole", "alignment")
         end = block.mapped.pages_offset + block.used_bytes
-        rows = self._rows_between(block.mapped.pages_offset, end)
+        rows = self._rows_between(place, end)
         offsets = rows["offset"].astype(np.int64)
         borders = [0, *(np.flatnonzero(np.diff(offsets) != self._stream.page_size) + 1).tolist(), len(rows)]
         for first, behind in pairwise(borders if len(rows) else [0]):
@@ -141,7 +148,7 @@ class RamNames:
         block = stream.blocks[int(row["block"])].name
         before_content = _BEFORE_CONTENT.get(kind, ())
         header_end = int(row["offset"]) - sum(length for length, _ in before_content)
-        word = int.from_bytes(bytes(stream.buffer[header_end - _WORD_BYTES : header_end]))
+        word = int.from_bytes(bytes(walk.cursor.buffer[header_end - _WORD_BYTES : header_end]))
         continues = bool(word & _CONTINUE) and word & -stream.page_size == addr
         header_bytes = _WORD_BYTES if continues else _WORD_BYTES + 1 + len(block.encode())
         while walk.cursor.offset < header_end - header_bytes:
@@ -186,5 +193,5 @@ def _groups(rows: Rows, position: int, page_size: int) -> Iterator[Rows]:
 
 
 def _flags(word: int, page_size: int) -> str:
-    flags = RamSaveFlag(word & (page_size - 1 if page_size else 0xFFF))
+    flags = RamSaveFlag(word & (page_size - 1))
     return " | ".join(flag.name or "" for flag in RamSaveFlag if flag in flags)

@@ -6,7 +6,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import NotFound
 from ..memory.content import classify_final
 from ..reader.stream import Stream
 
@@ -48,10 +47,7 @@ def sent_map(stream: Stream, block: str) -> PageMap:
     Raises:
         NotFound: there is no such block.
     """
-    index = next((number for number, each in enumerate(stream.blocks) if each.name == block), None)
-    if index is None:
-        raise NotFound(f"no RAM block {block!r}")
-    addrs = stream.pages.of_block(index)["addr"] // np.uint64(stream.pages.page_size)
+    addrs = stream.pages.of_block(stream.block_index(block))["addr"] // np.uint64(stream.pages.page_size)
     pages, times = np.unique(addrs.astype(np.int64), return_counts=True)
     found, cells, cell_pages = _empty(stream, block)
     found[:cells] = 0

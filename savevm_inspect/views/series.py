@@ -148,8 +148,11 @@ def times_sent(stream: Stream, block: str) -> npt.NDArray[np.int64]:
 
     Returns:
         Shape (pages,), a count for each page of the block.
+
+    Raises:
+        NotFound: there is no such block.
     """
-    index = next(number for number, each in enumerate(stream.blocks) if each.name == block)
+    index = stream.block_index(block)
     pages = -(-stream.blocks[index].used_bytes // stream.page_size)
     addr = stream.pages.of_block(index)["addr"] // np.uint64(stream.page_size)
     return np.bincount(addr.astype(np.int64), minlength=pages)

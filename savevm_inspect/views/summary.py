@@ -25,7 +25,7 @@ def summary(stream: Stream) -> dict[str, Any]:
         "container": stream.container,
         "machine": configuration.machine if configuration else None,
         "stream_version": version,
-        "page_size": stream.page_size or None,
+        "page_size": stream.page_size if stream.page_size_from else None,
         "page_size_from": stream.page_size_from or None,
         "complete": stream.complete,
         "problems": [str(problem) for problem in problems(stream)],

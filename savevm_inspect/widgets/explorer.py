@@ -241,7 +241,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         mark = self.chosen.span if self.chosen is not None else None
         shown = _around(section.span, mark)
         runs = self._names.within(shown)
-        rows = hex_rows(bytes(self.stream.buffer[shown.offset : shown.end]), shown.offset, runs, mark=mark)
+        data = bytes(self.stream.buffers[shown.channel][shown.offset : shown.end])
+        rows = hex_rows(data, shown.offset, runs, mark=mark)
         part = f"{bytes_text(shown.length)} of {bytes_text(section.span.length)}"
         return panel(f"bytes of the {section.kind.value} section", hex_pane(rows, runs, note=part))
 
@@ -329,8 +330,15 @@ def _device_facts(device: Device) -> list[tuple[str, str]]:
 
 def _section_of(device: Device, field: FieldValue | None) -> Section:
     """The section that holds a field; the first one if there is none."""
-    offset = field.span.offset if field is not None else device.sections[0].span.offset
-    return next((each for each in device.sections if each.span.offset <= offset < each.span.end), device.sections[0])
+    if field is None:
+        return device.sections[0]
+    channel, offset = field.span.channel, field.span.offset
+    found = (
+        each
+        for each in device.sections
+        if each.span.channel == channel and each.span.offset <= offset < each.span.end
+    )
+    return next(found, device.sections[0])
 
 
 def _around(section: Span, mark: Span | None) -> Span:

@@ -105,6 +105,9 @@ def resent_figure(stream: Stream, block: str) -> go.Figure:
     Args:
         stream: the stream.
         block: name of the RAM block.
+
+    Raises:
+        NotFound: there is no such block.
     """
     counts = times_sent(stream, block)
     addr_mib = [number * stream.page_size / (1 << 20) for number in range(len(counts))]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from IPython.display import HTML
 
+from ..errors import NotFound
 from ..reader.stream import Stream
 from ..span import Span
 from ..views.bytes import ByteNames
@@ -29,11 +30,16 @@ def show_bytes(stream: Stream, span: Span, *, most: int = _BYTES_SHOWN) -> HTML:
 
     Args:
         stream: an open stream.
-        span: which bytes, on the main channel.
+        span: which bytes, on any forward channel.
         most: no more than this many are shown.
+
+    Raises:
+        NotFound: the stream has no such channel.
     """
+    if span.channel not in stream.buffers:
+        raise NotFound(f"no channel {span.channel} in the stream")
     shown = Span(channel=span.channel, offset=span.offset, length=min(span.length, most))
     runs = ByteNames(stream).within(shown)
-    rows = hex_rows(bytes(stream.buffer[shown.offset : shown.end]), shown.offset, runs)
+    rows = hex_rows(bytes(stream.buffers[shown.channel][shown.offset : shown.end]), shown.offset, runs)
     note = f"{bytes_text(shown.length)} of {bytes_text(span.length)}" if shown != span else ""
     return HTML(page(hex_pane(rows, runs, note=note)))  # type: ignore[no-untyped-call]

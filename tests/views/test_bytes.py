@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,14 +11,22 @@ from hypothesis import strategies as st
 
 import savevm_inspect as si
 from savevm_inspect.engine.record import record_scenario
+from savevm_inspect.memory.unpack import UNPACKED_CHANNEL
 from savevm_inspect.reader.stream import Stream
 from savevm_inspect.span import Span
-from savevm_inspect.stream.records import Framing
-from savevm_inspect.views.bytes import ByteNames, name_bytes
+from savevm_inspect.stream import records
+from savevm_inspect.stream.records import Framing, MultifdPacket, Record
+from savevm_inspect.views.bytes import ByteNames, _name, name_bytes
 from savevm_inspect.views.named import NamedBytes
 
 CAPTURES = Path(__file__).parents[1] / "captures"
 STREAMS = sorted(path.name for kind in ("*.mig.xz", "*.ch0.fwd.xz") for path in CAPTURES.glob(kind))
+WITH_CHANNELS = [
+    "s-7.2-multifd-zstd",
+    "t-11.1-multifd",
+    "s-11.1-postcopy-preempt",
+    "trace-pc-10.0-postcopy-recover",
+]
 
 Unpack = Callable[[str], Path]
 
@@ -50,6 +59,67 @@ def test_the_names_cover_a_real_stream_without_gap_or_overlap(name: str) -> None
 def test_the_names_cover_what_the_engine_wrote(tmp_path: Path, scenario: str) -> None:
     with si.open_stream(record_scenario(scenario, tmp_path / scenario)) as stream:
         check_cover(stream, name_bytes(stream))
+
+
+def check_every_channel(stream: Stream) -> None:
+    """Each channel's names lie without gap or overlap, from its first byte to its last."""
+    names: dict[int, list[NamedBytes]] = {}
+    for each in name_bytes(stream):
+        names.setdefault(each.span.channel, []).append(each)
+        assert each.span.length > 0
+        assert each.name
+    lengths = {number: len(data) for number, data in stream.buffers.items() if number < UNPACKED_CHANNEL and data}
+    assert set(names) == set(lengths)
+    for number, runs in names.items():
+        assert runs[0].span.offset == (stream.offset if number == 0 else 0)
+        assert runs[-1].span.end == lengths[number]
+        assert all(one.span.end == two.span.offset for one, two in pairwise(runs))
+        opaque = [each for each in runs if each.name == "not read"]
+        wrong = {getattr(each, "channel", 0) for each in stream.problems if is_of_the_main_channel(each)}
+        assert bool(opaque) == (number in wrong)
+
+
+def test_every_record_has_names() -> None:
+    everything = [each for each in vars(records).values() if isinstance(each, type)]
+    kinds = [each for each in everything if issubclass(each, Record) and each is not Record]
+    assert len(kinds) > 10
+    for kind in kinds:
+        assert _name.dispatch(kind) is not _name.dispatch(Record), f"no names for a {kind.__name__}"
+
+
+@pytest.mark.parametrize("name", WITH_CHANNELS)
+def test_the_names_cover_every_channel(capture_options: Callable[[str], dict[str, Any]], name: str) -> None:
+    with si.open_stream(**capture_options(name), strict=False) as stream:
+        assert len({record.span.channel for record in stream.records}) > 1
+        check_every_channel(stream)
+
+
+def test_a_packet_is_named_by_its_fields(capture_options: Callable[[str], dict[str, Any]]) -> None:
+    with si.open_stream(**capture_options("t-11.1-multifd")) as stream:
+        names = ByteNames(stream)
+        packets = [record for record in stream.records if isinstance(record, MultifdPacket)]
+        assert packets
+        for packet in packets:
+            said = {run.name.removeprefix("multifd packet/"): run for run in names.of(packet)}
+            assert said["packet_num"].meaning == str(packet.packet_num)
+            assert said["normal_pages"].meaning == str(packet.normal_pages)
+            assert said["zero_pages"].meaning == str(packet.zero_pages)
+            for name, pages in (("normal", packet.normal_pages), ("zero", packet.zero_pages)):
+                run = said.get(f"offset, {name} pages")
+                assert (run.span.length if run else 0) == 8 * pages
+            assert (said["pages"].span == packet.data) if packet.data.length else ("pages" not in said)
+
+
+def test_page_names_say_where_pages_lie_though_nothing_tells_their_size(tmp_path: Path) -> None:
+    with si.open_stream(record_scenario("cancel-active", tmp_path / "run"), strict=False) as stream:
+        assert not stream.page_size_from
+        first = {each.span.offset: each for each in name_bytes(stream) if each.name == "ram/page"}
+        assert first
+        rows = stream.pages.rows[stream.pages.rows["channel"] == 0]
+        places = {int(row["offset"]): int(row["addr"]) for row in rows}
+        for offset, run in first.items():
+            assert run.meaning.startswith(f"{places[offset]:#x} of ")
+        check_every_channel(stream)
 
 
 @pytest.mark.parametrize("name", ["none-7.2", "none-10.0", "none-11.1"])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,20 @@ def test_the_fields_of_every_device_can_be_chosen(explorer: Explorer) -> None:
         explorer.devices.value = number
         listed = [each for each in explorer._shown if each is not None]
         assert listed == list(device.fields)
+
+
+@pytest.mark.parametrize(
+    "name", ["s-7.2-multifd-zstd", "t-11.1-multifd", "s-11.1-postcopy-preempt", "trace-pc-10.0-postcopy-recover"]
+)
+def test_every_device_of_a_stream_with_channels_can_be_chosen(
+    capture_options: Callable[[str], dict[str, Any]], name: str
+) -> None:
+    with si.open_stream(**capture_options(name), strict=False) as stream:
+        explorer = si.explore(stream)
+        for number, device in enumerate(stream.devices):
+            explorer.devices.value = number
+            assert explorer.device is device
+            assert "title=" in explorer.bytes.value, f"the bytes of {device.idstr} have no names"
 
 
 @pytest.mark.parametrize("path", ["state/divider", "state/lcr", "state/fcr_vmstate"])

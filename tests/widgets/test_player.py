@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
 from savevm_inspect.engine.record import record_scenario
+from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.recorder.qemu import record_qemu
 from savevm_inspect.stream.events import Event, EventKind, Side
 from savevm_inspect.views.cards import event_card
+from savevm_inspect.views.hexdump import UNNAMED
+from savevm_inspect.views.moment import Run
 from savevm_inspect.widgets.player import Player
 
 
@@ -28,6 +31,27 @@ def capture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def player(capture: Path) -> Player:
     return si.replay(capture)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_scenario_can_be_gone_through(tmp_path: Path, name: str) -> None:
+    run = Run(record_scenario(name, tmp_path / name))
+    try:
+        placed = [index for index, event in enumerate(run.timeline.events) if event.offset is not None]
+        for index in placed:
+            moment = run.moment(index)
+            named = [cell.run for row in moment.hex_rows for cell in row.cells]
+            assert all(number != UNNAMED for number in named), f"bytes of event {index} have no name"
+    finally:
+        run.close()
+    player = si.replay(tmp_path / name)
+    try:
+        player.go_to(max(placed, default=0))
+        bundle = player._repr_mimebundle_()
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        assert "its bytes" in data["text/html"]
+    finally:
+        player.close()
 
 
 def panes(player: Player) -> tuple[object, ...]:
