@@ -28,7 +28,6 @@ Scanner = Literal["auto", "python", "numpy", "numba"]
 
 WORD_BYTES: Final = 8
 
-
 _CONTINUE = int(RamSaveFlag.RAM_SAVE_FLAG_CONTINUE)
 _FLAGS: Final = {
     PageKind.NORMAL: int(RamSaveFlag.RAM_SAVE_FLAG_PAGE) | _CONTINUE,
