@@ -4,8 +4,8 @@ import random
 import runpy
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cache
-from itertools import product
+from functools import cache, partial
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ import pytest
 
 from savevm_inspect.engine.callbacks import CALLBACKS, Returns
 from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmap
-from savevm_inspect.engine.devices.faulty import Fault, How
+from savevm_inspect.engine.devices.faulty import HOOKS, Fault, How
 from savevm_inspect.engine.devices.inactive import Inactive
 from savevm_inspect.engine.devices.vfio import Vfio
 from savevm_inspect.engine.guest import Workload
 from savevm_inspect.engine.handlers import Refused
-from savevm_inspect.engine.machine import RunState
+from savevm_inspect.engine.machine import Machine, RunState
 from savevm_inspect.engine.migration import Migration
 from savevm_inspect.engine.options import Capability
 from savevm_inspect.engine.scenario import Scenario
@@ -26,6 +26,7 @@ from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
 from savevm_inspect.engine.script import Do, Step
 from savevm_inspect.engine.side import MigrationSide
 from savevm_inspect.engine.status import MigrationStatus
+from savevm_inspect.engine.vmsd import VMStateDescription, VMStateField
 from savevm_inspect.engine.way import Way
 from savevm_inspect.errors import EngineError, SavevmError
 from savevm_inspect.stream.events import Event, EventKind, Phase, Side
@@ -627,6 +628,75 @@ def test_loadvm_starts_the_vm_behind_the_cleanup_and_changes_no_state() -> None:
     assert _plain("snapshot").migration.destination.machine.runstate is RunState.RUNNING
 
 
+# Devices that are described: their hooks.
+
+
+class Hooked:
+    """A device whose hooks say that they were called."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.called: list[str] = []
+
+    @classmethod
+    def attach(cls, machine: Machine) -> "Hooked":
+        device = cls()
+        hooks: dict[str, Any] = {name: partial(cls.call, name) for name in HOOKS}
+        fields = (VMStateField(name="value", type="uint8"),)
+        vmsd = VMStateDescription(name="hooked", version_id=1, minimum_version_id=1, fields=fields, **hooks)
+        machine.registry.register_vmstate(vmsd, device)
+        return device
+
+    @staticmethod
+    def call(name: str, device: "Hooked", *_args: object) -> None:
+        device.called.append(name)
+
+
+def _hooked(name: str, how: How) -> tuple[Migration, list[Event]]:
+    fault = Fault(handler=name, idstr="hooked", how=how)
+    devices = (*OUR_DEVICES, Hooked.attach)
+    migration = Migration(
+        replace(PRECOPY, capabilities=frozenset({_C.RETURN_PATH}), devices=devices, faults=(fault,))
+    )
+    return migration, list(migration.steps())
+
+
+def _called(migration: Migration) -> list[list[str]]:
+    machines = (migration.source.machine, migration.destination.machine)
+    return [device.called for machine in machines for device in machine.devices if isinstance(device, Hooked)]
+
+
+@pytest.mark.parametrize("how", [How.FAIL, How.FAIL_LATE, How.RAISE])
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_that_fails_ends_as_a_device_that_can_not_be_saved_or_loaded(name: str, how: How) -> None:
+    migration, events = _hooked(name, how)
+    wanted = FAILURES[_SWITCHING if HOOKS[name] is S else _LOADING]
+    side, cause = (
+        (migration.source, migration.destination)[HOOKS[name] is D],
+        (Refused, RuntimeError)[how is How.RAISE],
+    )
+    assert side.error is not None
+    assert side.error.section == "hooked (instance 0)"
+    assert side.error.phase == (Phase.COMPLETE if HOOKS[name] is S else Phase.LOAD)
+    assert isinstance(side.error.__cause__, cause)
+    states = [event.name for event in events if event.side is HOOKS[name] and event.event is EventKind.STATE]
+    assert tuple(states[-len(wanted.states) :]) == wanted.states
+    assert migration.source.status is _S.FAILED
+    assert migration.source.machine.guest.running
+    ran = Run(migration, events)
+    for each in Side:
+        _assert_cleaned_up(ran, each, wanted=True)
+    before, _, _ = "pre_save post_save pre_load post_load".partition(name)
+    assert list(chain(*_called(migration))) == [*before.split(), *[name] * (how is How.FAIL_LATE)]
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_that_does_nothing_is_the_devices_own_affair(name: str) -> None:
+    migration, _ = _hooked(name, How.NOTHING)
+    assert migration.failure is None
+    assert list(chain(*_called(migration))) == [each for each in HOOKS if each != name]
+
+
 # Whoever runs when.
 
 
@@ -660,6 +730,8 @@ def test_a_failure_leaves_nothing_over_whoever_runs_when(place: Place, seed: int
         ({"handler": "load_state", "side": S}, "load_state is not called on the source"),
         ({"handler": "save_prepare", "how": How.TOO_MUCH}, "save_prepare has no file"),
         ({"handler": "load_state", "how": How.PAST_RATE_LIMIT}, "load_state has no rate limit"),
+        ({"handler": "pre_save", "how": How.HANG}, "pre_save is a hook, which can't hang"),
+        ({"handler": "post_load", "side": S}, "post_load is not called on the source"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(fault: dict[str, Any], message: str) -> None:

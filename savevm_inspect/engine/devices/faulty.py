@@ -1,28 +1,38 @@
-"""Callbacks that go wrong on purpose, whosever they are: what a broken device does to a migration.
+"""Callbacks and hooks that go wrong on purpose, whosever they are: what a broken device does to a migration.
 
-A fault is put around a callback that a registered device has; all its other callbacks, and this one's other calls,
-work as before.
+A fault is put around a callback that a registered device has, or around a hook of its description; all its others,
+and this one's other calls, work as before.
 """
 
 import errno
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from ...errors import SavevmError
 from ...stream.events import Side
 from ..callbacks import CALLBACKS, Returns
-from ..handlers import Pending, Refused
+from ..handlers import Pending, Refused, SaveVMHandlers
 from ..lanes import Steps, Wait
 from ..machine import Machine
 from ..qemu_file import RATE_LIMIT_DISABLED, QEMUFile, QEMUFileInput
+from ..vmsd import VMStateDescription
 
 EXTRA_BYTES: Final = 8
 """How many bytes are too many, or too few."""
 
 _READERS: Final = ("load_state",)
 _WRITERS: Final = ("save_state", "save_setup", "save_complete", "save_live_iterate", "save_postcopy_prepare")
+
+
+HOOKS: Final[Mapping[str, Side]] = {
+    "pre_save": Side.SOURCE,
+    "post_save": Side.SOURCE,
+    "pre_load": Side.DESTINATION,
+    "post_load": Side.DESTINATION,
+}
+"""The hooks of a device that is described, and the side that calls them; they can't wait, and get no file."""
 
 
 class How(StrEnum):
@@ -47,8 +57,8 @@ class Fault:
     """What goes wrong, and where.
 
     Attributes:
-        handler: name of the callback.
-        idstr: of the device, which must have that callback.
+        handler: name of the callback, or of a hook of :data:`HOOKS`.
+        idstr: of the device, which must have that callback or hook.
         how: ``fail``: return what means failure, or, where nothing does, set the file's error or say no.
             ``fail late``: the same behind all the work. ``raise``: an exception that is none of ours. ``stall``:
             take time first. ``hang``: wait until the migration is given up. ``do nothing``: neither work nor write
@@ -60,7 +70,7 @@ class Fault:
         stall_us: how long a stall takes, in microseconds.
 
     Raises:
-        SavevmError: no callback is called so on that side, or it has no file to write to or read from.
+        SavevmError: no callback or hook is called so on that side, or it can't go wrong in that way.
     """
 
     handler: str
@@ -72,10 +82,12 @@ class Fault:
     stall_us: int = 100_000
 
     def __post_init__(self) -> None:
-        if self.handler not in CALLBACKS:
+        if self.handler not in (*CALLBACKS, *HOOKS):
             raise SavevmError(f"no callback is called {self.handler!r}")
-        if self.where not in CALLBACKS[self.handler].sides:
+        if self.where not in self._sides:
             raise SavevmError(f"{self.handler} is not called on the {self.where}")
+        if self.handler in HOOKS and self.how not in _HOOK_DEEDS:
+            raise SavevmError(f"{self.handler} is a hook, which can't {self.how}")
         if self.how in _NEEDS_FILE and self.handler not in (*_READERS, *_WRITERS):
             raise SavevmError(f"{self.handler} has no file, so that it can't write or read {self.how}")
         if self.how is How.PAST_RATE_LIMIT and self.handler not in _WRITERS:
@@ -84,7 +96,11 @@ class Fault:
     @property
     def where(self) -> Side:
         """The side it happens on."""
-        return self.side or CALLBACKS[self.handler].side
+        return self.side or self._sides[0]
+
+    @property
+    def _sides(self) -> tuple[Side, ...]:
+        return (HOOKS[self.handler],) if self.handler in HOOKS else CALLBACKS[self.handler].sides
 
     def hits(self, call: int) -> bool:
         """Whether it happens at a call, counted from 1."""
@@ -92,7 +108,7 @@ class Fault:
 
 
 def inject(machine: Machine, faults: Iterable[Fault], side: Side) -> None:
-    """Put faults around the callbacks of a machine's devices.
+    """Put faults around the callbacks and hooks of a machine's devices.
 
     Args:
         machine: with all its devices.
@@ -100,21 +116,36 @@ def inject(machine: Machine, faults: Iterable[Fault], side: Side) -> None:
         side: which end the machine is.
 
     Raises:
-        SavevmError: no device of that name has the callback.
+        SavevmError: no device of that name has the callback or hook.
     """
     for fault in faults:
         if fault.where is not side:
             continue
-        entries = [entry for entry in machine.registry if entry.idstr == fault.idstr and entry.has(fault.handler)]
-        if not entries:
+        found = 0
+        for entry in machine.registry:
+            if entry.idstr != fault.idstr:
+                continue
+            if entry.ops is not None and getattr(entry.ops, fault.handler, None) is not None:
+                entry.ops = _broken(entry.ops, fault, machine)
+                found += 1
+            if entry.vmsd is not None and getattr(entry.vmsd, fault.handler, None) is not None:
+                entry.vmsd = _broken(entry.vmsd, fault, machine)
+                found += 1
+        if not found:
             raise SavevmError(f"no device {fault.idstr!r} with a {fault.handler} that could go wrong")
-        for entry in entries:
-            assert entry.ops is not None
-            broken = _around(getattr(entry.ops, fault.handler), fault, machine)
-            entry.ops = replace(entry.ops, **{fault.handler: broken})
+
+
+Table = TypeVar("Table", SaveVMHandlers, VMStateDescription)
+
+
+def _broken(table: Table, fault: Fault, machine: Machine) -> Table:
+    """A device's callbacks, or its description, with one of them gone wrong."""
+    change: dict[str, Any] = {fault.handler: _around(getattr(table, fault.handler), fault, machine)}
+    return replace(table, **change)
 
 
 def _around(handler: Callable[..., Any], fault: Fault, machine: Machine) -> Callable[..., Any]:
+    deeds = _HOOK_DEEDS if fault.handler in HOOKS else _DEEDS
     calls = 0
 
     def call(*args: Any) -> Any:
@@ -122,7 +153,7 @@ def _around(handler: Callable[..., Any], fault: Fault, machine: Machine) -> Call
         calls += 1
         if not fault.hits(calls):
             return handler(*args)
-        return _DEEDS[fault.how](_Call(fault, machine, handler, args))
+        return deeds[fault.how](_Call(fault, machine, handler, args))
 
     return call
 
@@ -273,3 +304,21 @@ _DEEDS: Final[Mapping[How, Callable[[_Call], object]]] = {
     How.TOO_LITTLE: _too_little,
     How.PAST_RATE_LIMIT: _past_rate_limit,
 }
+
+
+def _refuse(call: _Call) -> object:
+    raise Refused(f"its {call.fault.handler} refuses on purpose")
+
+
+def _refuse_late(call: _Call) -> object:
+    call.handler(*call.args)
+    return _refuse(call)
+
+
+_HOOK_DEEDS: Final[Mapping[How, Callable[[_Call], object]]] = {
+    How.FAIL: _refuse,
+    How.FAIL_LATE: _refuse_late,
+    How.RAISE: _raise,
+    How.NOTHING: lambda _call: None,
+}
+"""A hook fails by raising, as it returns nothing."""
