@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import savevm_inspect as si
+from savevm_inspect.errors import NotFound
 from savevm_inspect.memory import content
 from savevm_inspect.memory.content import ContentClass, classify, classify_final, classify_sendings
 from savevm_inspect.payload.ram import RamWriter
 from savevm_inspect.payload.ram_blocks import RamBlock
+from savevm_inspect.reader.stream import Stream
 from savevm_inspect.stream import writer as put
 from savevm_inspect.stream.records import SectionHead, SectionKind
 from savevm_inspect.stream.writer import Writer
@@ -20,6 +22,14 @@ from savevm_inspect.views import ram_maps
 from savevm_inspect.views.ram import CLASS_KEYS, ram_stats
 from savevm_inspect.views.ram_maps import entropy_map, sent_map
 from savevm_inspect.views.series import times_sent
+
+
+@pytest.mark.parametrize("ask", [sent_map, times_sent, entropy_map])
+def test_a_block_that_is_not_there_is_named(
+    capture_path: Callable[[str], Path], ask: Callable[[Stream, str], object]
+) -> None:
+    with si.open_stream(capture_path("x86-10.0-live")) as stream, pytest.raises(NotFound, match="'nope'"):
+        ask(stream, "nope")
 
 
 @pytest.mark.parametrize("limit", [128 * 128, 1024])

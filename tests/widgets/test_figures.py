@@ -1,5 +1,6 @@
 """Figures hold what the streams and events say; plain plotly, no widgets."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,11 +10,15 @@ import pytest
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder
 from savevm_inspect.engine.record import record_scenario
+from savevm_inspect.errors import NotFound
 from savevm_inspect.reader.stream import Stream
+from savevm_inspect.span import Span
 from savevm_inspect.stream.events import Event, EventKind, Phase, Side
 from savevm_inspect.timeline.timeline import Timeline
+from savevm_inspect.views.summary import summary
 from savevm_inspect.widgets import figures
 from savevm_inspect.widgets.html import hex_pane, table
+from savevm_inspect.widgets.show import show_bytes
 from savevm_inspect.widgets.style import PHASE_COLOURS
 
 Unpack = Callable[[str], Path]
@@ -41,6 +46,30 @@ def test_figures_are_plain(stream: Stream, timeline: Timeline) -> None:
         figures.run_figure(timeline, 0),
     ]
     assert {type(each) for each in drawn} == {go.Figure}
+
+
+@pytest.mark.parametrize("scenario", ["cancel-active", "network-fails"])
+def test_a_stream_that_does_not_tell_its_page_size_has_figures(tmp_path: Path, scenario: str) -> None:
+    with si.open_stream(record_scenario(scenario, tmp_path / "run"), strict=False) as stream:
+        assert stream.page_size_from == ""
+        assert summary(stream)["page_size"] is None
+        assert stream.page_size == stream.pages.page_size
+        for number, block in enumerate(stream.blocks):
+            drawn = figures.resent_figure(stream, block.name).data[0]
+            assert sum(drawn.y) == len(stream.pages.of_block(number))
+            assert len(drawn.x) * stream.page_size >= block.used_bytes
+
+
+def test_bytes_of_any_channel_are_shown(tmp_path: Path) -> None:
+    with si.open_stream(record_scenario("multifd", tmp_path / "run")) as stream:
+        for record in stream.records:
+            end = min(record.span.end, record.span.offset + 4)
+            first = stream.buffers[record.span.channel][record.span.offset : end]
+            text = show_bytes(stream, record.span, most=len(first)).data
+            assert bytes(first).hex() in "".join(re.findall(r">([0-9a-f ]{2,11})</b>", text)).replace(" ", "")
+            assert "title=" in text
+        with pytest.raises(NotFound):
+            show_bytes(stream, Span(channel=9, offset=0, length=4))
 
 
 def test_sections_add_up(stream: Stream) -> None:
