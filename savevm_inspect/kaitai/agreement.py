@@ -35,7 +35,7 @@ from ..stream.records import (
 from ..stream.values import FieldValue
 from .places import PlacedStream, leaves
 from .spans import RecordSpan, spans
-from .tree import ChannelTree, StreamTree, page_size_of
+from .tree import ChannelTree, StreamTree
 
 _KIND_OF_RECORD = {
     FileHeader: "header",
@@ -81,7 +81,7 @@ def compare(stream: Stream) -> Counter[str]:
     """
     tree = StreamTree(
         stream,
-        page_size=page_size_of(stream),
+        page_size=stream.page_size,
         strict=not any(stream.problems),
         stream_class=PlacedStream,
     )
