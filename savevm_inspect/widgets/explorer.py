@@ -20,6 +20,7 @@ from ..views.text import value_text
 from ..views.tree import TreeRow, field_tree, matching
 from ..views.units import bytes_text
 from .html import esc, facts, hex_pane, page, pane, panel, table
+from .still import StillBox, html_widget
 from .style import STYLE
 
 _ROWS_LIMIT = 2000
@@ -43,7 +44,7 @@ def explore(stream: Stream) -> "Explorer":
     return Explorer(stream)
 
 
-class Explorer(ipywidgets.VBox):  # type: ignore[misc]
+class Explorer(StillBox):
     """The explorer: a list of devices, the fields of the chosen one as a tree, and the bytes of the chosen field.
 
     A switch puts the Kaitai tree of the device beside our fields.
@@ -68,7 +69,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         self.fields = _list()
         self.kaitai_switch = ipywidgets.ToggleButton(description="Kaitai tree", tooltip="as the formats read it")
         self.kaitai_fields = _list()
-        self.detail, self.bytes = _html(), _html()
+        self.detail, self.bytes = html_widget(), html_widget()
         self.device_search.observe(self._on_device_search, names="value")
         self.devices.observe(self._on_device, names="value")
         self.field_search.observe(self._on_field_search, names="value")
@@ -86,7 +87,7 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
             layout={"flex_flow": "row wrap", "align_items": "flex-start", "width": "100%"},
         )
         super().__init__(
-            [_html(STYLE + pane(self._heading())), self.kaitai_switch, lists, self.detail, self.bytes],
+            [html_widget(STYLE + pane(self._heading())), self.kaitai_switch, lists, self.detail, self.bytes],
             layout={"width": "100%", "max_width": "1280px"},
         )
         self._list_devices()
@@ -246,15 +247,8 @@ class Explorer(ipywidgets.VBox):  # type: ignore[misc]
         part = f"{bytes_text(shown.length)} of {bytes_text(section.span.length)}"
         return panel(f"bytes of the {section.kind.value} section", hex_pane(rows, runs, note=part))
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The widget, and beside it a still picture for pages that have no kernel."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            data["text/html"] = self._still()
-        return bundle
-
-    def _still(self) -> str:
+    def still(self) -> str:
+        """See :class:`StillBox`."""
         devices = table(
             ("device", "sections", "bytes"),
             (
@@ -292,10 +286,6 @@ def _options(rows: Iterable[TreeRow]) -> list[tuple[str, int]]:
     ]
 
 
-def _html(value: str = "") -> ipywidgets.HTML:
-    return ipywidgets.HTML(value, layout={"margin": "2px 4px"})
-
-
 def _search(placeholder: str) -> ipywidgets.Text:
     return ipywidgets.Text(placeholder=placeholder, continuous_update=True, layout={"width": "auto"})
 
@@ -305,7 +295,7 @@ def _list() -> ipywidgets.Select:
 
 
 def _column(heading: str, *widgets: ipywidgets.Widget, flex: str) -> ipywidgets.VBox:
-    title = _html(pane(f"<h4>{esc(heading)}</h4>"))
+    title = html_widget(pane(f"<h4>{esc(heading)}</h4>"))
     return ipywidgets.VBox([title, *widgets], layout={"flex": flex, "min_width": "0"})
 
 

@@ -13,6 +13,7 @@ from ..views.moment import Moment, Run
 from .figures import position_line, run_figure
 from .fit import Fit
 from .html import chip, esc, facts, hex_pane, page, pane, panel
+from .still import StillBox, html_widget
 from .style import STYLE
 from .svg import run_svg
 
@@ -36,7 +37,7 @@ def replay(capture: CaptureFolder | str | Path) -> "Player":
     return Player(Run(capture))
 
 
-class Player(ipywidgets.VBox):  # type: ignore[misc]
+class Player(StillBox):
     """The player: phases and pending bytes, the present event, both sides' states, and the bytes.
 
     Every pane is drawn from the position alone, so that going back shows what was shown before.
@@ -61,10 +62,15 @@ class Player(ipywidgets.VBox):  # type: ignore[misc]
                 ("Next phase", "step-forward", "Go on to where the next phase begins", self.next_phase),
             )
         }
-        self.place = _html()
+        self.place = html_widget()
         self.figure = go.FigureWidget(run_figure(run.timeline, 0))
         self.figure._config = {"responsive": True, "displaylogo": False}  # plotly has no public name for it
-        self.card, self.states, self.neighbours, self.bytes = _html(), _html(), _html(), _html()
+        self.card, self.states, self.neighbours, self.bytes = (
+            html_widget(),
+            html_widget(),
+            html_widget(),
+            html_widget(),
+        )
         ipywidgets.jslink((self.play, "value"), (self.slider, "value"))
         self.slider.observe(self._on_slider, names="value")
         controls = ipywidgets.HBox(
@@ -76,7 +82,7 @@ class Player(ipywidgets.VBox):  # type: ignore[misc]
             layout={"flex_flow": "row wrap", "align_items": "stretch", "width": "100%"},
         )
         super().__init__(
-            [_html(STYLE + pane(self._heading())), controls, Fit(), self.figure, panes, self.bytes],
+            [html_widget(STYLE + pane(self._heading())), controls, Fit(), self.figure, panes, self.bytes],
             layout={"width": "100%", "max_width": "1280px"},
         )
         self._draw()
@@ -142,15 +148,8 @@ class Player(ipywidgets.VBox):  # type: ignore[misc]
     def _place_text(self) -> str:
         return f'<span class="muted">event</span> <b>{self.position}</b> of {self.slider.max}'
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The widget, and beside it a still picture for pages that have no kernel."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if data is not None:
-            data["text/html"] = self._still()
-        return bundle
-
-    def _still(self) -> str:
+    def still(self) -> str:
+        """See :class:`StillBox`."""
         moment = self.run.moment(self.position)
         panes = "".join(f"<div>{each}</div>" for each in (_card(moment), _states(moment), _neighbours(moment)))
         return page(
@@ -161,10 +160,6 @@ class Player(ipywidgets.VBox):  # type: ignore[misc]
             _bytes(moment),
             '<div class="note">A still picture of the player; run the notebook to go through the migration.</div>',
         )
-
-
-def _html(value: str = "") -> ipywidgets.HTML:
-    return ipywidgets.HTML(value, layout={"margin": "2px 4px"})
 
 
 def _sized(pane_widget: ipywidgets.HTML, flex: str) -> ipywidgets.HTML:
