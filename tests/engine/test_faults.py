@@ -671,10 +671,8 @@ def _called(migration: Migration) -> list[list[str]]:
 def test_a_hook_that_fails_ends_as_a_device_that_can_not_be_saved_or_loaded(name: str, how: How) -> None:
     migration, events = _hooked(name, how)
     wanted = FAILURES[_SWITCHING if HOOKS[name] is S else _LOADING]
-    side, cause = (
-        (migration.source, migration.destination)[HOOKS[name] is D],
-        (Refused, RuntimeError)[how is How.RAISE],
-    )
+    side = migration.source if HOOKS[name] is S else migration.destination
+    cause = RuntimeError if how is How.RAISE else Refused
     assert side.error is not None
     assert side.error.section == "hooked (instance 0)"
     assert side.error.phase == (Phase.COMPLETE if HOOKS[name] is S else Phase.LOAD)
