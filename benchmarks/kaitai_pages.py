@@ -28,8 +28,8 @@ from typing import Any
 
 from kaitaistruct import KaitaiStream, KaitaiStruct
 
-from savevm_inspect._ksy import qemu_migration_ram_record
-from savevm_inspect._ksy.qemu_migration_envelope import QemuMigrationEnvelope
+from savevm_inspect._ksy.compiled import qemu_migration_ram_record
+from savevm_inspect._ksy.compiled.qemu_migration_envelope import QemuMigrationEnvelope
 from savevm_inspect.kaitai.buffer_stream import BufferStream
 
 PAGE_BYTES = 4096

@@ -27,7 +27,7 @@ const load = (name) => yaml.load(readFileSync(join(formats, `${name}.ksy`), "utf
 const importer = { importYaml: async (name) => load(name) };
 const writtenByHand = { qemu_migration_device_payload: "device_payload", qemu_migration_extent: "extent" };
 const imported = (line, name) =>
-  name in writtenByHand ? `from . import ${writtenByHand[name]} as ${name}` : `from . import ${name}`;
+  name in writtenByHand ? `from .. import ${writtenByHand[name]} as ${name}` : `from . import ${name}`;
 const fits = {
   python: (source) => source.replace(/^# type: ignore\n/m, "").replace(/^import (qemu_\w+)$/gm, imported),
   graphviz: (source) => source.replace(/^.* -> .* \[color="#404040"\];\n/gm, ""),

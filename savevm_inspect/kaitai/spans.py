@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .._ksy.qemu_migration_envelope import QemuMigrationEnvelope
+from .._ksy.compiled.qemu_migration_envelope import QemuMigrationEnvelope
 
 _RecordType = QemuMigrationEnvelope.RecordType
 

@@ -9,17 +9,16 @@ from typing import Any, Self
 
 from kaitaistruct import EndOfStreamError, KaitaiStruct
 
+from .._ksy.compiled.qemu_migration_envelope import QemuMigrationEnvelope
+from .._ksy.compiled.qemu_migration_multifd import QemuMigrationMultifd
+from .._ksy.compiled.qemu_migration_postcopy_preempt import QemuMigrationPostcopyPreempt
+from .._ksy.compiled.qemu_migration_resumed import QemuMigrationResumed
+from .._ksy.compiled.qemu_migration_return_path import QemuMigrationReturnPath
 from .._ksy.device_lengths import find_description
 from .._ksy.devices import Devices, described
-from .._ksy.qemu_migration_envelope import QemuMigrationEnvelope
-from .._ksy.qemu_migration_multifd import QemuMigrationMultifd
-from .._ksy.qemu_migration_postcopy_preempt import QemuMigrationPostcopyPreempt
-from .._ksy.qemu_migration_resumed import QemuMigrationResumed
-from .._ksy.qemu_migration_return_path import QemuMigrationReturnPath
 from ..container.source import SourceLike
 from ..errors import BadPayload, SavevmError
 from ..reader.inputs import Inputs
-from ..reader.payloads import DEFAULT_PAGE_SIZE
 from ..reader.stream import Stream, open_stream
 from ..stream.cursor import Cursor, end_of_content
 from ..stream.records import Section
@@ -209,17 +208,12 @@ def parse(source: Stream | SourceLike, *, page_size: int = 0, strict: bool = Tru
         SavevmError: the source can't be opened.
     """
     if isinstance(source, Stream):
-        return StreamTree(source, page_size=page_size or page_size_of(source), strict=strict)
+        return StreamTree(source, page_size=page_size or source.page_size, strict=strict)
     stream = open_stream(source, strict=False, **places)
     try:
-        tree = StreamTree(stream, page_size=page_size or page_size_of(stream), strict=strict)
+        tree = StreamTree(stream, page_size=page_size or stream.page_size, strict=strict)
     except BaseException:
         stream.close()
         raise
     tree.own(stream)
     return tree
-
-
-def page_size_of(stream: Stream) -> int:
-    """Bytes of a target page, as our reader found it; the usual one if nothing tells."""
-    return stream.page_size or DEFAULT_PAGE_SIZE

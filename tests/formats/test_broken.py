@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from kaitaistruct import KaitaiStream, KaitaiStruct, KaitaiStructError
 
+from savevm_inspect._ksy.compiled.qemu_libvirt_save import QemuLibvirtSave
+from savevm_inspect._ksy.compiled.qemu_migration_envelope import QemuMigrationEnvelope
+from savevm_inspect._ksy.compiled.qemu_migration_multifd import QemuMigrationMultifd
+from savevm_inspect._ksy.compiled.qemu_migration_postcopy_preempt import QemuMigrationPostcopyPreempt
+from savevm_inspect._ksy.compiled.qemu_migration_resumed import QemuMigrationResumed
+from savevm_inspect._ksy.compiled.qemu_migration_return_path import QemuMigrationReturnPath
+from savevm_inspect._ksy.compiled.qemu_qcow2_vm_state import QemuQcow2VmState
 from savevm_inspect._ksy.extent import QemuMigrationExtent
-from savevm_inspect._ksy.qemu_libvirt_save import QemuLibvirtSave
-from savevm_inspect._ksy.qemu_migration_envelope import QemuMigrationEnvelope
-from savevm_inspect._ksy.qemu_migration_multifd import QemuMigrationMultifd
-from savevm_inspect._ksy.qemu_migration_postcopy_preempt import QemuMigrationPostcopyPreempt
-from savevm_inspect._ksy.qemu_migration_resumed import QemuMigrationResumed
-from savevm_inspect._ksy.qemu_migration_return_path import QemuMigrationReturnPath
-from savevm_inspect._ksy.qemu_qcow2_vm_state import QemuQcow2VmState
 from savevm_inspect.errors import SavevmError
 
 CapturePath = Callable[..., Path]

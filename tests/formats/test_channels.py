@@ -10,10 +10,10 @@ import pytest
 from kaitaistruct import KaitaiStream, KaitaiStructError
 
 import savevm_inspect as si
-from savevm_inspect._ksy.qemu_migration_multifd import QemuMigrationMultifd
-from savevm_inspect._ksy.qemu_migration_postcopy_preempt import QemuMigrationPostcopyPreempt
-from savevm_inspect._ksy.qemu_migration_resumed import QemuMigrationResumed
-from savevm_inspect._ksy.qemu_migration_return_path import QemuMigrationReturnPath
+from savevm_inspect._ksy.compiled.qemu_migration_multifd import QemuMigrationMultifd
+from savevm_inspect._ksy.compiled.qemu_migration_postcopy_preempt import QemuMigrationPostcopyPreempt
+from savevm_inspect._ksy.compiled.qemu_migration_resumed import QemuMigrationResumed
+from savevm_inspect._ksy.compiled.qemu_migration_return_path import QemuMigrationReturnPath
 from savevm_inspect.container.compression import zstd_module
 from savevm_inspect.payload.page_log import PageKind
 from savevm_inspect.stream.cursor import Cursor

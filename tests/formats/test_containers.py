@@ -12,8 +12,8 @@ import pytest
 from kaitaistruct import KaitaiStructError
 
 import savevm_inspect as si
-from savevm_inspect._ksy.qemu_libvirt_save import QemuLibvirtSave
-from savevm_inspect._ksy.qemu_qcow2_vm_state import QemuQcow2VmState
+from savevm_inspect._ksy.compiled.qemu_libvirt_save import QemuLibvirtSave
+from savevm_inspect._ksy.compiled.qemu_qcow2_vm_state import QemuQcow2VmState
 from savevm_inspect.container.compression import zstd_module
 from savevm_inspect.container.libvirt import read_header
 from savevm_inspect.container.qcow2_clusters import vm_state

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kaitaistruct import EndOfStreamError, InvalidArgumentError, KaitaiStream
 
+from savevm_inspect._ksy.compiled.qemu_migration_ram import QemuMigrationRam
 from savevm_inspect._ksy.extent import QemuMigrationExtent
-from savevm_inspect._ksy.qemu_migration_ram import QemuMigrationRam
 
 PAGE = 4096
 RECORDS = 20_000

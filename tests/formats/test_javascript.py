@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from kaitaistruct import KaitaiStream
 
-from savevm_inspect._ksy.qemu_libvirt_save import QemuLibvirtSave
-from savevm_inspect._ksy.qemu_migration_multifd import QemuMigrationMultifd
-from savevm_inspect._ksy.qemu_migration_postcopy_preempt import QemuMigrationPostcopyPreempt
-from savevm_inspect._ksy.qemu_migration_resumed import QemuMigrationResumed
-from savevm_inspect._ksy.qemu_migration_return_path import QemuMigrationReturnPath
-from savevm_inspect._ksy.qemu_qcow2_vm_state import QemuQcow2VmState
+from savevm_inspect._ksy.compiled.qemu_libvirt_save import QemuLibvirtSave
+from savevm_inspect._ksy.compiled.qemu_migration_multifd import QemuMigrationMultifd
+from savevm_inspect._ksy.compiled.qemu_migration_postcopy_preempt import QemuMigrationPostcopyPreempt
+from savevm_inspect._ksy.compiled.qemu_migration_resumed import QemuMigrationResumed
+from savevm_inspect._ksy.compiled.qemu_migration_return_path import QemuMigrationReturnPath
+from savevm_inspect._ksy.compiled.qemu_qcow2_vm_state import QemuQcow2VmState
 
 HERE = Path(__file__).parent
 FORMATS = HERE.parents[1] / "formats"

@@ -2,7 +2,7 @@
 
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
-from . import extent as qemu_migration_extent
+from .. import extent as qemu_migration_extent
 from enum import IntEnum
 
 

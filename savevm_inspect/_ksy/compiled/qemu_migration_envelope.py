@@ -3,7 +3,7 @@
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
 from . import qemu_migration_block
-from . import device_payload as qemu_migration_device_payload
+from .. import device_payload as qemu_migration_device_payload
 from . import qemu_migration_s390_stattrib
 from . import qemu_migration_description
 from . import qemu_migration_vfio
@@ -13,7 +13,7 @@ from . import qemu_migration_command
 from . import qemu_migration_s390_skeys
 from . import qemu_migration_s390_todclock
 from . import qemu_migration_ram
-from . import extent as qemu_migration_extent
+from .. import extent as qemu_migration_extent
 from . import qemu_migration_configuration
 from enum import IntEnum
 

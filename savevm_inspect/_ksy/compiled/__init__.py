@@ -1,0 +1,1 @@
+"""What ``formats/compile.sh`` makes of ``formats/*.ksy``: nothing here is written by hand."""
