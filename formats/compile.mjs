@@ -1,8 +1,8 @@
-// Compiles every .ksy beside this file.
+// Compiles every .ksy beside this file, or of a folder beside it.
 //
-// Usage: node compile.mjs OUTPUT_DIRECTORY [TARGET]
+// Usage: node compile.mjs OUTPUT_DIRECTORY [TARGET [FOLDER]]
 //
-// TARGET is one of the compiler's: python if it is not given, javascript, graphviz, and so on.
+// TARGET is one of the compiler's: python if it is not given, javascript, graphviz, and so on. FOLDER can be plain.
 //
 // For Python, the compiler's JavaScript interface has no option for a Python package, so the imports between the compiled
 // modules are made relative here, and those of types written by hand lead to their modules. The mark that hides a
@@ -16,10 +16,10 @@ import { fileURLToPath } from "node:url";
 import yaml from "js-yaml";
 import compiler from "kaitai-struct-compiler";
 
-const formats = dirname(fileURLToPath(import.meta.url));
-const [output, target = "python"] = process.argv.slice(2);
+const [output, target = "python", folder = "."] = process.argv.slice(2);
+const formats = join(dirname(fileURLToPath(import.meta.url)), folder);
 if (output === undefined) {
-  console.error("usage: node compile.mjs OUTPUT_DIRECTORY [TARGET]");
+  console.error("usage: node compile.mjs OUTPUT_DIRECTORY [TARGET [FOLDER]]");
   process.exit(2);
 }
 

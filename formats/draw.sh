@@ -8,4 +8,5 @@ drawings=$formats/../docs/formats
 mkdir -p "$drawings"
 rm -f "$drawings"/*.dot "$drawings"/*.svg
 node "$formats/compile.mjs" "$drawings" graphviz
+node "$formats/compile.mjs" "$drawings" graphviz plain
 for drawing in "$drawings"/*.dot; do dot -Tsvg "$drawing" -o "${drawing%.dot}.svg"; done

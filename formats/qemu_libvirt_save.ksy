@@ -47,6 +47,7 @@ instances:
     value: magic[12] == 0x53
 types:
   header:
+    doc: numbers that say how long and of what kind the rest is
     meta:
       endian:
         switch-on: _root.version_low_byte
@@ -83,12 +84,24 @@ types:
         size: 56
 enums:
   format:
-    0: raw
-    1: gzip
-    2: bzip2
-    3: xz
-    4: lzop
-    5: zstd
+    0:
+      id: raw
+      doc: the stream as it is
+    1:
+      id: gzip
+      doc: the whole stream packed by gzip
+    2:
+      id: bzip2
+      doc: the whole stream packed by bzip2
+    3:
+      id: xz
+      doc: the whole stream packed by xz
+    4:
+      id: lzop
+      doc: the whole stream packed by lzop
+    5:
+      id: zstd
+      doc: the whole stream packed by zstd
     6:
       id: sparse
       doc: raw, as a mapped-ram file

@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_block
   title: QEMU migration stream, payload of a block section
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   encoding: UTF-8
@@ -17,6 +18,7 @@ seq:
     repeat-until: _.kind == record_kind::eos
 types:
   record:
+    doc: a chunk of a disk, a word on the progress, or the end
     seq:
       - id: word
         type: u8
@@ -37,6 +39,7 @@ types:
         value: (word - (word & 0x1ff)) / 512
         doc: sector at which the chunk begins, or how many per cent of the disks have been sent once
   chunk:
+    doc: a megabyte of a disk
     params:
       - id: is_zero
         type: bool

@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_command
   title: QEMU migration stream, command record
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   encoding: UTF-8
@@ -53,6 +54,7 @@ instances:
     doc: how many bytes of records behind this command are its package; 0 for other commands
 types:
   ping:
+    doc: asks for an answer with the same number
     seq:
       - id: value
         type: u4
@@ -96,6 +98,7 @@ types:
         type: range
         repeat: eos
   range:
+    doc: a run of pages
     seq:
       - id: start
         type: u8

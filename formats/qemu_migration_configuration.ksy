@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_configuration
   title: QEMU migration stream, configuration
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   encoding: UTF-8
@@ -61,6 +62,7 @@ instances:
     doc: whether the capability `mapped-ram` is on
 types:
   subsection:
+    doc: one thing that both sides must agree on
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/vmstate.c vmstate_subsection_save
     params:
       - id: page_bits_before
@@ -142,6 +144,7 @@ types:
       is_mapped_ram:
         value: num_capabilities > 0 and capabilities.last.is_mapped_ram
   capability:
+    doc: the name of a capability that is on
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c put_capability
     params:
       - id: is_ignore_shared_before

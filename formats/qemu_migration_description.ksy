@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_description
   title: QEMU migration stream, description of the devices' states
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   encoding: UTF-8

@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_dirty_bitmap
   title: QEMU migration stream, payload of a dirty-bitmap section
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   encoding: UTF-8
@@ -17,6 +18,7 @@ seq:
     repeat-until: _.is_eos
 types:
   chunk:
+    doc: flags, and what they say that follows
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/block-dirty-bitmap.c dirty_bitmap_load_header
     seq:
       - id: flags
@@ -56,6 +58,7 @@ types:
         -orig-id: DIRTY_BITMAP_MIG_FLAG_BITS
         doc: a piece of a bitmap
   counted_string:
+    doc: a name with its length before it
     seq:
       - id: len_text
         type: u1
@@ -63,6 +66,7 @@ types:
         type: str
         size: len_text
   start:
+    doc: what a bitmap is, before its bits
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/block-dirty-bitmap.c dirty_bitmap_load_start
     seq:
       - id: granularity
@@ -80,6 +84,7 @@ types:
         value: (flags & 0x02) != 0
         -orig-id: DIRTY_BITMAP_MIG_START_FLAG_PERSISTENT
   bits:
+    doc: a piece of a bitmap
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/block-dirty-bitmap.c dirty_bitmap_load_bits
     params:
       - id: is_zeroes

@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_extent
   title: QEMU migration stream, bytes that are many and not looked at
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: be

@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_mapped_ram
   title: QEMU migration stream, where mapped-ram keeps the pages of a RAM block
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: be

@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_multifd
   title: QEMU migration, a multifd channel
   application: QEMU
+  file-extension: fwd
   license: CC0-1.0
   ks-version: 0.11
   encoding: UTF-8
@@ -42,6 +43,7 @@ instances:
     doc: how many pages a packet has room for, whether they are there or not
 types:
   initial:
+    doc: "the first bytes of a channel: whose it is, and its number"
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/multifd.c multifd_send_initial_packet
     seq:
       - id: magic
@@ -62,6 +64,7 @@ types:
         size: 39
         doc: reserved
   packet:
+    doc: "pages, or a piece of a device's state, or nothing but a mark"
     seq:
       - id: magic
         -orig-id: MULTIFD_MAGIC
@@ -212,9 +215,11 @@ enums:
     0x02:
       id: zlib
       -orig-id: MULTIFD_FLAG_ZLIB
+      doc: deflate, one stream a channel
     0x04:
       id: zstd
       -orig-id: MULTIFD_FLAG_ZSTD
+      doc: zstd, one stream a channel
     0x08:
       id: qpl
       -orig-id: MULTIFD_FLAG_QPL

@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_postcopy_preempt
   title: QEMU migration, the channel of postcopy-preempt
   application: QEMU
+  file-extension: fwd
   license: CC0-1.0
   ks-version: 0.11
   endian: be

@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_ram
   title: QEMU migration stream, payload of a RAM section
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   encoding: UTF-8
@@ -45,6 +46,7 @@ seq:
     repeat-until: _.kind == qemu_migration_ram_record::record_kind::eos
 types:
   block_list:
+    doc: all RAM blocks, up to the sum of their lengths
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c ram_save_setup
     seq:
       - id: word
@@ -62,6 +64,7 @@ types:
         value: word - 0x04
         doc: sum of the blocks' lengths in bytes
   block:
+    doc: "a RAM block: its name and length"
     params:
       - id: len_before
         type: u8

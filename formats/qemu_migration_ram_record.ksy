@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_ram_record
   title: QEMU migration stream, one record of a RAM section
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   encoding: UTF-8

@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_resumed
   title: QEMU migration, the main channel after a failure
   application: QEMU
+  file-extension: fwd
   license: CC0-1.0
   ks-version: 0.11
   endian: be
@@ -35,6 +36,7 @@ seq:
     doc: up to the end mark, unless this connection breaks, too
 types:
   record:
+    doc: a section that goes on, or a command
     seq:
       - id: mark_start
         size: 0
@@ -65,6 +67,7 @@ types:
         value: _io.pos
         doc: offset behind the last byte of the record
   section:
+    doc: more of RAM or of the dirty bitmaps
     seq:
       - id: section_id
         type: u4

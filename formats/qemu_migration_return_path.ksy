@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_return_path
   title: QEMU migration, the return path
   application: QEMU
+  file-extension: rev
   license: CC0-1.0
   ks-version: 0.11
   encoding: UTF-8
@@ -16,6 +17,7 @@ seq:
     repeat: eos
 types:
   message:
+    doc: a message with its length
     seq:
       - id: type
         -orig-id: header_type
@@ -50,18 +52,21 @@ types:
         if: type == message_type::recv_bitmap
         doc: follows the message, and is not counted in its length
   shut:
+    doc: the destination is done, and whether well
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c migrate_send_rp_shut
     seq:
       - id: error
         type: u4
         doc: 0 if all went well
   pong:
+    doc: the answer to a ping
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c migrate_send_rp_pong
     seq:
       - id: value
         type: u4
         doc: that of the `ping` it answers
   req_pages:
+    doc: pages that the guest waits for, of the block that was named last
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c migrate_send_rp_message_req_pages
     seq:
       - id: start
@@ -72,6 +77,7 @@ types:
         type: u4
         doc: in bytes
   req_pages_id:
+    doc: pages that the guest waits for, with their block
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c migrate_send_rp_message_req_pages
     seq:
       - id: pages
@@ -85,6 +91,7 @@ types:
         type: str
         size: len_block_name
   recv_bitmap:
+    doc: of which block the bitmap of received pages follows
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c migrate_send_rp_recv_bitmap
     seq:
       - id: len_block_name
@@ -111,6 +118,7 @@ types:
         -orig-id: RAMBLOCK_RECV_BITMAP_ENDING
         contents: [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]
   resume_ack:
+    doc: the destination is ready to go on
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c migrate_send_rp_resume_ack
     seq:
       - id: value

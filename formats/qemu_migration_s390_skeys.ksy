@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_s390_skeys
   title: QEMU migration stream, payload of a s390-skeys section
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: be
@@ -14,6 +15,7 @@ seq:
     repeat-until: _.flag == flag::eos
 types:
   record:
+    doc: a run of keys, or the end
     seq:
       - id: word
         type: u8

@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_s390_stattrib
   title: QEMU migration stream, payload of a s390-storage_attributes section
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: be
@@ -14,6 +15,7 @@ seq:
     repeat-until: _.flag == flag::eos
 types:
   record:
+    doc: a run of attributes, or a mark
     seq:
       - id: word
         type: u8

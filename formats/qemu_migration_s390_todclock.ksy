@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_s390_todclock
   title: QEMU migration stream, payload of a todclock section
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: be
@@ -36,3 +37,4 @@ enums:
     1:
       id: present
       -orig-id: S390_TOD_CLOCK_VALUE_PRESENT
+      doc: the time follows

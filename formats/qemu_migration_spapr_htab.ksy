@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_spapr_htab
   title: QEMU migration stream, payload of a spapr/htab section
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: be
@@ -21,6 +22,7 @@ seq:
     if: header == 0
 types:
   chunk:
+    doc: a run of valid entries and the invalid ones behind them
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/ppc/spapr.c htab_save_chunk
     seq:
       - id: index

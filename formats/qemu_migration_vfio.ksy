@@ -2,6 +2,7 @@ meta:
   id: qemu_migration_vfio
   title: QEMU migration stream, payload of a vfio section
   application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: be
@@ -25,6 +26,7 @@ seq:
     repeat-until: _.is_last
 types:
   record:
+    doc: a flag, and what it says that follows
     params:
       - id: is_full
         type: bool
@@ -60,6 +62,7 @@ types:
         doc: |
           nothing follows in this section; QEMU 5.2 put the configuration into the `end` section, with data behind it
   data:
+    doc: "a piece of the device's state"
     seq:
       - id: len_data
         -orig-id: data_size
@@ -67,6 +70,7 @@ types:
       - id: data
         type: qemu_migration_extent(len_data)
   config:
+    doc: "the device's configuration, up to the end mark"
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/pci.c vmstate_vfio_pci_config
     seq:
       - id: pieces
@@ -96,6 +100,7 @@ enums:
     0x01:
       id: end_of_state
       -orig-id: VFIO_MIG_FLAG_END_OF_STATE
+      doc: ends the section, or what the flag before it began
     0x02:
       id: dev_config_state
       -orig-id: VFIO_MIG_FLAG_DEV_CONFIG_STATE

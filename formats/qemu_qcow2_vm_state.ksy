@@ -41,6 +41,7 @@ instances:
     if: header.num_snapshots != 0
 types:
   header:
+    doc: "the image's header"
     seq:
       - id: magic
         -orig-id: QCOW_MAGIC
@@ -157,6 +158,7 @@ types:
         value: (incompatible_low & 0x10) != 0
         -orig-id: QCOW2_INCOMPAT_EXTL2
   extension:
+    doc: an extension of the header
     -orig-id: QCowExtension
     seq:
       - id: type
@@ -171,6 +173,7 @@ types:
       - id: padding
         size: (8 - len_data % 8) % 8
   snapshot:
+    doc: an internal snapshot
     -orig-id: QCowSnapshotHeader
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/block/qcow2-snapshot.c qcow2_do_read_snapshots
     seq:
@@ -245,6 +248,7 @@ types:
         if: num_vm_state != 0
         doc: the part of the L1 table that the VM state has
   snapshot_extra:
+    doc: what newer versions add to a snapshot
     seq:
       - id: len_vm_state
         -orig-id: vm_state_size_large
@@ -259,6 +263,7 @@ types:
         if: _io.size >= 24
         doc: number of instructions that the guest had executed, if QEMU counted them; else all bits are set
   l1_table:
+    doc: "a snapshot's first table: where the second ones lie"
     params:
       - id: idx_first
         type: u8
@@ -297,12 +302,14 @@ types:
         type: l2_table
         if: ofs_l2 != 0
   l2_table:
+    doc: "a second table: where the clusters lie"
     seq:
       - id: entries
         type: l2_entry
         repeat: expr
         repeat-expr: _root.header.num_l2
   l2_entry:
+    doc: where a cluster lies, and how
     seq:
       - id: high
         type: u4
@@ -355,27 +362,43 @@ types:
         doc: set where the part has its place in the cluster
 enums:
   crypt_method:
-    0: none
-    1: aes
-    2: luks
+    0:
+      id: none
+      doc: clusters are plain
+    1:
+      id: aes
+      doc: AES-CBC, the old encryption
+    2:
+      id: luks
+      doc: LUKS
   compression_type:
-    0: zlib
-    1: zstd
+    0:
+      id: zlib
+      doc: compressed clusters are deflate
+    1:
+      id: zstd
+      doc: compressed clusters are zstd
   extension_type:
     0x00000000:
       id: end
+      doc: no more extensions
     0xe2792aca:
       id: backing_format
       -orig-id: QCOW2_EXT_MAGIC_BACKING_FORMAT
+      doc: "the backing file's format, by name"
     0x6803f857:
       id: feature_table
       -orig-id: QCOW2_EXT_MAGIC_FEATURE_TABLE
+      doc: names of the feature bits
     0x0537be77:
       id: crypto_header
       -orig-id: QCOW2_EXT_MAGIC_CRYPTO_HEADER
+      doc: where the LUKS header lies
     0x23852875:
       id: bitmaps
       -orig-id: QCOW2_EXT_MAGIC_BITMAPS
+      doc: where the directory of dirty bitmaps lies
     0x44415441:
       id: data_file
       -orig-id: QCOW2_EXT_MAGIC_DATA_FILE
+      doc: "name of the file that holds the guest's data"

@@ -1,6 +1,8 @@
 meta:
   id: device_payload
   title: Payload of a device section whose length nothing tells
+  application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: be
@@ -18,6 +20,7 @@ seq:
     repeat-until: _.is_last
 types:
   piece:
+    doc: some bytes, and a look at whether the footer follows them
     params:
       - id: section_id
         type: u4
@@ -39,6 +42,7 @@ types:
           _io.size - _io.pos >= 6 and footer_ahead.section_id == section_id
           and (footer_ahead.next_type <= 0x04 or footer_ahead.next_type == 0x08)
   footer_ahead:
+    doc: what may be the footer, read without moving on
     seq:
       - id: magic
         contents: [0x7e]

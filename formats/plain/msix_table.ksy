@@ -1,6 +1,8 @@
 meta:
   id: msix_table
   title: MSI-X table of a PCI device
+  application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: le
@@ -20,6 +22,7 @@ seq:
     repeat-expr: (num_vectors + 7) / 8
 types:
   entry:
+    doc: "a vector: where its message goes, what it says, and whether it is masked"
     seq:
       - id: address
         type: u8

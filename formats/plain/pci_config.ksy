@@ -1,6 +1,8 @@
 meta:
   id: pci_config
   title: Configuration space of a PCI device
+  application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: le
@@ -59,6 +61,7 @@ instances:
     doc: 0 without the capability MSI-X
 types:
   device_header:
+    doc: header type 0, of an ordinary device
     seq:
       - id: bar
         type: u4
@@ -87,6 +90,7 @@ types:
       - id: max_lat
         type: u1
   bridge_header:
+    doc: header type 1, of a bridge to another bus
     seq:
       - id: bar
         type: u4
@@ -137,6 +141,7 @@ types:
       - id: bridge_control
         type: u2
   other_header:
+    doc: a header type that has no layout here
     seq:
       - id: header
         type: u1

@@ -1,6 +1,8 @@
 meta:
   id: subsection_ahead
   title: A look at what follows the fields of a state
+  application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: be

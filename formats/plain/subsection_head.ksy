@@ -1,6 +1,8 @@
 meta:
   id: subsection_head
   title: What opens a subsection
+  application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   encoding: UTF-8

@@ -1,9 +1,16 @@
 meta:
   id: virtio
   title: State of a virtio device
+  application: QEMU
+  file-extension: mig
   license: CC0-1.0
   ks-version: 0.11
   endian: be
+  imports:
+    - msix_table
+    - pci_config
+    - subsection_ahead
+    - subsection_head
 doc: |
   A virtio device writes its state with code of its own, of which the description knows nothing but the length. This is
   the layout on a PCI bus, of the devices whose own part has one; all others are bytes.
@@ -69,6 +76,7 @@ types:
       - id: subsystem_id
         type: u2le
   levels:
+    doc: four interrupt lines
     seq:
       - id: levels
         type: u4
@@ -78,6 +86,7 @@ types:
       is_levels:
         value: levels[0] <= 1 and levels[1] <= 1 and levels[2] <= 1 and levels[3] <= 1
   device_on_pci:
+    doc: the whole state of a device on a PCI bus
     params:
       - id: len_config_space
         type: u4
@@ -136,6 +145,7 @@ types:
         value: |
           kind == 2 ? device.as<block>.requests != 0 : kind == 3 ? device.as<console>.is_busy : false
   pci_dev:
+    doc: what the PCI bus knows of the device
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio-pci.c virtio_pci_save_config
     params:
       - id: len_config
@@ -155,6 +165,7 @@ types:
         type: msix_table(config.num_msix_vectors)
         if: config.num_msix_vectors != 0
   queue:
+    doc: a virtqueue, as it was before virtio 1.0
     params:
       - id: has_vector
         type: bool
@@ -171,6 +182,7 @@ types:
         type: u2
         if: has_vector
   net:
+    doc: a network card
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/net/virtio-net.c vmstate_virtio_net_device
     seq:
       - id: mac
@@ -234,12 +246,14 @@ types:
           + (_parent.config_len > 9 ? _parent.config[9] << 8 : 0) > 1
         doc: max_virtqueue_pairs of the device's configuration
   block:
+    doc: a disk
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/block/virtio-blk.c virtio_blk_save_device
     seq:
       - id: requests
         type: u1
         doc: whether requests were in flight
   console:
+    doc: a serial console, with its ports
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/char/virtio-serial-bus.c virtio_serial_save_device
     seq:
       - id: cols
@@ -263,6 +277,7 @@ types:
       is_busy:
         value: nr_active_ports > 0 and ports.last.elem_popped != 0
   port:
+    doc: a port of a serial console
     seq:
       - id: id
         type: u4
@@ -274,6 +289,7 @@ types:
         type: u4
         doc: whether a buffer of the guest's was in use
   balloon:
+    doc: a memory balloon
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio-balloon.c vmstate_virtio_balloon_device
     seq:
       - id: num_pages
@@ -296,6 +312,7 @@ types:
         pos: _io.pos
         type: subsection_ahead
   free_page_report:
+    doc: the hint which pages are free
     seq:
       - id: head
         type: subsection_head(1)
@@ -304,12 +321,14 @@ types:
       - id: free_page_hint_status
         type: u4
   page_poison:
+    doc: what the guest fills free pages with
     seq:
       - id: head
         type: subsection_head(1)
       - id: poison_val
         type: u4
   subsections:
+    doc: what newer versions add, each only where it says something
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio.c vmstate_virtio
     seq:
       - id: device_endian
@@ -384,12 +403,14 @@ types:
         pos: _io.pos
         type: subsection_ahead
   device_endian:
+    doc: "the device's byte order"
     seq:
       - id: head
         type: subsection_head(1)
       - id: device_endian
         type: u1
   features_128bit:
+    doc: features from the 64th bit on
     seq:
       - id: head
         type: subsection_head(1)
@@ -397,12 +418,14 @@ types:
         -orig-id: guest_features_ex[1]
         type: u8
   features_64bit:
+    doc: all 64 bits of the features
     seq:
       - id: head
         type: subsection_head(1)
       - id: guest_features
         type: u8
   virtqueues:
+    doc: where the rings of each queue lie (virtio 1.0)
     seq:
       - id: head
         type: subsection_head(1)
@@ -411,6 +434,7 @@ types:
         repeat: expr
         repeat-expr: 1024
   ringsize:
+    doc: how long the ring of each queue could be
     seq:
       - id: head
         type: subsection_head(1)
@@ -420,12 +444,14 @@ types:
         repeat: expr
         repeat-expr: 1024
   broken:
+    doc: whether the device has given up
     seq:
       - id: head
         type: subsection_head(1)
       - id: broken
         type: u1
   extra_state:
+    doc: what the bus adds
     seq:
       - id: head
         type: subsection_head(1)
@@ -445,12 +471,14 @@ types:
         pos: _io.pos
         type: subsection_ahead
   started:
+    doc: whether the device had been started
     seq:
       - id: head
         type: subsection_head(1)
       - id: started
         type: u1
   packed_virtqueues:
+    doc: packed rings of each queue
     seq:
       - id: head
         type: subsection_head(1)
@@ -459,12 +487,14 @@ types:
         repeat: expr
         repeat-expr: 1024
   disabled:
+    doc: whether the device was switched off
     seq:
       - id: head
         type: subsection_head(1)
       - id: disabled
         type: u1
   queue_rings:
+    doc: the rings of one queue
     seq:
       - id: vring_avail
         -orig-id: vring.avail
@@ -473,6 +503,7 @@ types:
         -orig-id: vring.used
         type: u8
   packed_queue:
+    doc: a packed ring
     seq:
       - id: last_avail_idx
         type: u2
@@ -485,6 +516,7 @@ types:
       - id: inuse
         type: u4
   modern_state:
+    doc: "virtio 1.0's registers on PCI"
     seq:
       - id: head
         type: subsection_head(1)
@@ -501,6 +533,7 @@ types:
         repeat: expr
         repeat-expr: 1024
   features128:
+    doc: the features from the 64th bit on, as the guest selected them
     seq:
       - id: head
         type: subsection_head(1)
@@ -509,6 +542,7 @@ types:
         repeat: expr
         repeat-expr: 2
   modern_queue:
+    doc: "a queue in virtio 1.0's registers"
     seq:
       - id: num
         type: u2

@@ -328,6 +328,7 @@ types:
         repeat-until: _.kind == record_kind::eos
     types:
       record:
+        doc: a chunk of a disk, a word on the progress, or the end
         seq:
           - id: word
             type: u8
@@ -348,6 +349,7 @@ types:
             value: (word - (word & 0x1ff)) / 512
             doc: sector at which the chunk begins, or how many per cent of the disks have been sent once
       chunk:
+        doc: a megabyte of a disk
         params:
           - id: is_zero
             type: bool
@@ -449,6 +451,7 @@ types:
         doc: how many bytes of records behind this command are its package; 0 for other commands
     types:
       ping:
+        doc: asks for an answer with the same number
         seq:
           - id: value
             type: u4
@@ -493,6 +496,7 @@ types:
             type: range
             repeat: eos
       range:
+        doc: a run of pages
         seq:
           - id: start
             type: u8
@@ -627,6 +631,7 @@ types:
         doc: whether the capability `mapped-ram` is on
     types:
       subsection:
+        doc: one thing that both sides must agree on
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/vmstate.c vmstate_subsection_save
         params:
           - id: page_bits_before
@@ -709,6 +714,7 @@ types:
           is_mapped_ram:
             value: num_capabilities > 0 and capabilities.last.is_mapped_ram
       capability:
+        doc: the name of a capability that is on
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c put_capability
         params:
           - id: is_ignore_shared_before
@@ -779,6 +785,7 @@ types:
         repeat-until: _.is_eos
     types:
       chunk:
+        doc: flags, and what they say that follows
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/block-dirty-bitmap.c dirty_bitmap_load_header
         seq:
           - id: flags
@@ -818,6 +825,7 @@ types:
             '-orig-id': DIRTY_BITMAP_MIG_FLAG_BITS
             doc: a piece of a bitmap
       counted_string:
+        doc: a name with its length before it
         seq:
           - id: len_text
             type: u1
@@ -825,6 +833,7 @@ types:
             type: str
             size: len_text
       start:
+        doc: what a bitmap is, before its bits
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/block-dirty-bitmap.c dirty_bitmap_load_start
         seq:
           - id: granularity
@@ -842,6 +851,7 @@ types:
             value: (flags & 0x02) != 0
             '-orig-id': DIRTY_BITMAP_MIG_START_FLAG_PERSISTENT
       bits:
+        doc: a piece of a bitmap
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/block-dirty-bitmap.c dirty_bitmap_load_bits
         params:
           - id: is_zeroes
@@ -901,6 +911,7 @@ types:
         repeat-until: _.kind == qemu_migration_ram_record::record_kind::eos
     types:
       block_list:
+        doc: all RAM blocks, up to the sum of their lengths
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c ram_save_setup
         seq:
           - id: word
@@ -918,6 +929,7 @@ types:
             value: word - 0x04
             doc: sum of the blocks' lengths in bytes
       block:
+        doc: 'a RAM block: its name and length'
         params:
           - id: len_before
             type: u8
@@ -1135,6 +1147,7 @@ types:
         repeat-until: _.flag == flag::eos
     types:
       record:
+        doc: a run of keys, or the end
         seq:
           - id: word
             type: u8
@@ -1182,6 +1195,7 @@ types:
         repeat-until: _.flag == flag::eos
     types:
       record:
+        doc: a run of attributes, or a mark
         seq:
           - id: word
             type: u8
@@ -1255,6 +1269,7 @@ types:
         '1':
           id: present
           '-orig-id': S390_TOD_CLOCK_VALUE_PRESENT
+          doc: the time follows
   qemu_migration_spapr_htab:
     meta:
       endian: be
@@ -1274,6 +1289,7 @@ types:
         if: header == 0
     types:
       chunk:
+        doc: a run of valid entries and the invalid ones behind them
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/ppc/spapr.c htab_save_chunk
         seq:
           - id: index
@@ -1315,6 +1331,7 @@ types:
         repeat-until: _.is_last
     types:
       record:
+        doc: a flag, and what it says that follows
         params:
           - id: is_full
             type: bool
@@ -1358,6 +1375,7 @@ types:
             doc: |
               nothing follows in this section; QEMU 5.2 put the configuration into the `end` section, with data behind it
       data:
+        doc: a piece of the device's state
         seq:
           - id: len_data
             '-orig-id': data_size
@@ -1365,6 +1383,7 @@ types:
           - id: data
             type: qemu_migration_extent(len_data)
       config:
+        doc: the device's configuration, up to the end mark
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/pci.c vmstate_vfio_pci_config
         seq:
           - id: pieces
@@ -1395,6 +1414,7 @@ types:
         '1':
           id: end_of_state
           '-orig-id': VFIO_MIG_FLAG_END_OF_STATE
+          doc: ends the section, or what the flag before it began
         '2':
           id: dev_config_state
           '-orig-id': VFIO_MIG_FLAG_DEV_CONFIG_STATE
@@ -1432,6 +1452,7 @@ types:
         repeat-until: _.is_last
     types:
       piece:
+        doc: some bytes, and a look at whether the footer follows them
         params:
           - id: section_id
             type: u4
@@ -1454,6 +1475,7 @@ types:
               _io.size - _io.pos >= 6 and footer_ahead.section_id == section_id
               and (footer_ahead.next_type <= 0x04 or footer_ahead.next_type == 0x08)
       footer_ahead:
+        doc: what may be the footer, read without moving on
         seq:
           - id: magic
             contents:

@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ROOT / "formats"
@@ -14,6 +15,8 @@ COMPILED = BY_HAND / "compiled"
 DRAWINGS = ROOT / "docs" / "formats"
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = sorted(path.stem for path in FORMATS.glob("*.ksy"))
+PLAIN = sorted(path.stem for path in (FORMATS / "plain").glob("*.ksy"))
+"""Parts of what `savevm-inspect schema to-ksy` writes; formats nevertheless."""
 WRITTEN_BY_HAND = {"qemu_migration_extent": "extent"}
 """Modules that stand in the place of what a format compiles to."""
 
@@ -33,11 +36,10 @@ def compiler() -> Path:
     return FORMATS / "compile.mjs"
 
 
-def compiled(compiler: Path, target: str, folder: Path) -> dict[str, str]:
+def compiled(compiler: Path, target: str, folder: Path, formats: str = ".") -> dict[str, str]:
     """What each format compiles to, by the name of its file."""
-    subprocess.run(
-        ["node", str(compiler), str(folder), target], check=True, capture_output=True, text=True, timeout=120
-    )
+    command = ["node", str(compiler), str(folder), target, formats]
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     return {path.name: path.read_text() for path in folder.iterdir()}
 
 
@@ -57,6 +59,30 @@ def test_each_format_compiles_to_javascript_that_parses(compiler: Path, tmp_path
     subprocess.run(["node", "-e", parse, *map(str, tmp_path.iterdir())], check=True, capture_output=True, timeout=60)
 
 
+@pytest.mark.node
+def test_each_plain_part_compiles_by_itself(compiler: Path, tmp_path: Path) -> None:
+    for target, suffix in (("python", "{}.py"), ("javascript", "{}.js")):
+        folder = tmp_path / target
+        folder.mkdir()
+        made = compiled(compiler, target, folder, "plain")
+        names = PLAIN if target == "python" else map(camel, PLAIN)
+        assert sorted(made) == sorted(map(suffix.format, names))
+
+
+@pytest.mark.parametrize("path", [*FORMATS.glob("*.ksy"), *FORMATS.glob("plain/*.ksy")], ids=lambda path: path.stem)
+def test_each_format_explains_itself(path: Path) -> None:
+    document = yaml.safe_load(path.read_text())
+    meta = document["meta"]
+    assert meta["id"] == path.stem
+    assert meta.keys() >= {"title", "application", "file-extension", "license", "ks-version"}
+    assert document.keys() >= {"doc", "doc-ref"}
+    types = document.get("types", {})
+    assert "endian" in meta or any("endian" in each.get("meta", {}) for each in types.values())
+    assert [name for name, each in types.items() if "doc" not in each] == []
+    for name, values in document.get("enums", {}).items():
+        assert [each for each in values.values() if not isinstance(each, dict) or "doc" not in each] == [], name
+
+
 def test_each_format_has_its_module_and_says_where_it_comes_from() -> None:
     modules = {path.stem for path in COMPILED.glob("*.py")}
     assert set(NAMES) - set(WRITTEN_BY_HAND) == modules - {"__init__"}
@@ -73,14 +99,14 @@ def test_each_format_has_its_module_and_says_where_it_comes_from() -> None:
 
 @pytest.mark.node
 def test_drawings_are_up_to_date(compiler: Path, tmp_path: Path) -> None:
-    made = compiled(compiler, "graphviz", tmp_path)
+    made = compiled(compiler, "graphviz", tmp_path) | compiled(compiler, "graphviz", tmp_path, "plain")
     kept = {path.name: path.read_text() for path in DRAWINGS.glob("*.dot")}
-    assert sorted(made) == sorted(kept) == [f"{name}.dot" for name in NAMES]
+    assert sorted(made) == sorted(kept) == sorted(f"{name}.dot" for name in (*NAMES, *PLAIN))
     assert [name for name in made if made[name] != kept[name]] == [], "run formats/draw.sh"
 
 
 @pytest.mark.graphviz
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *PLAIN])
 def test_pictures_show_what_is_drawn_today(name: str) -> None:
     """Places and fonts follow the version of Graphviz; what is shown does not."""
     drawn = subprocess.run(
@@ -102,7 +128,7 @@ def shown(svg: str) -> list[str]:
 def test_each_format_is_shown_with_a_sentence() -> None:
     text = (ROOT / "docs" / "formats.md").read_text()
     found = re.findall(r"^### (\w+)\n\n([A-Z].+\.)\n\n!\[\1\]\(formats/\1\.svg\)$", text, flags=re.MULTILINE)
-    assert sorted(name for name, _ in found) == NAMES
+    assert sorted(name for name, _ in found) == sorted((*NAMES, *PLAIN))
     table = (FORMATS / "README.md").read_text()
     assert [name for name in NAMES if f"`{name}.ksy`" not in table] == []
 

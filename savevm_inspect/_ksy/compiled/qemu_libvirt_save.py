@@ -61,6 +61,7 @@ class QemuLibvirtSave(KaitaiStruct):
 
 
     class Header(KaitaiStruct):
+        """numbers that say how long and of what kind the rest is."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuLibvirtSave.Header, self).__init__(_io)
             self._parent = _parent

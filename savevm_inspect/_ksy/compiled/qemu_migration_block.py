@@ -46,6 +46,7 @@ class QemuMigrationBlock(KaitaiStruct):
 
 
     class Chunk(KaitaiStruct):
+        """a megabyte of a disk."""
         def __init__(self, is_zero, _io, _parent=None, _root=None):
             super(QemuMigrationBlock.Chunk, self).__init__(_io)
             self._parent = _parent
@@ -71,6 +72,7 @@ class QemuMigrationBlock(KaitaiStruct):
 
 
     class Record(KaitaiStruct):
+        """a chunk of a disk, a word on the progress, or the end."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationBlock.Record, self).__init__(_io)
             self._parent = _parent

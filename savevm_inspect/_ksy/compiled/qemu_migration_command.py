@@ -116,6 +116,7 @@ class QemuMigrationCommand(KaitaiStruct):
 
 
     class Ping(KaitaiStruct):
+        """asks for an answer with the same number."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationCommand.Ping, self).__init__(_io)
             self._parent = _parent
@@ -208,6 +209,7 @@ class QemuMigrationCommand(KaitaiStruct):
 
 
     class Range(KaitaiStruct):
+        """a run of pages."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationCommand.Range, self).__init__(_io)
             self._parent = _parent

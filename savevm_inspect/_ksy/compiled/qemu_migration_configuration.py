@@ -107,7 +107,8 @@ class QemuMigrationConfiguration(KaitaiStruct):
 
 
     class Capability(KaitaiStruct):
-        """
+        """the name of a capability that is on.
+        
         .. seealso::
            put_capability - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c
         """
@@ -147,7 +148,8 @@ class QemuMigrationConfiguration(KaitaiStruct):
 
 
     class Subsection(KaitaiStruct):
-        """
+        """one thing that both sides must agree on.
+        
         .. seealso::
            vmstate_subsection_save - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/vmstate.c
         """

@@ -39,7 +39,8 @@ class QemuMigrationDirtyBitmap(KaitaiStruct):
 
 
     class Bits(KaitaiStruct):
-        """
+        """a piece of a bitmap.
+        
         .. seealso::
            dirty_bitmap_load_bits - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/block-dirty-bitmap.c
         """
@@ -74,7 +75,8 @@ class QemuMigrationDirtyBitmap(KaitaiStruct):
 
 
     class Chunk(KaitaiStruct):
-        """
+        """flags, and what they say that follows.
+        
         .. seealso::
            dirty_bitmap_load_header - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/block-dirty-bitmap.c
         """
@@ -164,6 +166,7 @@ class QemuMigrationDirtyBitmap(KaitaiStruct):
 
 
     class CountedString(KaitaiStruct):
+        """a name with its length before it."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationDirtyBitmap.CountedString, self).__init__(_io)
             self._parent = _parent
@@ -180,7 +183,8 @@ class QemuMigrationDirtyBitmap(KaitaiStruct):
 
 
     class Start(KaitaiStruct):
-        """
+        """what a bitmap is, before its bits.
+        
         .. seealso::
            dirty_bitmap_load_start - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/block-dirty-bitmap.c
         """

@@ -2,19 +2,19 @@
 
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
-from . import qemu_migration_block
+from . import qemu_migration_spapr_htab
 from .. import device_payload as qemu_migration_device_payload
+from . import qemu_migration_command
+from . import qemu_migration_ram
 from . import qemu_migration_s390_stattrib
 from . import qemu_migration_description
-from . import qemu_migration_vfio
-from . import qemu_migration_dirty_bitmap
-from . import qemu_migration_spapr_htab
-from . import qemu_migration_command
-from . import qemu_migration_s390_skeys
-from . import qemu_migration_s390_todclock
-from . import qemu_migration_ram
-from .. import extent as qemu_migration_extent
+from . import qemu_migration_block
 from . import qemu_migration_configuration
+from . import qemu_migration_s390_todclock
+from . import qemu_migration_dirty_bitmap
+from . import qemu_migration_s390_skeys
+from .. import extent as qemu_migration_extent
+from . import qemu_migration_vfio
 from enum import IntEnum
 
 

@@ -112,7 +112,8 @@ class QemuMigrationMultifd(KaitaiStruct):
 
 
     class Initial(KaitaiStruct):
-        """
+        """the first bytes of a channel: whose it is, and its number.
+        
         .. seealso::
            multifd_send_initial_packet - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/multifd.c
         """
@@ -139,6 +140,7 @@ class QemuMigrationMultifd(KaitaiStruct):
 
 
     class Packet(KaitaiStruct):
+        """pages, or a piece of a device's state, or nothing but a mark."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationMultifd.Packet, self).__init__(_io)
             self._parent = _parent

@@ -61,6 +61,7 @@ class QemuMigrationRam(KaitaiStruct):
 
 
     class Block(KaitaiStruct):
+        """a RAM block: its name and length."""
         def __init__(self, len_before, _io, _parent=None, _root=None):
             super(QemuMigrationRam.Block, self).__init__(_io)
             self._parent = _parent
@@ -107,7 +108,8 @@ class QemuMigrationRam(KaitaiStruct):
 
 
     class BlockList(KaitaiStruct):
-        """
+        """all RAM blocks, up to the sum of their lengths.
+        
         .. seealso::
            ram_save_setup - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c
         """

@@ -2,9 +2,9 @@
 
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
-from . import qemu_migration_dirty_bitmap
 from . import qemu_migration_command
 from . import qemu_migration_ram
+from . import qemu_migration_dirty_bitmap
 from enum import IntEnum
 
 
@@ -58,6 +58,7 @@ class QemuMigrationResumed(KaitaiStruct):
 
 
     class Record(KaitaiStruct):
+        """a section that goes on, or a command."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationResumed.Record, self).__init__(_io)
             self._parent = _parent
@@ -127,6 +128,7 @@ class QemuMigrationResumed(KaitaiStruct):
 
 
     class Section(KaitaiStruct):
+        """more of RAM or of the dirty bitmaps."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationResumed.Section, self).__init__(_io)
             self._parent = _parent

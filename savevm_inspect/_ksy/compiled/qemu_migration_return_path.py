@@ -74,6 +74,7 @@ class QemuMigrationReturnPath(KaitaiStruct):
 
 
     class Message(KaitaiStruct):
+        """a message with its length."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationReturnPath.Message, self).__init__(_io)
             self._parent = _parent
@@ -158,7 +159,8 @@ class QemuMigrationReturnPath(KaitaiStruct):
 
 
     class Pong(KaitaiStruct):
-        """
+        """the answer to a ping.
+        
         .. seealso::
            migrate_send_rp_pong - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c
         """
@@ -177,7 +179,8 @@ class QemuMigrationReturnPath(KaitaiStruct):
 
 
     class RecvBitmap(KaitaiStruct):
-        """
+        """of which block the bitmap of received pages follows.
+        
         .. seealso::
            migrate_send_rp_recv_bitmap - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c
         """
@@ -200,7 +203,8 @@ class QemuMigrationReturnPath(KaitaiStruct):
 
 
     class ReqPages(KaitaiStruct):
-        """
+        """pages that the guest waits for, of the block that was named last.
+        
         .. seealso::
            migrate_send_rp_message_req_pages - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c
         """
@@ -220,7 +224,8 @@ class QemuMigrationReturnPath(KaitaiStruct):
 
 
     class ReqPagesId(KaitaiStruct):
-        """
+        """pages that the guest waits for, with their block.
+        
         .. seealso::
            migrate_send_rp_message_req_pages - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c
         """
@@ -245,7 +250,8 @@ class QemuMigrationReturnPath(KaitaiStruct):
 
 
     class ResumeAck(KaitaiStruct):
-        """
+        """the destination is ready to go on.
+        
         .. seealso::
            migrate_send_rp_resume_ack - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c
         """
@@ -266,7 +272,8 @@ class QemuMigrationReturnPath(KaitaiStruct):
 
 
     class Shut(KaitaiStruct):
-        """
+        """the destination is done, and whether well.
+        
         .. seealso::
            migrate_send_rp_shut - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c
         """

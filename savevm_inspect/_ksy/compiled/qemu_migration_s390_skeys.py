@@ -44,6 +44,7 @@ class QemuMigrationS390Skeys(KaitaiStruct):
 
 
     class Record(KaitaiStruct):
+        """a run of keys, or the end."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationS390Skeys.Record, self).__init__(_io)
             self._parent = _parent

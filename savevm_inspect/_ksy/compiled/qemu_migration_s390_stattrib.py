@@ -45,6 +45,7 @@ class QemuMigrationS390Stattrib(KaitaiStruct):
 
 
     class Record(KaitaiStruct):
+        """a run of attributes, or a mark."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationS390Stattrib.Record, self).__init__(_io)
             self._parent = _parent

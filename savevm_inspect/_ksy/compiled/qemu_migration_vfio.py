@@ -53,7 +53,8 @@ class QemuMigrationVfio(KaitaiStruct):
 
 
     class Config(KaitaiStruct):
-        """
+        """the device's configuration, up to the end mark.
+        
         .. seealso::
            vmstate_vfio_pci_config - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/pci.c
         """
@@ -83,6 +84,7 @@ class QemuMigrationVfio(KaitaiStruct):
 
 
     class Data(KaitaiStruct):
+        """a piece of the device's state."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationVfio.Data, self).__init__(_io)
             self._parent = _parent
@@ -151,6 +153,7 @@ class QemuMigrationVfio(KaitaiStruct):
 
 
     class Record(KaitaiStruct):
+        """a flag, and what it says that follows."""
         def __init__(self, is_full, _io, _parent=None, _root=None):
             super(QemuMigrationVfio.Record, self).__init__(_io)
             self._parent = _parent

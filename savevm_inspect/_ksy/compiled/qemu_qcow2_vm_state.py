@@ -76,6 +76,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
 
     class Extension(KaitaiStruct):
+        """an extension of the header."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuQcow2VmState.Extension, self).__init__(_io)
             self._parent = _parent
@@ -94,6 +95,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
 
     class Header(KaitaiStruct):
+        """the image's header."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuQcow2VmState.Header, self).__init__(_io)
             self._parent = _parent
@@ -317,6 +319,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
 
     class L1Table(KaitaiStruct):
+        """a snapshot's first table: where the second ones lie."""
         def __init__(self, idx_first, num_entries, num_all, _io, _parent=None, _root=None):
             super(QemuQcow2VmState.L1Table, self).__init__(_io)
             self._parent = _parent
@@ -346,6 +349,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
 
     class L2Entry(KaitaiStruct):
+        """where a cluster lies, and how."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuQcow2VmState.L2Entry, self).__init__(_io)
             self._parent = _parent
@@ -463,6 +467,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
 
     class L2Table(KaitaiStruct):
+        """a second table: where the clusters lie."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuQcow2VmState.L2Table, self).__init__(_io)
             self._parent = _parent
@@ -485,7 +490,8 @@ class QemuQcow2VmState(KaitaiStruct):
 
 
     class Snapshot(KaitaiStruct):
-        """
+        """an internal snapshot.
+        
         .. seealso::
            qcow2_do_read_snapshots - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/block/qcow2-snapshot.c
         """
@@ -589,6 +595,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
 
     class SnapshotExtra(KaitaiStruct):
+        """what newer versions add to a snapshot."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuQcow2VmState.SnapshotExtra, self).__init__(_io)
             self._parent = _parent
