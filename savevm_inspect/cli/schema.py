@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from ..reader.schemas import description_of, library, write_description
+from ..container.whole_file import whole_file
+from ..reader.schemas import description_of, library
 from ..views.ksy import ksy_of_stream
 from .options import OutputFile, cell, show, table
 from .source import Chosen, takes_source
@@ -27,7 +28,8 @@ def extract(chosen: Chosen, output: Path) -> None:
     """Write the description of SOURCE to a file, for --schema."""
     with chosen.open(strict=False) as stream:
         text = description_of(stream.source, stream.offset)
-    write_description(text, output)
+    with whole_file(output) as draft:
+        draft.write_bytes(text)
 
 
 @command.command("to-ksy")
@@ -48,7 +50,8 @@ def to_ksy(chosen: Chosen, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:
-        write_description(text.encode(), output)
+        with whole_file(output) as draft:
+            draft.write_text(text, encoding="utf-8", newline="\n")
     if not described:
         click.echo(f"savevm-inspect: {chosen.name} has no description: its devices are bytes", err=True)
 

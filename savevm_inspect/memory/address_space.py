@@ -1,29 +1,21 @@
 """Memory as an address space: a read-only file whose places are addresses, with holes where nothing is."""
 
-import io
-import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 
 from ..errors import AddressError
 from .ranges import AddressMap
+from .raw_file import RawFile
 from .rebuild import BlockImage
 from .search import find_bytes
 
 
-class AddressSpace(io.RawIOBase, ABC):
+class AddressSpace(RawFile):
     """An address space; reads only what is asked for.
 
     A read gives all the bytes that it asks for, or raises :class:`~savevm_inspect.errors.AddressError`: it never
     stops short at a hole.
     """
-
-    limit: int
-    """The address behind the last."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._position = 0
 
     @abstractmethod
     def extents(self, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -41,73 +33,24 @@ class AddressSpace(io.RawIOBase, ABC):
     def _fill(self, view: memoryview, address: int) -> int:
         """Fill the start of a buffer from an address on; returns how many bytes, at least one."""
 
-    def readable(self) -> bool:
-        """Memory can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Memory can be read at any address."""
-        return True
-
-    def tell(self) -> int:
-        """The address of the next read."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the address of the next read.
-
-        Args:
-            offset: bytes from the place that ``whence`` names.
-            whence: as in :meth:`io.IOBase.seek`.
-
-        Returns:
-            The new address.
-
-        Raises:
-            AddressError: there is no such address.
-        """
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.limit}[whence]
-        if not 0 <= base + offset <= self.limit:
-            raise AddressError(f"address {base + offset:#x} lies outside of 0 to {self.limit:#x}")
-        self._position = base + offset
-        return self._position
-
-    def readinto(self, target: object, /) -> int:
-        """Fill a buffer from the current address on.
-
-        Args:
-            target: a writable buffer of bytes.
-
-        Returns:
-            Its length, or what is left up to the end of the address space.
-
-        Raises:
-            AddressError: at some address of it there is no memory.
-        """
-        view = memoryview(target).cast("B")  # type: ignore[arg-type]  # io types buffers as object
-        length = min(len(view), self.limit - self._position)
-        self.read_at(self._position, view[:length])
-        self._position += length
-        return length
-
     def readall(self) -> bytes:
         """Refused: an address space is too large to be read as a whole, and has holes."""
         raise AddressError("an address space is not read to its end; say how many bytes")
 
-    def read_at(self, address: int, view: memoryview) -> None:
+    def read_at(self, start: int, view: memoryview) -> None:
         """Fill a buffer from an address on, without moving the place of the next read.
 
         Args:
-            address: of the first byte.
+            start: address of the first byte.
             view: writable bytes.
 
         Raises:
             AddressError: at some address of it there is no memory.
         """
-        self._check(address, len(view))
+        self._check(start, len(view))
         done = 0
         while done < len(view):
-            done += self._fill(view[done:], address + done)
+            done += self._fill(view[done:], start + done)
 
     def read_bytes(self, address: int, length: int) -> bytes:
         """Read from an address on, without moving the place of the next read.
@@ -123,6 +66,10 @@ class AddressSpace(io.RawIOBase, ABC):
         content = bytearray(length)
         self.read_at(address, memoryview(content))
         return bytes(content)
+
+    def _check_place(self, place: int) -> None:
+        if not 0 <= place <= self.limit:
+            raise AddressError(f"address {place:#x} lies outside of 0 to {self.limit:#x}")
 
     def _check(self, address: int, length: int) -> None:
         if not 0 <= address <= address + length <= self.limit:

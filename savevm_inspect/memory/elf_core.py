@@ -1,12 +1,12 @@
 """Guest memory as an ELF core, as QEMU's dump-guest-memory writes it without paging (dump/dump.c)."""
 
 import struct
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from ..container.whole_file import whole_file
 from ..errors import AddressError, SavevmError
 from .elf_notes import EM_386, EM_AARCH64, EM_X86_64, cpu_notes, machine_of
 from .ranges import AddressMap, Range
@@ -133,13 +133,8 @@ def write_core(
         if blocks[each.block].ignored:
             raise AddressError(f"block {each.block!r} is shared memory that x-ignore-shared left out of the stream")
     try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
-            draft = Path(folder) / "core"
-            with draft.open("wb") as file:
-                _write(file, blocks, ranges, target, b"".join(cpu_notes(cpus)) if cpus else b"", progress)
-            draft.replace(output)
-    except OSError as error:
-        raise SavevmError(f"{output}: {error.strerror or error}") from error
+        with whole_file(output) as draft, draft.open("wb") as file:
+            _write(file, blocks, ranges, target, b"".join(cpu_notes(cpus)) if cpus else b"", progress)
     except OverflowError as error:
         raise SavevmError(f"{output}: no file can have {sum(each.length for each in ranges)} bytes") from error
 

@@ -1,10 +1,10 @@
 """Writing a block's final bytes to a file: sparse, and whole or not at all."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..container.whole_file import whole_file
 from ..errors import SavevmError
 from .rebuild import BlockImage
 
@@ -27,13 +27,8 @@ def extract(image: BlockImage, output: Path, progress: Callable[[int], object]) 
         SavevmError: the file can't be written, or a page can't be unpacked; nothing is left of it.
     """
     try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
-            draft = Path(folder) / "block"
-            with draft.open("wb", buffering=0) as file:
-                _write_sparse(image, file.fileno(), progress)
-            draft.replace(output)
-    except OSError as error:
-        raise SavevmError(f"{output}: {error.strerror or error}") from error
+        with whole_file(output) as draft, draft.open("wb", buffering=0) as file:
+            _write_sparse(image, file.fileno(), progress)
     except OverflowError as error:
         raise SavevmError(f"{output}: no file can have {image.block.used_bytes} bytes") from error
 

@@ -3,22 +3,21 @@
 What is held grows with the pages that were sent, never with the length that a block claims to have.
 """
 
-import io
-import os
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadPayload, NotFound, listed
+from ..errors import AddressError, BadPayload, NotFound, listed
 from ..payload.page_log import PageKind
 from .page_table import PageTable
+from .raw_file import RawFile
 from .runs import find_runs
 from .search import find_bytes
 from .unpack import Buffers, unpack_page
 
 
-class BlockImage(io.RawIOBase):
+class BlockImage(RawFile):
     """The final bytes of a block as a read-only file; reads only what is asked for.
 
     Pages that were never sent, or discarded and not sent again, read as zeros; :meth:`missing` tells which they are.
@@ -32,12 +31,12 @@ class BlockImage(io.RawIOBase):
     def __init__(self, buffers: Buffers, pages: PageTable, index: int) -> None:
         super().__init__()
         self.block = pages.blocks[index]
+        self.limit = self.block.used_bytes
         self.page_size = pages.page_size
         self._buffers = buffers
         self._rows = pages.rows
         self._final = pages.final
         self._index = index
-        self._position = 0
 
     @property
     def pages(self) -> int:
@@ -82,54 +81,12 @@ class BlockImage(io.RawIOBase):
         if end < self.pages:
             yield end * self.page_size, self.block.used_bytes - end * self.page_size
 
-    def readable(self) -> bool:
-        """A block can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """A block can be read at any place."""
-        return True
-
-    def tell(self) -> int:
-        """The place of the next read, in bytes in the block."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the place of the next read.
-
-        Args:
-            offset: bytes from the place that ``whence`` names.
-            whence: as in :meth:`io.IOBase.seek`.
-
-        Returns:
-            The new place in bytes.
-
-        Raises:
-            ValueError: it lies before the block.
-        """
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.block.used_bytes}[whence]
-        if base + offset < 0:
-            raise ValueError(f"place {base + offset} lies before the block")
-        self._position = base + offset
-        return self._position
-
-    def readinto(self, target: object, /) -> int:
-        """Fill a buffer from the current place on.
-
-        Args:
-            target: a writable buffer of bytes.
-
-        Returns:
-            The number of bytes read; 0 at the block's end.
-        """
-        view = memoryview(target).cast("B")  # type: ignore[arg-type]  # io types buffers as object
-        view = view[: max(self.block.used_bytes - self._position, 0)]
-        self.read_at(self._position, view)
-        self._position += len(view)
-        return len(view)
+    def _check_place(self, place: int) -> None:
+        if place < 0:  # as of any file, a place behind the end is none; nothing is read there
+            raise AddressError(f"place {place} lies before the block")
 
     def read_at(self, start: int, view: memoryview) -> None:
-        """Fill a buffer from a place on, which stays what :meth:`tell` says.
+        """Fill a buffer from a place on, without moving the place of the next read.
 
         Args:
             start: place in bytes in the block.

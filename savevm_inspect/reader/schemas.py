@@ -7,12 +7,10 @@ state: that of a paused machine lacks fields that a running one has, and nothing
 
 import json
 import lzma
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import Path
 
 from ..container.source import Source, SourceLike
 from ..errors import NotFound, SavevmError, SchemaError, StreamError
@@ -116,25 +114,6 @@ def description_of(source: Source, offset: int) -> bytes:
         raise SchemaError(f"{source.name} has none")
     parse_description(text)
     return text
-
-
-def write_description(text: bytes, output: Path) -> None:
-    """Write a description to a file, which appears under its name when it is whole.
-
-    Args:
-        text: its JSON.
-        output: the file to make; replaced if it exists.
-
-    Raises:
-        SavevmError: the file can't be written; nothing is left of it.
-    """
-    try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
-            draft = Path(folder) / "description"
-            draft.write_bytes(text)
-            draft.replace(output)
-    except OSError as error:
-        raise SavevmError(f"{output}: {error.strerror or error}") from error
 
 
 def configuration_of(buffer: memoryview) -> Configuration | None:

@@ -6,14 +6,13 @@ arrow (``s``, ``f``) leads from where a section is sent to where it is loaded.
 """
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import SavevmError
+from ..container.whole_file import whole_file
 from ..stream.events import Event, EventKind, Side, Thread
 from ..stream.records import SectionKind
 
@@ -55,17 +54,11 @@ def write_perfetto(events: Sequence[Event], output: Path) -> None:
     Raises:
         SavevmError: it can't be written.
     """
-    try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
-            draft = Path(folder) / "trace"
-            with draft.open("w", encoding="utf-8") as file:
-                file.write('{"displayTimeUnit":"ms","traceEvents":[')
-                for number, entry in enumerate(perfetto_events(events)):
-                    file.write((",\n" if number else "\n") + json.dumps(entry, separators=(",", ":")))
-                file.write("\n]}\n")
-            draft.replace(output)
-    except OSError as error:
-        raise SavevmError(f"{output}: {error.strerror or error}") from error
+    with whole_file(output) as draft, draft.open("w", encoding="utf-8") as file:
+        file.write('{"displayTimeUnit":"ms","traceEvents":[')
+        for number, entry in enumerate(perfetto_events(events)):
+            file.write((",\n" if number else "\n") + json.dumps(entry, separators=(",", ":")))
+        file.write("\n]}\n")
 
 
 def perfetto_events(events: Sequence[Event]) -> Iterator[JsonEvent]:

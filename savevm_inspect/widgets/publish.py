@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..container.whole_file import whole_file
 from ..errors import MissingPackage, SavevmError
 from .extra import EXTRA
 
@@ -51,10 +52,8 @@ def publish(notebook: Path, output: Path, *, timeout_s: int = 300) -> Path:
     node = execute(notebook, timeout_s=timeout_s)
     live = _make_still(node)
     page = _render(node, title=notebook.stem, live=live)
-    try:
-        _write(page, output)
-    except OSError as error:
-        raise SavevmError(f"{output}: {error.strerror or error}") from error
+    with whole_file(output) as draft:
+        draft.write_text(page, encoding="utf-8")
     return output
 
 
@@ -180,22 +179,6 @@ def _plotly_script() -> str:
     from plotly.offline import get_plotlyjs  # noqa: PLC0415 - late, as above
 
     return f"<script>{get_plotlyjs()}</script>"
-
-
-def _write(page: str, output: Path) -> None:
-    """Write under a temporary name and rename."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=output.parent, prefix=f".{output.name}.", delete=False
-    ) as file:
-        written = Path(file.name)
-        try:
-            file.write(page)
-        except BaseException:
-            written.unlink()
-            raise
-    written.chmod(0o644)
-    written.replace(output)
 
 
 def main(arguments: list[str]) -> int:

@@ -486,3 +486,5 @@ def test_physical_memory_is_searched_across_what_is_no_hole() -> None:
         memory.read()
     with pytest.raises(AddressError, match="lies outside"):
         memory.seek(-1)
+    with pytest.raises(AddressError, match="whence 9"):
+        memory.seek(0, 9)
