@@ -4,7 +4,7 @@ from kaitaistruct import KaitaiStream, KaitaiStruct
 
 from ..stream.values import FieldValue
 from .devices import devices_of
-from .extent import QemuMigrationExtent
+from .extent import QemuMigrationExtent, read_at
 
 
 class QemuMigrationDevicePayload(KaitaiStruct):  # type: ignore[misc] # the runtime has no types
@@ -56,13 +56,7 @@ class QemuMigrationDevicePayload(KaitaiStruct):  # type: ignore[misc] # the runt
     @property
     def content(self) -> bytes:
         """The payload's bytes, read anew each time; the stream's position is kept."""
-        position = self._io.pos()
-        self._io.seek(self.ofs_content)
-        try:
-            content: bytes = self._io.read_bytes(self.len_content)
-        finally:
-            self._io.seek(position)
-        return content
+        return read_at(self._io, self.ofs_content, self.len_content)
 
     def _fetch_instances(self) -> None:
         """Nothing is read late; compiled types ask every child."""

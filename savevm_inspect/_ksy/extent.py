@@ -6,6 +6,17 @@ _MANY_BYTES = 1 << 24
 """No page is as long; from here on the stream is asked for its size first, since files do not seek just anywhere."""
 
 
+def read_at(io: KaitaiStream, place: int, length: int) -> bytes:
+    """Bytes from another place of a stream; its position is kept."""
+    position = io.pos()
+    io.seek(place)
+    try:
+        content: bytes = io.read_bytes(length)
+    finally:
+        io.seek(position)
+    return content
+
+
 class QemuMigrationExtent(KaitaiStruct):  # type: ignore[misc] # the runtime has no types
     """A position and a length, of a page or of a RAM block, in the stream it is part of.
 
@@ -61,13 +72,7 @@ class QemuMigrationExtent(KaitaiStruct):  # type: ignore[misc] # the runtime has
     @property
     def content(self) -> bytes:
         """The bytes, read anew each time; the stream's position is kept."""
-        position = self._io.pos()
-        self._io.seek(self.ofs_content)
-        try:
-            content: bytes = self._io.read_bytes(self.len_content)
-        finally:
-            self._io.seek(position)
-        return content
+        return read_at(self._io, self.ofs_content, self.len_content)
 
     def _fetch_instances(self) -> None:
         """Nothing is kept, so there is nothing to fetch; compiled types ask every child."""

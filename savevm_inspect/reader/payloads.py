@@ -9,7 +9,7 @@ from ..memory.final import Discard
 from ..payload import FieldPayload, field_payload, ram
 from ..stream.command import command_fields
 from ..stream.cursor import Cursor
-from ..stream.plausible import FOOTER_BYTES, next_record_is_plausible
+from ..stream.plausible import FOOTER_BYTES, footer_of, next_record_is_plausible
 from ..stream.records import Command, Configuration, Framing, SectionHead, SectionKind
 from ..vmstate.schema import Description
 from ..wire import MigCmd, VmRecord
@@ -127,7 +127,7 @@ def find_footer(cursor: Cursor, head: SectionHead) -> Framing:
     Raises:
         Truncated: there is none up to the end.
     """
-    mark = bytes((VmRecord.QEMU_VM_SECTION_FOOTER, *head.section_id.to_bytes(4, "big")))
+    mark = footer_of(head.section_id)
     start = cursor.offset
     place = start
     while place < cursor.end:

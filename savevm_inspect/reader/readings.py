@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..errors import StreamError
 from ..payload import field_payload, ram
 from ..stream.cursor import Cursor
-from ..stream.plausible import next_record_is_plausible
+from ..stream.plausible import FOOTER_BYTES, footer_of, next_record_is_plausible
 from ..stream.records import KIND_OF_RECORD, SectionHead, SectionKind
 from .payloads import find_footer
 from .stream import Stream
@@ -117,5 +117,5 @@ def _readings(cursor: Cursor, stream: Stream, head: SectionHead) -> list[Reading
 
 
 def _fits(buffer: memoryview, end: int, head: SectionHead) -> bool:
-    footer = b"\x7e" + head.section_id.to_bytes(4)
-    return bytes(buffer[end : end + len(footer)]) == footer and next_record_is_plausible(Cursor(buffer, offset=end))
+    footer = bytes(buffer[end : end + FOOTER_BYTES])
+    return footer == footer_of(head.section_id) and next_record_is_plausible(Cursor(buffer, offset=end))

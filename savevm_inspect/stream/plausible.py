@@ -11,6 +11,12 @@ from .cursor import Cursor
 FOOTER_BYTES = 5
 """Length of a section's footer: its type byte and the section_id."""
 
+
+def footer_of(section_id: int) -> bytes:
+    """The bytes of a section's footer (save_section_footer)."""
+    return bytes((VmRecord.QEMU_VM_SECTION_FOOTER, *section_id.to_bytes(FOOTER_BYTES - 1, "big")))
+
+
 _SECTION_ID_LIMIT = 1 << 16
 """QEMU counts sections from 0; no machine comes near this number."""
 
