@@ -130,11 +130,10 @@ def test_a_cell_that_fails_fails_the_page(tmp_path: Path) -> None:
     assert main([str(notebook), str(tmp_path / "out.html")]) == 1
 
 
-def test_an_error_in_an_output_widget_fails_the_page(tmp_path: Path) -> None:
-    notebook = write(
-        tmp_path / "hidden.ipynb",
-        "import ipywidgets\narea = ipywidgets.Output()\nwith area:\n    raise ValueError('hidden')",
-    )
+def test_an_error_that_the_notebook_lets_pass_fails_the_page(tmp_path: Path) -> None:
+    cell = new_code_cell("raise ValueError('hidden')", metadata={"tags": ["raises-exception"]})
+    notebook = tmp_path / "hidden.ipynb"
+    nbformat.write(new_notebook(cells=[cell]), notebook)
     with pytest.raises(SavevmError, match="an output holds an error: ValueError: hidden"):
         publish(notebook, tmp_path / "out.html")
 
