@@ -19,21 +19,22 @@ from statistics import median
 
 import numpy as np
 
-from savevm_inspect.engine.clock import Clock, Link
-from savevm_inspect.engine.destination import Destination
-from savevm_inspect.engine.file_channel import FileChannel
-from savevm_inspect.engine.lanes import Lanes, Steps, Wait
-from savevm_inspect.engine.machine import Machine
-from savevm_inspect.engine.migration import Migration
-from savevm_inspect.engine.network import Network
-from savevm_inspect.engine.options import MigrationParameters
-from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.incoming.migration import IncomingMigration
+from savevm_inspect.engine.machine.file_channel import FileChannel
+from savevm_inspect.engine.machine.machine import Machine
+from savevm_inspect.engine.outgoing.migration import OutgoingMigration
+from savevm_inspect.engine.play.migration import Migration
+from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.play.stepper import Stepper
 from savevm_inspect.engine.scenarios import NONE_DEVICES, SCENARIOS
-from savevm_inspect.engine.source import Source
-from savevm_inspect.engine.status import MigrationStatus
-from savevm_inspect.engine.stepper import Stepper
+from savevm_inspect.engine.sim.clock import Clock, Link
+from savevm_inspect.engine.sim.network import Network
+from savevm_inspect.engine.sim.scheduler import Scheduler, Steps, Wait
 from savevm_inspect.errors import NotFound
-from savevm_inspect.stream.events import Event, EventKind, Thread
+from savevm_inspect.rules.options import MigrationParameters
+from savevm_inspect.rules.status import MigrationStatus
+from savevm_inspect.rules.threads import Thread
+from savevm_inspect.stream.events import Event, EventKind
 
 PASSES = 5
 SHARE = 0.2
@@ -91,35 +92,35 @@ class Outlet(FileChannel):
 
 def produce(mib: int, sink: Callable[[bytes | memoryview], object] = len) -> float:
     """Seconds that the source takes to write the stream."""
-    lanes = Lanes(Clock())
+    scheduler = Scheduler(Clock())
     scenario = scenario_of(mib)
-    network = Network(lanes.clock, bandwidth_bytes_per_s=scenario.link_bytes_per_s)
-    source = Source(scenario.build_source(lanes), scenario.source_options, network)
-    source.target = Outlet(Link(lanes.clock, scenario.link_bytes_per_s), sink)
+    network = Network(scheduler.clock, bandwidth_bytes_per_s=scenario.link_bytes_per_s)
+    source = OutgoingMigration(scenario.build_source(scheduler), scenario.source_options, network)
+    source.target = Outlet(Link(scheduler.clock, scenario.link_bytes_per_s), sink)
     fill(source.machine)
     source.schedule(source.migrate)
 
     def wait() -> Steps[None]:
         yield Wait(what="the end", ready=lambda: source.status is MigrationStatus.COMPLETED)
 
-    lanes.start(Thread.MAIN, wait())
+    scheduler.start(Thread.MAIN, wait())
     with timed() as taken:
-        for _ in dirtying(source.machine, lanes.run()):
+        for _ in dirtying(source.machine, scheduler.run()):
             pass
     return taken[0]
 
 
 def load(mib: int, path: Path) -> float:
     """Seconds that the destination takes to load it."""
-    lanes = Lanes(Clock())
+    scheduler = Scheduler(Clock())
     scenario = scenario_of(mib)
-    destination = Destination(scenario.build_destination(lanes), scenario.destination_options)
+    destination = IncomingMigration(scenario.build_destination(scheduler), scenario.destination_options)
     destination.machine.guest.blocks[0].pages[:, 0] = 0  # touched, as the source's is
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         data[:: mmap.PAGESIZE]
         with timed() as taken:
             destination.load_file(data)  # type: ignore[arg-type]
-            for _ in lanes.run():
+            for _ in scheduler.run():
                 pass
         destination.from_src_file = None
     assert destination.status is MigrationStatus.COMPLETED

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from ..stream.events import Event, EventKind, Side
+from ..rules.threads import Side
+from ..stream.events import Event, EventKind
 from ..trace.recorded import Recorded
 from ..views.cards import headline
 from ..views.perfetto import write_perfetto

@@ -15,14 +15,7 @@ from ..payload.ram import IDSTR
 from ..stream.events import Event
 from ..stream.records import Record, Section
 from .cost import ram_bytes, sending_costs
-from .iterations import (
-    IterationsFrom,
-    infer_iterations,
-    is_postcopy,
-    iterations_of_events,
-    last_section_of,
-    units_of,
-)
+from .iterations import IterationsFrom, infer_iterations, is_postcopy, iterations_of_events, last_section_of, units_of
 from .page_table import PAGE_DTYPE, PageTable
 from .unpack import Buffers
 

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..payload.ram import IDSTR
-from ..stream.events import Event, EventKind, Side
+from ..rules.threads import Side
+from ..stream.events import Event, EventKind
 from ..stream.records import Command, Interrupted, PageRun, Record, Section, SectionKind
 from ..wire import MigCmd
 

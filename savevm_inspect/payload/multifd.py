@@ -16,13 +16,7 @@ from ..container.compression import zstd_module
 from ..errors import BadMagic, BadPayload, Unsupported
 from ..stream.cursor import Cursor
 from ..stream.records import MultifdInitial, MultifdPacket, Record
-from ..wire import (
-    MULTIFD_FLAG_COMPRESSION_MASK,
-    MULTIFD_MAGIC,
-    MULTIFD_PACKET_SIZE,
-    MULTIFD_VERSION,
-    MultifdFlag,
-)
+from ..wire import MULTIFD_FLAG_COMPRESSION_MASK, MULTIFD_MAGIC, MULTIFD_PACKET_SIZE, MULTIFD_VERSION, MultifdFlag
 from .page_log import PageKind, PageLog
 from .ram_blocks import RamBlock
 

@@ -5,7 +5,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from ..stream.events import Event, EventKind, Origin, Phase, Side
+from ..rules.phases import Phase
+from ..rules.threads import Side
+from ..stream.events import Event, EventKind, Origin
 
 PHASE_OF_STATUS = {
     "setup": Phase.SETUP,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..errors import SavevmError
 from ..reader.stream import Stream, open_stream
-from ..stream.events import Event, Side
+from ..rules.threads import Side
+from ..stream.events import Event
 from ..trace.capture import TraceCapture
 
 

@@ -11,44 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 from ..errors import SavevmError
-
-
-class Side(StrEnum):
-    """Which end of the migration."""
-
-    SOURCE = "source"
-    DESTINATION = "destination"
-
-
-class Phase(StrEnum):
-    """Where in its life a migration is; the order here is the order of a precopy run."""
-
-    PREPARE = "prepare"
-    SETUP = "setup"
-    ITERATE = "iterate"
-    SWITCHOVER = "switchover"
-    COMPLETE = "complete"
-    LOAD = "load"
-    POSTCOPY = "postcopy"
-    POSTCOPY_PAUSED = "postcopy-paused"
-    POSTCOPY_RECOVER = "postcopy-recover"
-    CLEANUP = "cleanup"
-
-
-class Thread(StrEnum):
-    """The thread that a call runs in, by QEMU's names (migration/migration.h, MIGRATION_THREAD_*)."""
-
-    MAIN = "main"
-    MIGRATION = "mig/src/main"
-    RETURN_PATH = "mig/src/return"
-    SNAPSHOT = "mig/snapshot"
-    MULTIFD_SEND = "mig/src/send"
-    MULTIFD_RECV = "mig/dst/recv"
-    LISTEN = "mig/dst/listen"
-    PREEMPT = "mig/dst/preempt"
-    FAULT = "mig/dst/fault"
-    SAVE_STATE = "mig/src/save"
-    LOAD_STATE = "mig/dst/load"
+from ..rules.phases import Phase
+from ..rules.threads import Side, Thread
 
 
 class EventKind(StrEnum):

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ..stream.events import Event, EventKind, Side
+from ..rules.threads import Side
+from ..stream.events import Event, EventKind
 from ..stream.records import SectionKind
 from .state import Guest, OpenCall, OpenSection, PendingFigures, SideState, State
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ..stream.events import Phase, Side, Thread
+from ..rules.phases import Phase
+from ..rules.threads import Side, Thread
 
 
 class Guest(StrEnum):

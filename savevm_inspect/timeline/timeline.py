@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import NotFound
-from ..stream.events import Event, EventKind, Phase, Side
+from ..rules.phases import Phase
+from ..rules.threads import Side
+from ..stream.events import Event, EventKind
 from .fold import apply
 from .state import State
 

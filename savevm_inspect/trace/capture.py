@@ -19,7 +19,8 @@ from ..container.capture_folder import CaptureChannel, Direction
 from ..container.source import Source
 from ..errors import SavevmError
 from ..reader.stream import Stream, open_stream
-from ..stream.events import Event, EventKind, Origin, Side
+from ..rules.threads import Side
+from ..stream.events import Event, EventKind, Origin
 from .facts import Facts, look_at
 from .follow import Follower
 from .lines import read_lines

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from ..stream.events import EventKind, Phase, Side
+from ..rules.phases import Phase
+from ..rules.threads import Side
+from ..stream.events import EventKind
 from .facts import Facts
 from .lines import TraceLine
 from .meaning import Meaning

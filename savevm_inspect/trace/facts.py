@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..stream.events import EventKind, Side, Thread
+from ..rules.threads import Side, Thread
+from ..stream.events import EventKind
 from .lines import TraceLine
 from .meaning import Meaning, NotAsPrinted
 from .table import MEANINGS

@@ -7,7 +7,8 @@ loop that turns without anything to do, which are counted.
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ..stream.events import Event, EventKind, Side
+from ..rules.threads import Side
+from ..stream.events import Event, EventKind
 from .facts import Facts
 from .idle import IdleLines, Repeated
 from .lines import TraceLine

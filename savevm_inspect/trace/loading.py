@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ..stream.events import Event, EventKind, Thread
+from ..rules.threads import Thread
+from ..stream.events import Event, EventKind
 from ..stream.records import SectionKind
 from .facts import OLD_STYLE
 from .meaning import Keys

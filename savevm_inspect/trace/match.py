@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..reader.stream import Stream
+from ..rules.threads import Side, Thread
 from ..span import Span
-from ..stream.events import Event, EventKind, Side, Thread
+from ..stream.events import Event, EventKind
 from ..stream.records import (
     KIND_OF_RECORD,
     Command,

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..stream.events import EventKind, Phase, Side, Thread
+from ..rules.phases import Phase
+from ..rules.threads import Side, Thread
+from ..stream.events import EventKind
 from ..wire import MigCmd, MigRpMessage
 
 Keys = dict[str, Any]

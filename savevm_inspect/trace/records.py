@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..reader.stream import Stream
-from ..stream.events import Event, EventKind, Origin, Side
+from ..rules.threads import Side
+from ..stream.events import Event, EventKind, Origin
 from ..stream.records import (
     Command,
     Configuration,

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..stream.events import Phase, Side, Thread
+from ..rules.phases import Phase
+from ..rules.threads import Side, Thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

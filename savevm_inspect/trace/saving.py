@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from ..stream.events import Event, EventKind, Phase, Thread
+from ..rules.phases import Phase
+from ..rules.threads import Thread
+from ..stream.events import Event, EventKind
 from ..stream.records import SectionKind
 from .facts import Facts
 from .telling import Call, Heard, Teller

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from ..stream.events import EventKind, Phase, Side, Thread
+from ..rules.phases import Phase
+from ..rules.threads import Side, Thread
+from ..stream.events import EventKind
 from .meaning import (
     Meaning,
     failing,

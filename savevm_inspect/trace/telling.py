@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..stream.events import Event, EventKind, Origin, Phase, Thread
+from ..rules.phases import Phase
+from ..rules.threads import Thread
+from ..stream.events import Event, EventKind, Origin
 from .course import Course
 from .facts import Facts
 from .lines import TraceLine

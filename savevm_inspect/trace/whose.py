@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ..stream.events import EventKind, Side, Thread
+from ..rules.threads import Side, Thread
+from ..stream.events import EventKind
 from .facts import Facts
 from .lines import TraceLine
 from .meaning import Meaning

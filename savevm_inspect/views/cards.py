@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..engine.callbacks import CALLBACKS, Returns
+from ..rules.callbacks import CALLBACKS, Returns
+from ..rules.phases import Phase
 from ..span import Span
-from ..stream.events import Event, EventKind, Phase
+from ..stream.events import Event, EventKind
 from ..timeline.timeline import Timeline
 from .units import bytes_text, time_text
 

@@ -8,8 +8,8 @@ from ..container.capture_folder import CaptureFolder, Direction
 from ..container.source import Source
 from ..errors import SavevmError
 from ..reader.stream import Stream
+from ..rules.threads import Side
 from ..span import Span
-from ..stream.events import Side
 from ..timeline.timeline import Timeline
 from ..trace.recorded import Recorded
 from .bytes import ByteNames

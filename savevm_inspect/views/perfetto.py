@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..container.whole_file import whole_file
-from ..stream.events import Event, EventKind, Side, Thread
+from ..rules.threads import Side, Thread
+from ..stream.events import Event, EventKind
 from ..stream.records import SectionKind
 
 JsonEvent = dict[str, Any]

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from ..payload.page_log import PageKind
 from ..reader.stream import Stream
-from ..stream.events import EventKind, Side
+from ..rules.threads import Side
+from ..stream.events import EventKind
 from ..timeline.timeline import Timeline
 from .summary import is_decoded
 

@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 from ..errors import printable
 from ..payload.page_log import PageKind
 from ..reader.stream import Stream
-from ..stream.events import Side
+from ..rules.threads import Side
 from ..timeline.timeline import Timeline
 from ..views.series import device_sizes, page_series, pending_series, times_sent
 from .style import (

@@ -5,7 +5,7 @@ from html import escape
 from itertools import groupby
 
 from ..errors import printable
-from ..stream.events import Phase
+from ..rules.phases import Phase
 from ..views.hexdump import UNNAMED, HexRow
 from ..views.named import NamedBytes
 from .style import PHASE_COLOURS, RUN_TINTS, STYLE

@@ -8,7 +8,7 @@ import ipywidgets
 import plotly.graph_objects as go
 
 from ..container.capture_folder import CaptureFolder
-from ..stream.events import Side
+from ..rules.threads import Side
 from ..views.moment import Moment, Run
 from .figures import position_line, run_figure
 from .fit import Fit

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from ..stream.events import Phase
+from ..rules.phases import Phase
 
 PHASE_COLOURS: Final[Mapping[Phase, str]] = {
     Phase.PREPARE: "#9aa5b1",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from ..stream.events import Side
+from ..rules.threads import Side
 from ..timeline.timeline import Timeline
 from ..views.series import PendingSeries, pending_series
 from ..views.units import bytes_text

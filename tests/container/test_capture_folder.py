@@ -18,7 +18,9 @@ from savevm_inspect.container.capture_folder import (
     Direction,
 )
 from savevm_inspect.errors import SavevmError
-from savevm_inspect.stream.events import Event, EventKind, Origin, Phase, Side
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import Event, EventKind, Origin
 
 
 def events(count: int) -> list[Event]:

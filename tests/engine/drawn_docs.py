@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from savevm_inspect.engine.callbacks import CALLBACKS
+from savevm_inspect.rules.callbacks import CALLBACKS
 
 HERE: Final = Path(__file__).parent
 NAMES: Final = ("handlers.md", "migration-course.md", "trace-comparison.md")
@@ -37,7 +37,7 @@ def _callbacks() -> str:
 def _callback(name: str) -> Iterator[str]:
     callback, header = CALLBACKS[name], HEADER[name]
     walks = {key: walk for key, walk in UPSTREAM["WALKS"].items() if _calls(walk, name)}
-    ways = [way for way in UPSTREAM["WAYS"] if way.walk in walks]
+    ways = [way for way in UPSTREAM["CALL_SITES"] if way.walk in walks]
     own = [walk for walk in walks.values() if walk.callback == name]
     rows = {
         "side": (header.side, _list(way.side for way in ways)),

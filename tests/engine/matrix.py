@@ -4,11 +4,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from savevm_inspect.engine.callbacks import CALLBACKS
-from savevm_inspect.engine.options import Capability
+from savevm_inspect.engine.play.transport import Transport
 from savevm_inspect.engine.scenarios import SCENARIOS
-from savevm_inspect.engine.way import Way
-from savevm_inspect.stream.events import EventKind, Phase, Side
+from savevm_inspect.rules.callbacks import CALLBACKS
+from savevm_inspect.rules.options import Capability
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import EventKind
 
 from .running import Run, run
 from .upstream_rules import NEVER, Mode
@@ -21,7 +23,7 @@ NOT_ALLOWED: Final = "never"
 def modes(made: Run, side: Side) -> set[Mode]:
     """What kinds of migration a side took part in, by upstream's ways of calling."""
     scenario = made.migration.scenario
-    if scenario.way is Way.SNAPSHOT:
+    if scenario.transport is Transport.SNAPSHOT:
         return {Mode.SAVEVM if side is Side.SOURCE else Mode.LOADVM}
     if Capability.BACKGROUND_SNAPSHOT in scenario.capabilities:
         return {Mode.SNAPSHOT} if side is Side.SOURCE else {Mode.PRECOPY}

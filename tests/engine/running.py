@@ -7,14 +7,15 @@ from typing import Any
 from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmaps
 from savevm_inspect.engine.devices.htab import HashPageTable
 from savevm_inspect.engine.devices.vfio import Vfio
-from savevm_inspect.engine.guest import Guest, GuestBlock
-from savevm_inspect.engine.lanes import Choose, fair
-from savevm_inspect.engine.machine import Machine
-from savevm_inspect.engine.migration import Migration
-from savevm_inspect.engine.pipe import Sink
-from savevm_inspect.engine.scenario import Scenario
-from savevm_inspect.engine.vmstate import vmstate_save_state
-from savevm_inspect.stream.events import Event, EventKind, Side
+from savevm_inspect.engine.machine.guest import Guest, GuestBlock
+from savevm_inspect.engine.machine.machine import Machine
+from savevm_inspect.engine.machine.vmstate import vmstate_save_state
+from savevm_inspect.engine.play.migration import Migration
+from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.sim.pipe import Sink
+from savevm_inspect.engine.sim.scheduler import Choose, fair
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.stream.writer import Writer
 
 

@@ -9,19 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from savevm_inspect.engine.clock import Clock
-from savevm_inspect.engine.destination import Destination
-from savevm_inspect.engine.guest import Workload
-from savevm_inspect.engine.lanes import Lanes
-from savevm_inspect.engine.options import Capability, MigrationParameters, Options
-from savevm_inspect.engine.pipe import Pipe
-from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.incoming.migration import IncomingMigration
+from savevm_inspect.engine.machine.guest import Workload
+from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.play.script import Step, UserAction
+from savevm_inspect.engine.play.transport import Transport
 from savevm_inspect.engine.scenarios import SCENARIOS
-from savevm_inspect.engine.script import Do, Step
-from savevm_inspect.engine.status import MigrationStatus
-from savevm_inspect.engine.way import Way
+from savevm_inspect.engine.sim.clock import Clock
+from savevm_inspect.engine.sim.pipe import Pipe
+from savevm_inspect.engine.sim.scheduler import Scheduler
 from savevm_inspect.errors import EngineError
-from savevm_inspect.stream.events import Event, EventKind, Phase, Side
+from savevm_inspect.rules.options import Capability, MigrationParameters, Options
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.status import MigrationStatus
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.wire import MULTIFD_MAGIC, MULTIFD_VERSION, MultifdFlag
 
 from .running import memory_after, run
@@ -40,11 +42,11 @@ def stream_of(scenario: Scenario) -> tuple[bytes, list[int]]:
 STREAM, ENDS = stream_of(TINY)
 
 
-def load(data: bytes, *, scenario: Scenario = TINY) -> tuple[Destination, list[Event], EngineError | None]:
-    lanes = Lanes(Clock())
-    destination = Destination(scenario.build_destination(lanes), scenario.destination_options)
+def load(data: bytes, *, scenario: Scenario = TINY) -> tuple[IncomingMigration, list[Event], EngineError | None]:
+    scheduler = Scheduler(Clock())
+    destination = IncomingMigration(scenario.build_destination(scheduler), scenario.destination_options)
     destination.load_file(data)
-    events = list(lanes.run())
+    events = list(scheduler.run())
     return destination, events, destination.error
 
 
@@ -159,7 +161,7 @@ def test_a_multifd_channel_of_another_vm_is_refused() -> None:
 @pytest.mark.parametrize("ours", [frozenset(), *map(frozenset, [{"mapped-ram"}, {"x-ignore-shared"}])])
 @pytest.mark.parametrize("theirs", [frozenset(), *map(frozenset, [{"mapped-ram"}, {"x-ignore-shared"}])])
 def test_both_sides_agree_on_what_the_configuration_states(theirs: frozenset[str], ours: frozenset[str]) -> None:
-    none = replace(SCENARIOS["none"], way=Way.FILE)
+    none = replace(SCENARIOS["none"], transport=Transport.FILE)
     data = run(replace(none, capabilities=frozenset(map(Capability, theirs)))).data
     scenario = replace(none, capabilities=frozenset(map(Capability, ours)))
     destination, _, error = load(data, scenario=scenario)
@@ -174,7 +176,7 @@ def test_both_sides_agree_on_what_the_configuration_states(theirs: frozenset[str
 def test_a_guest_that_lacks_only_its_bitmaps_has_arrived() -> None:
     """Postcopy of dirty bitmaps alone can fail no guest that runs already (postcopy_listen_thread)."""
     postcopy = SCENARIOS["postcopy-bitmaps"]
-    broken = Step(do=Do.NETWORK_FAILS, status=MigrationStatus.POSTCOPY_ACTIVE, after_us=1000)
+    broken = Step(do=UserAction.NETWORK_FAILS, status=MigrationStatus.POSTCOPY_ACTIVE, after_us=1000)
     migration = run(replace(postcopy, script=(*postcopy.script, broken))).migration
     assert migration.source.status is not MigrationStatus.COMPLETED
     assert migration.destination.status is MigrationStatus.COMPLETED

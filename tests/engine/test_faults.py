@@ -11,25 +11,27 @@ from typing import Any
 
 import pytest
 
-from savevm_inspect.engine.callbacks import CALLBACKS, Returns
 from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmap
 from savevm_inspect.engine.devices.faulty import HOOKS, Fault, How
 from savevm_inspect.engine.devices.inactive import Inactive
 from savevm_inspect.engine.devices.vfio import Vfio
-from savevm_inspect.engine.guest import Workload
-from savevm_inspect.engine.handlers import Refused
-from savevm_inspect.engine.machine import Machine, RunState
-from savevm_inspect.engine.migration import Migration
-from savevm_inspect.engine.options import Capability
-from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.machine.guest import Workload
+from savevm_inspect.engine.machine.handlers import DeviceError
+from savevm_inspect.engine.machine.machine import Machine, RunState
+from savevm_inspect.engine.machine.side import MigrationSide
+from savevm_inspect.engine.machine.vmsd import VMStateDescription, VMStateField
+from savevm_inspect.engine.play.migration import Migration
+from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.play.script import Step, UserAction
+from savevm_inspect.engine.play.transport import Transport
 from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
-from savevm_inspect.engine.script import Do, Step
-from savevm_inspect.engine.side import MigrationSide
-from savevm_inspect.engine.status import MigrationStatus
-from savevm_inspect.engine.vmsd import VMStateDescription, VMStateField
-from savevm_inspect.engine.way import Way
 from savevm_inspect.errors import EngineError, SavevmError
-from savevm_inspect.stream.events import Event, EventKind, Phase, Side
+from savevm_inspect.rules.callbacks import CALLBACKS, Returns
+from savevm_inspect.rules.options import Capability
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.status import MigrationStatus
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import Event, EventKind
 
 from .running import Run, run
 
@@ -72,7 +74,7 @@ POSTCOPY = replace(
     ram_bytes=256 * _PAGE,
     latency_us=1000,
     capabilities=frozenset({_C.POSTCOPY_RAM}),
-    script=(Step(do=Do.MIGRATE_START_POSTCOPY, status=_S.ACTIVE, after_us=50_000),),
+    script=(Step(do=UserAction.MIGRATE_START_POSTCOPY, status=_S.ACTIVE, after_us=50_000),),
     parameters=replace(SLOW, max_postcopy_bandwidth_bytes_per_s=500_000),
 )
 RECOVERY = replace(
@@ -80,8 +82,8 @@ RECOVERY = replace(
     name="recovery",
     script=(
         *POSTCOPY.script,
-        Step(do=Do.NETWORK_FAILS, status=_S.POSTCOPY_ACTIVE, after_us=150_000),
-        Step(do=Do.MIGRATE_RECOVER, status=_S.POSTCOPY_PAUSED, after_us=50_000),
+        Step(do=UserAction.NETWORK_FAILS, status=_S.POSTCOPY_ACTIVE, after_us=150_000),
+        Step(do=UserAction.MIGRATE_RECOVER, status=_S.POSTCOPY_PAUSED, after_us=50_000),
     ),
 )
 SCENARIOS = {each.name: each for each in (PRECOPY, WITH_VFIO, POSTCOPY, RECOVERY)}
@@ -220,7 +222,7 @@ def _assert_nothing_left_over(ran: Run) -> None:
         assert _side(ran, side).machine.bql.owner is None
         open_calls = Counter(event.call_id for event in ran.of(side, EventKind.CALL))
         assert Counter(event.call_id for event in ran.of(side, EventKind.RETURN)) == open_calls
-    assert all(lane.wait is not None and lane.wait.patient for lane in ran.migration.lanes)
+    assert all(task.wait is not None and task.wait.waits_for_user for task in ran.migration.scheduler)
     source, destination = ran.migration.source, ran.migration.destination
     assert source.status in {*_ENDS, _S.NONE, _S.POSTCOPY_PAUSED}
     assert destination.status in {*_ENDS, _S.POSTCOPY_PAUSED} or source.status is _S.NONE
@@ -323,7 +325,7 @@ _HANGS = [each for each in PLACES if each.phase not in (*_NO_CANCEL, *(_UNDER_LO
 @pytest.mark.parametrize("place", _HANGS, ids=str)
 def test_a_callback_that_hangs_can_be_cancelled(place: Place) -> None:
     scenario = SCENARIOS[place.scenario]
-    ran = _broken(place, How.HANG, script=(*scenario.script, Step(do=Do.MIGRATE_CANCEL, after_us=1_000_000)))
+    ran = _broken(place, How.HANG, script=(*scenario.script, Step(do=UserAction.MIGRATE_CANCEL, after_us=1_000_000)))
     source, destination = ran.migration.source, ran.migration.destination
     assert source.status is _S.CANCELLED
     assert destination.status is _S.FAILED
@@ -335,8 +337,8 @@ def test_a_callback_that_hangs_can_be_cancelled(place: Place) -> None:
 @pytest.mark.parametrize("place", [each for each in PLACES if each not in _HANGS], ids=str)
 def test_where_nobody_can_cancel_a_hang_is_found_out(place: Place) -> None:
     scenario = SCENARIOS[place.scenario]
-    with pytest.raises(EngineError, match=f"nobody goes on: .*{place.handler} that hangs"):
-        _broken(place, How.HANG, script=(*scenario.script, Step(do=Do.MIGRATE_CANCEL, after_us=3_000_000)))
+    with pytest.raises(EngineError, match=f"all tasks are blocked: .*{place.handler} that hangs"):
+        _broken(place, How.HANG, script=(*scenario.script, Step(do=UserAction.MIGRATE_CANCEL, after_us=3_000_000)))
 
 
 def _with_file(how: tuple[How, ...]) -> list[Any]:
@@ -389,7 +391,7 @@ _WAITED_FOR = {"save_complete_precopy_thread", "load_state_buffer"}
 @pytest.mark.parametrize("place", PLACES, ids=str)
 def test_doing_nothing_is_found_out_or_does_no_harm(place: Place) -> None:
     if place.handler in _WAITED_FOR:
-        with pytest.raises(EngineError, match=r"nobody goes on: .*mig/dst/load waits for piece"):
+        with pytest.raises(EngineError, match=r"all tasks are blocked: .*mig/dst/load waits for piece"):
             _broken(place, How.NOTHING)
         return
     ran = _broken(place, How.NOTHING)
@@ -424,7 +426,7 @@ def test_a_wait_without_end_names_who_waits_for_whom(handler: str) -> None:
 
 def test_a_source_can_be_cancelled_while_its_destination_waits_without_end() -> None:
     fault = Fault(handler="load_state_buffer", idstr=VFIO, how=How.NOTHING)
-    script = (Step(do=Do.MIGRATE_CANCEL, status=_S.DEVICE, after_us=500_000),)
+    script = (Step(do=UserAction.MIGRATE_CANCEL, status=_S.DEVICE, after_us=500_000),)
     migration = Migration(replace(WITH_VFIO, faults=(fault,), script=script))
     with pytest.raises(EngineError, match="state cancelled, the destination is in phase load, state active"):
         list(migration.steps())
@@ -474,7 +476,7 @@ def test_a_failure_in_a_cleanup_after_a_failure_does_not_hide_it(place: Place) -
 
 
 def test_postcopy_is_tried_again_until_somebody_cancels() -> None:
-    script = (*POSTCOPY.script, Step(do=Do.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=30_000))
+    script = (*POSTCOPY.script, Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=30_000))
     ran = run(replace(POSTCOPY, script=script, faults=_refuses_postcopy(lasting=True)))
     tries = [event for event in ran.of(S, EventKind.CALL) if event.handler == "save_postcopy_prepare"]
     assert len(tries) > 3
@@ -501,14 +503,16 @@ def _refuses_postcopy(*, lasting: bool) -> tuple[Fault, ...]:
 SNAPSHOT = replace(
     PRECOPY,
     name="snapshot",
-    way=Way.SNAPSHOT,
+    transport=Transport.SNAPSHOT,
     capabilities=frozenset(),
     disks=(),
     bitmaps=(),
     devices=(*OUR_DEVICES, Inactive.attach),
 )
-BACKGROUND = replace(SNAPSHOT, name="background", way=Way.FILE, capabilities=frozenset({_C.BACKGROUND_SNAPSHOT}))
-MAPPED = replace(SNAPSHOT, name="mapped", way=Way.FILE, capabilities=frozenset({_C.MAPPED_RAM}))
+BACKGROUND = replace(
+    SNAPSHOT, name="background", transport=Transport.FILE, capabilities=frozenset({_C.BACKGROUND_SNAPSHOT})
+)
+MAPPED = replace(SNAPSHOT, name="mapped", transport=Transport.FILE, capabilities=frozenset({_C.MAPPED_RAM}))
 SCENARIOS |= {each.name: each for each in (SNAPSHOT, BACKGROUND, MAPPED)}
 _LOADVM = "loadvm: anything"
 _SAVEVM = "savevm: anything after `save_prepare`"
@@ -553,7 +557,7 @@ def test_memory_that_can_not_be_guarded_fails_a_background_snapshot() -> None:
     assert error is not None
     assert ran.migration.failure is error
     assert (error.phase, error.section) == (Phase.COMPLETE, "ram (instance 0)")
-    assert isinstance(error.__cause__, Refused)
+    assert isinstance(error.__cause__, DeviceError)
     assert [event.name for event in ran.of(S, EventKind.STATE)] == ["setup", "active", "failed"]
     assert source.machine.runstate is RunState.PAUSED
     _assert_cleaned_up(ran, S, wanted=True)
@@ -672,7 +676,7 @@ def test_a_hook_that_fails_ends_as_a_device_that_can_not_be_saved_or_loaded(name
     migration, events = _hooked(name, how)
     wanted = FAILURES[_SWITCHING if HOOKS[name] is S else _LOADING]
     side = migration.source if HOOKS[name] is S else migration.destination
-    cause = RuntimeError if how is How.RAISE else Refused
+    cause = RuntimeError if how is How.RAISE else DeviceError
     assert side.error is not None
     assert side.error.section == "hooked (instance 0)"
     assert side.error.phase == (Phase.COMPLETE if HOOKS[name] is S else Phase.LOAD)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from savevm_inspect.engine.guest import Guest, GuestBlock, Workload
+from savevm_inspect.engine.machine.guest import Guest, GuestBlock, Workload
 from savevm_inspect.errors import SavevmError
 
 PAGE = 256

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from savevm_inspect.engine.callbacks import CALLBACKS, BqlRule, Returns
-from savevm_inspect.engine.handlers import Pending, SaveVMHandlers
-from savevm_inspect.stream.events import Phase, Side, Thread
+from savevm_inspect.engine.machine.handlers import Pending, SaveVMHandlers
+from savevm_inspect.rules.callbacks import CALLBACKS, BqlRule, Returns
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.threads import Side, Thread
 
 UPSTREAM = [
     "save_state",

@@ -2,9 +2,10 @@
 
 import pytest
 
-from savevm_inspect.engine.callbacks import CALLBACKS
 from savevm_inspect.engine.scenarios import SCENARIOS
-from savevm_inspect.stream.events import EventKind, Side
+from savevm_inspect.rules.callbacks import CALLBACKS
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import EventKind
 
 from .matrix import DOC, calls, forbidden, renewed
 from .running import Run, run

@@ -10,22 +10,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.engine.callbacks import CALLBACKS
 from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmap
-from savevm_inspect.engine.guest import Workload
-from savevm_inspect.engine.handlers import SaveVMHandlers
-from savevm_inspect.engine.lanes import Choose
-from savevm_inspect.engine.machine import Machine, RunState
-from savevm_inspect.engine.migration import Migration
-from savevm_inspect.engine.options import Capability, MigrationParameters
-from savevm_inspect.engine.record import record_scenario
-from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.machine.guest import Workload
+from savevm_inspect.engine.machine.handlers import SaveVMHandlers
+from savevm_inspect.engine.machine.machine import Machine, RunState
+from savevm_inspect.engine.play.migration import Migration
+from savevm_inspect.engine.play.record import record_scenario
+from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.play.script import Step, UserAction
+from savevm_inspect.engine.play.transport import Transport
 from savevm_inspect.engine.scenarios import NONE_DEVICES, OUR_DEVICES, SCENARIOS
-from savevm_inspect.engine.script import Do, Step
-from savevm_inspect.engine.status import TRANSITIONS, MigrationStatus
-from savevm_inspect.engine.way import Way
+from savevm_inspect.engine.sim.scheduler import Choose
 from savevm_inspect.errors import EngineError
-from savevm_inspect.stream.events import Event, EventKind, Phase, Side, Thread
+from savevm_inspect.rules.callbacks import CALLBACKS
+from savevm_inspect.rules.options import Capability, MigrationParameters
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.status import STATUS_TRANSITIONS, MigrationStatus
+from savevm_inspect.rules.threads import Side, Thread
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.views.summary import problems
 
 from .running import Run, memory_after, run
@@ -63,8 +65,8 @@ def assert_laws(made: Run) -> None:
         assert_states_follow(side, made.of(side, EventKind.STATE))
     for number, data in made.forward.items():
         assert_records_tile(bytes(data), number, made)
-    left = [lane for lane in made.migration.lanes if not lane.daemon]
-    assert not left or any(lane.wait and lane.wait.patient for lane in left)
+    left = [task for task in made.migration.scheduler if not task.daemon]
+    assert not left or any(task.wait and task.wait.waits_for_user for task in left)
     for machine in (made.migration.source.machine, made.migration.destination.machine):
         assert machine.bql.owner is None
 
@@ -99,7 +101,7 @@ def assert_locks_alternate(locks: list[Event]) -> None:
 def assert_states_follow(side: Side, states: list[Event]) -> None:
     before = _S.NONE
     for event in states:
-        assert _S(event.name) in TRANSITIONS[side][before]
+        assert _S(event.name) in STATUS_TRANSITIONS[side][before]
         before = _S(event.name)
 
 
@@ -131,7 +133,7 @@ def test_the_laws_hold_for_every_scenario(name: str) -> None:
 def test_what_stopped_here_goes_on_there(name: str) -> None:
     made = ran(name)
     source, destination = made.migration.source, made.migration.destination
-    loadvm = SCENARIOS[name].way is Way.SNAPSHOT
+    loadvm = SCENARIOS[name].transport is Transport.SNAPSHOT
     assert destination.status is (_S.NONE if loadvm else _S.COMPLETED)
     assert destination.machine.runstate is RunState.RUNNING
     snapshot = loadvm or Capability.BACKGROUND_SNAPSHOT in SCENARIOS[name].capabilities
@@ -318,7 +320,7 @@ def test_who_cancels_while_the_other_sides_word_comes_may_be_too_late() -> None:
         next(event.time_us for event in plain.of(Side.SOURCE) if event.name == name)
         for name in ("device", "MIG_RP_MSG_SHUT")
     )
-    script = (Step(do=Do.MIGRATE_CANCEL, status=_S.DEVICE, after_us=shut - device),)
+    script = (Step(do=UserAction.MIGRATE_CANCEL, status=_S.DEVICE, after_us=shut - device),)
     ends = set()
     for seed in range(25):
         made = run(replace(base, script=script), choose=at_random(seed))
@@ -331,10 +333,10 @@ def test_who_cancels_while_the_other_sides_word_comes_may_be_too_late() -> None:
 
 
 def test_postcopy_can_not_be_cancelled() -> None:
-    script = (*SCENARIOS["postcopy"].script, Step(do=Do.MIGRATE_CANCEL, status=_S.POSTCOPY_ACTIVE))
+    script = (*SCENARIOS["postcopy"].script, Step(do=UserAction.MIGRATE_CANCEL, status=_S.POSTCOPY_ACTIVE))
     made = run(replace(SCENARIOS["postcopy"], script=script))
     assert made.migration.source.status is _S.COMPLETED
-    assert [event.error for event in _answers(made, Do.MIGRATE_CANCEL)] == [
+    assert [event.error for event in _answers(made, UserAction.MIGRATE_CANCEL)] == [
         None,
         "postcopy: postcopy goes on, and can't be cancelled",
     ]
@@ -343,21 +345,21 @@ def test_postcopy_can_not_be_cancelled() -> None:
 @pytest.mark.parametrize(
     ("do", "name", "error"),
     [
-        (Do.MIGRATE_CANCEL, "quickstart", None),
-        (Do.MIGRATE_START_POSTCOPY, "quickstart", "migrate-start-postcopy without a postcopy capability"),
-        (Do.MIGRATE_CONTINUE, "quickstart", "migrate-continue in state active, expected pre-switchover"),
-        (Do.MIGRATE_PAUSE, "quickstart", "migrate-pause in state active, expected a running postcopy"),
-        (Do.MIGRATE_START_POSTCOPY, "postcopy", None),
+        (UserAction.MIGRATE_CANCEL, "quickstart", None),
+        (UserAction.MIGRATE_START_POSTCOPY, "quickstart", "migrate-start-postcopy without a postcopy capability"),
+        (UserAction.MIGRATE_CONTINUE, "quickstart", "migrate-continue in state active, expected pre-switchover"),
+        (UserAction.MIGRATE_PAUSE, "quickstart", "migrate-pause in state active, expected a running postcopy"),
+        (UserAction.MIGRATE_START_POSTCOPY, "postcopy", None),
     ],
 )
-def test_a_command_that_is_refused_is_answered_with_an_error(do: Do, name: str, error: str | None) -> None:
+def test_a_command_that_is_refused_is_answered_with_an_error(do: UserAction, name: str, error: str | None) -> None:
     made = run(replace(SCENARIOS[name], script=(Step(do=do, status=_S.ACTIVE, after_us=1000),)))
     asked, *answers = _answers(made, do)
     assert asked.error is None
     assert [event.error for event in answers] == ([f"iterate: {error}"] if error else [])
 
 
-def _answers(made: Run, do: Do) -> list[Event]:
+def _answers(made: Run, do: UserAction) -> list[Event]:
     return [event for event in made.of(Side.SOURCE, EventKind.QMP) if event.name == do]
 
 
@@ -471,7 +473,7 @@ guests = st.builds(
         # measured, and the threshold with it, goes down to nothing; it would never come to a switchover.
         avail_switchover_bandwidth_bytes_per_s=st.just(30_000),
     ),
-    script=st.sampled_from([(), (Step(do=Do.MIGRATE_START_POSTCOPY, status=_S.ACTIVE),)]),
+    script=st.sampled_from([(), (Step(do=UserAction.MIGRATE_START_POSTCOPY, status=_S.ACTIVE),)]),
     disks=st.just((("d0", 1 << 20), ("d1", 640 << 20))),
     bitmaps=st.lists(
         st.builds(

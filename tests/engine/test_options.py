@@ -5,11 +5,12 @@ from itertools import combinations
 
 import pytest
 
-from savevm_inspect.engine.options import Capability, MigrationParameters, Options
 from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.engine.scenarios.parts import FULL_DEVICES
 from savevm_inspect.errors import SavevmError
-from savevm_inspect.stream.events import Event, EventKind, Side
+from savevm_inspect.rules.options import Capability, MigrationParameters, Options
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import Event, EventKind
 
 from .running import run
 

@@ -4,10 +4,11 @@ from itertools import product
 
 import pytest
 
-from savevm_inspect.engine.callbacks import CALLBACKS
-from savevm_inspect.engine.phases import TRANSITIONS, PhaseGuard
+from savevm_inspect.engine.machine.phase_guard import PhaseGuard
 from savevm_inspect.errors import EngineError
-from savevm_inspect.stream.events import Phase, Side, Thread
+from savevm_inspect.rules.callbacks import CALLBACKS
+from savevm_inspect.rules.phases import PHASE_TRANSITIONS, Phase
+from savevm_inspect.rules.threads import Side, Thread
 
 
 def _guard_in(side: Side, phase: Phase) -> PhaseGuard:
@@ -18,7 +19,7 @@ def _guard_in(side: Side, phase: Phase) -> PhaseGuard:
 
 @pytest.mark.parametrize("side", Side)
 def test_every_phase_can_be_reached_and_left_for_cleanup(side: Side) -> None:
-    table = TRANSITIONS[side]
+    table = PHASE_TRANSITIONS[side]
     reached, todo = set(), [next(iter(table))]
     while todo:
         phase = todo.pop()
@@ -34,9 +35,9 @@ def test_every_phase_can_be_reached_and_left_for_cleanup(side: Side) -> None:
 
 @pytest.mark.parametrize("side", Side)
 def test_only_the_transitions_of_the_table_are_allowed(side: Side) -> None:
-    for here, there in product(TRANSITIONS[side], Phase):
+    for here, there in product(PHASE_TRANSITIONS[side], Phase):
         guard = _guard_in(side, here)
-        if there in TRANSITIONS[side][here]:
+        if there in PHASE_TRANSITIONS[side][here]:
             guard.enter(there)
             assert guard.phase is there
         else:
@@ -51,7 +52,7 @@ def test_a_call_is_allowed_exactly_at_its_places(side: Side) -> None:
     allowed = 0
     for name, callback in CALLBACKS.items():
         places = {(place.phase, place.thread, place.bql) for place in callback.places if place.side is side}
-        for phase, thread, bql in product(TRANSITIONS[side], Thread, (True, False)):
+        for phase, thread, bql in product(PHASE_TRANSITIONS[side], Thread, (True, False)):
             guard = _guard_in(side, phase)
             if (phase, thread, bql) in places:
                 guard.require(name, "x (instance 0)", thread=thread, bql=bql)
@@ -67,4 +68,4 @@ def test_a_call_is_allowed_exactly_at_its_places(side: Side) -> None:
 def test_every_place_is_in_a_phase_that_its_side_has() -> None:
     for callback in CALLBACKS.values():
         for place in callback.places:
-            assert place.phase in TRANSITIONS[place.side]
+            assert place.phase in PHASE_TRANSITIONS[place.side]

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from savevm_inspect.engine.clock import Clock, Link
-from savevm_inspect.engine.pipe import Pipe
-from savevm_inspect.engine.qemu_file import IO_BUF_SIZE, QEMUFile, QEMUFileInput
+from savevm_inspect.engine.machine.qemu_file import IO_BUF_SIZE, QEMUFile, QEMUFileInput
+from savevm_inspect.engine.sim.clock import Clock, Link
+from savevm_inspect.engine.sim.pipe import Pipe
 from savevm_inspect.errors import SavevmError, Truncated
 
 NUMBERS = {"byte": 8, "be16": 16, "be32": 32, "be64": 64}

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from savevm_inspect.engine.options import Capability
-from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
-from savevm_inspect.engine.status import MigrationStatus
+from savevm_inspect.rules.options import Capability
+from savevm_inspect.rules.status import MigrationStatus
 
 from .running import run
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from savevm_inspect.engine.handlers import SaveVMHandlers
-from savevm_inspect.engine.registry import VMSTATE_INSTANCE_ID_ANY, Registry
-from savevm_inspect.engine.vmsd import MigrationPriority, VMStateDescription
+from savevm_inspect.engine.machine.handlers import SaveVMHandlers
+from savevm_inspect.engine.machine.registry import VMSTATE_INSTANCE_ID_ANY, Registry
+from savevm_inspect.engine.machine.vmsd import MigrationPriority, VMStateDescription
 from savevm_inspect.errors import SavevmError
 
 ANY = VMSTATE_INSTANCE_ID_ANY

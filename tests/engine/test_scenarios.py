@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from savevm_inspect.container.capture_folder import CaptureFolder
-from savevm_inspect.engine.machine import MachineType
-from savevm_inspect.engine.record import record_scenario
-from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.machine.machine import MachineType
+from savevm_inspect.engine.play.record import record_scenario
+from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.errors import NotFound
 from savevm_inspect.stream.events import Event, EventKind

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from savevm_inspect.engine.callbacks import CALLBACKS
 from savevm_inspect.engine.devices.console import Console
 from savevm_inspect.engine.devices.cpu import Cpu
 from savevm_inspect.engine.devices.faulty import Fault, How
@@ -18,17 +17,19 @@ from savevm_inspect.engine.devices.htab import HashPageTable
 from savevm_inspect.engine.devices.inactive import Inactive
 from savevm_inspect.engine.devices.uart import Uart
 from savevm_inspect.engine.devices.vfio import Vfio
-from savevm_inspect.engine.guest import Workload
-from savevm_inspect.engine.machine import Attach, Machine
-from savevm_inspect.engine.options import Capability, Options
-from savevm_inspect.engine.phases import TRANSITIONS
-from savevm_inspect.engine.registry import SaveStateEntry
-from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.machine.guest import Workload
+from savevm_inspect.engine.machine.machine import Attach, Machine
+from savevm_inspect.engine.machine.registry import SaveStateEntry
+from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.play.script import Step, UserAction
 from savevm_inspect.engine.scenarios import NONE_DEVICES, SCENARIOS
-from savevm_inspect.engine.script import Do, Step
-from savevm_inspect.engine.status import MigrationStatus, is_running
 from savevm_inspect.errors import EngineError, SavevmError
-from savevm_inspect.stream.events import EventKind, Phase, Side
+from savevm_inspect.rules.callbacks import CALLBACKS
+from savevm_inspect.rules.options import Capability, Options
+from savevm_inspect.rules.phases import PHASE_TRANSITIONS, Phase
+from savevm_inspect.rules.status import MigrationStatus, is_running
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import EventKind
 
 from .running import Run, run
 from .test_migration import assert_laws
@@ -120,9 +121,9 @@ class Migrations(RuleBasedStateMachine):
 
     @rule(status=st.sampled_from([None, *LEFT]), after_us=st.sampled_from([0, 20_000]))
     def cancel_at(self, status: str | None, after_us: int) -> None:
-        steps = [Step(do=Do.MIGRATE_START_POSTCOPY, status=_S.ACTIVE)]
+        steps = [Step(do=UserAction.MIGRATE_START_POSTCOPY, status=_S.ACTIVE)]
         if status is not None:
-            steps.append(Step(do=Do.MIGRATE_CANCEL, status=_S(status), after_us=after_us))
+            steps.append(Step(do=UserAction.MIGRATE_CANCEL, status=_S(status), after_us=after_us))
         self.script = tuple(steps)
         self.run_it(None)
 
@@ -141,7 +142,7 @@ class Migrations(RuleBasedStateMachine):
             self.made = None
 
     def scenario(self) -> Scenario:
-        pause = (Step(do=Do.MIGRATE_CONTINUE, status=_S.PRE_SWITCHOVER, after_us=1000),)
+        pause = (Step(do=UserAction.MIGRATE_CONTINUE, status=_S.PRE_SWITCHOVER, after_us=1000),)
         return replace(
             SCENARIOS["quickstart"],
             devices=(*NONE_DEVICES, *self.gone, *self.registered.values()),
@@ -168,10 +169,10 @@ class Migrations(RuleBasedStateMachine):
 
 
 def _nobody() -> Any:
-    from savevm_inspect.engine.clock import Clock  # noqa: PLC0415
-    from savevm_inspect.engine.lanes import Lanes  # noqa: PLC0415
+    from savevm_inspect.engine.sim.clock import Clock  # noqa: PLC0415
+    from savevm_inspect.engine.sim.scheduler import Scheduler  # noqa: PLC0415
 
-    return Lanes(Clock())
+    return Scheduler(Clock())
 
 
 def assert_phases_follow(made: Run) -> None:
@@ -186,12 +187,12 @@ def assert_phases_follow(made: Run) -> None:
 def reachable(side: Side, phase: Phase) -> set[Phase]:
     """Phases that may follow one, also through such as pass without an event."""
     found: set[Phase] = set()
-    ahead = list(TRANSITIONS[side][phase])
+    ahead = list(PHASE_TRANSITIONS[side][phase])
     while ahead:
         following = ahead.pop()
         if following not in found:
             found.add(following)
-            ahead += TRANSITIONS[side][following]
+            ahead += PHASE_TRANSITIONS[side][following]
     return found
 
 

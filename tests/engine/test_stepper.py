@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from savevm_inspect.engine.play.script import Step, UserAction
+from savevm_inspect.engine.play.stepper import Stepper, View
 from savevm_inspect.engine.scenarios import SCENARIOS
-from savevm_inspect.engine.script import Do, Step
-from savevm_inspect.engine.status import MigrationStatus
-from savevm_inspect.engine.stepper import Stepper, View
 from savevm_inspect.errors import NotFound
-from savevm_inspect.stream.events import EventKind, Thread
+from savevm_inspect.rules.status import MigrationStatus
+from savevm_inspect.rules.threads import Thread
+from savevm_inspect.stream.events import EventKind
 from savevm_inspect.timeline.fold import apply
 from savevm_inspect.timeline.state import State
 
@@ -23,7 +24,7 @@ SMALL = replace(
     SCENARIOS["postcopy"],
     ram_bytes=64 << 12,
     link_bytes_per_s=1_000_000,
-    script=(Step(do=Do.MIGRATE_START_POSTCOPY, status=MigrationStatus.ACTIVE, after_us=20_000),),
+    script=(Step(do=UserAction.MIGRATE_START_POSTCOPY, status=MigrationStatus.ACTIVE, after_us=20_000),),
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from savevm_inspect.stream.events import Side
+from savevm_inspect.rules.threads import Side
 
 from .trace_compare import Capture, Comparison, Told, captures_in, compare, compare_capture, courses_of
 from .trace_differences import DIFFERENCES_FROM_10_2, Difference

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from savevm_inspect.reader.stream import open_stream
-from savevm_inspect.stream.events import Side, Thread
+from savevm_inspect.rules.threads import Side, Thread
 
 from .trace_truth import course, read_truth
 

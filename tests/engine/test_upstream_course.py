@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from savevm_inspect.engine.callbacks import CALLBACKS, Returns
-from savevm_inspect.engine.status import TRANSITIONS, MigrationStatus
-from savevm_inspect.stream.events import Side
+from savevm_inspect.rules.callbacks import CALLBACKS, Returns
+from savevm_inspect.rules.status import STATUS_TRANSITIONS, MigrationStatus
+from savevm_inspect.rules.threads import Side
 from savevm_inspect.wire import MigCmd
 
 COURSE = runpy.run_path(str(Path(__file__).parent / "upstream_course.py"))
@@ -44,7 +44,7 @@ def test_all_states_of_10_2_are_used_and_the_engine_has_none_of_its_own() -> Non
 
 @pytest.mark.parametrize("side", Side)
 def test_the_engines_states_follow_one_another_as_upstreams_do(side: Side) -> None:
-    ours = {(before.value, after.value) for before, afters in TRANSITIONS[side].items() for after in afters}
+    ours = {(before.value, after.value) for before, afters in STATUS_TRANSITIONS[side].items() for after in afters}
     assert ours == {edge for edge in _edges(side) if "colo" not in edge}
 
 
@@ -54,7 +54,7 @@ def test_an_ended_migration_stays_ended_until_the_next() -> None:
 
 
 def test_states_of_the_callers_are_states_of_their_side() -> None:
-    for way in RULES["WAYS"]:
+    for way in RULES["CALL_SITES"]:
         known = {state for edge in _edges(way.side) for state in edge}
         assert set(way.states) <= known
 
@@ -75,7 +75,7 @@ def test_what_can_fail_is_among_the_failures(side: Side) -> None:
     failing = {Returns.ZERO_OR_NEGATIVE, Returns.TRUE_OR_FALSE, Returns.MORE_OR_DONE}
     told = " ".join(failure.point for failure in COURSE["FAILURES"] if failure.side is side)
     for walk in RULES["WALKS"].values():
-        sides = {way.side for way in RULES["WAYS"] if RULES["WALKS"][way.walk] is walk}
+        sides = {way.side for way in RULES["CALL_SITES"] if RULES["WALKS"][way.walk] is walk}
         harmless = "nobody looks" in walk.failure or "thread" in walk.callback
         if sides == {side} and CALLBACKS[walk.callback].returns in failing and not harmless:
             assert f"`{walk.callback}`" in told
@@ -102,7 +102,7 @@ COURSES = [
 
 @pytest.mark.parametrize(("side", "mode", "steps"), COURSES)
 def test_a_course_has_the_walks_of_its_mode_with_their_locks(side: Side, mode: str, steps: tuple) -> None:
-    ways = {(way.walk, way.bql) for way in RULES["WAYS"] if way.side is side and mode in way.modes}
+    ways = {(way.walk, way.bql) for way in RULES["CALL_SITES"] if way.side is side and mode in way.modes}
     told = {(step.name, step.lock) for step in steps if step.kind == "walk"}
     assert told == ways
 
@@ -127,7 +127,7 @@ def test_a_walk_is_called_in_a_state_of_its_way(side: Side, mode: str, steps: tu
         elif step.kind == "walk" and step.name not in ("prepare", "cleanup", "load cleanup"):
             called = {
                 state
-                for way in RULES["WAYS"]
+                for way in RULES["CALL_SITES"]
                 if way.walk == step.name and way.side is side and mode in way.modes
                 for state in way.states
             }

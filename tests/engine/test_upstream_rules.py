@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from savevm_inspect.engine.callbacks import CALLBACKS, Place, Returns
-from savevm_inspect.stream.events import Side
+from savevm_inspect.rules.callbacks import CALLBACKS, Place, Returns
+from savevm_inspect.rules.threads import Side
 
 UPSTREAM = runpy.run_path(str(Path(__file__).parent / "upstream_rules.py"))
 DRAWN = runpy.run_path(str(Path(__file__).parent / "drawn_docs.py"))
 Guard, Mode, Section = UPSTREAM["Guard"], UPSTREAM["Mode"], UPSTREAM["Section"]
-WALKS, WAYS = UPSTREAM["WALKS"], UPSTREAM["WAYS"]
+WALKS, WAYS = UPSTREAM["WALKS"], UPSTREAM["CALL_SITES"]
 
 OUT_OF_SCOPE = {Mode.COLO, Mode.XEN}
 """Kinds of migration that the engine does not run."""

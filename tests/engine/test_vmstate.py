@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from savevm_inspect.engine.handlers import Refused
-from savevm_inspect.engine.qemu_file import QEMUFileInput
-from savevm_inspect.engine.vmsd import VMStateDescription, VMStateField
-from savevm_inspect.engine.vmstate import vmstate_load_state, vmstate_save_state
+from savevm_inspect.engine.machine.handlers import DeviceError
+from savevm_inspect.engine.machine.qemu_file import QEMUFileInput
+from savevm_inspect.engine.machine.vmsd import VMStateDescription, VMStateField
+from savevm_inspect.engine.machine.vmstate import vmstate_load_state, vmstate_save_state
 from savevm_inspect.errors import BadPayload, SavevmError, Truncated
 from savevm_inspect.stream.writer import Writer
 from savevm_inspect.vmstate.scalars import SCALARS
@@ -263,7 +263,7 @@ def test_hooks_run_in_order_and_post_save_also_after_a_failure() -> None:
     heard: list[str] = []
 
     def refuse(_opaque: Any) -> None:
-        raise Refused("not today")
+        raise DeviceError("not today")
 
     def hooks(**more: Any) -> VMStateDescription:
         return VMStateDescription(
@@ -282,9 +282,9 @@ def test_hooks_run_in_order_and_post_save_also_after_a_failure() -> None:
     load(hooks(), SimpleNamespace(n=0), data)
     assert heard == ["pre_save", "post_save", "pre_load", "post_load 0"]
     heard.clear()
-    with pytest.raises(Refused, match="300 is no uint8"):
+    with pytest.raises(DeviceError, match="300 is no uint8"):
         save(hooks(), SimpleNamespace(n=300))
-    with pytest.raises(Refused, match="not today"):
+    with pytest.raises(DeviceError, match="not today"):
         save(hooks(pre_save=refuse), SimpleNamespace(n=3))
     assert heard == ["pre_save", "post_save"]
 

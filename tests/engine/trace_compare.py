@@ -13,7 +13,8 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import Final
 
-from savevm_inspect.stream.events import Event, EventKind, Side, Thread
+from savevm_inspect.rules.threads import Side, Thread
+from savevm_inspect.stream.events import Event, EventKind
 
 from .trace_differences import DIFFERENCES_FROM_10_2, Difference
 from .trace_drive import PING, PONG, drive

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from savevm_inspect.engine.devices.inactive import Inactive
-from savevm_inspect.engine.handlers import Pending, Refused, SaveVMHandlers
-from savevm_inspect.engine.lanes import HALT, Steps, Wait
-from savevm_inspect.engine.machine import Machine
-from savevm_inspect.engine.options import Capability
-from savevm_inspect.engine.pace import Pace
-from savevm_inspect.engine.qemu_file import QEMUFile, QEMUFileInput, RateLimit
-from savevm_inspect.engine.source import Source
-from savevm_inspect.engine.status import MigrationStatus
-from savevm_inspect.engine.vmsd import MigrationPriority, VMStateDescription, VMStateField
+from savevm_inspect.engine.machine.handlers import DeviceError, Pending, SaveVMHandlers
+from savevm_inspect.engine.machine.machine import Machine
+from savevm_inspect.engine.machine.qemu_file import QEMUFile, QEMUFileInput, RateLimit
+from savevm_inspect.engine.machine.vmsd import MigrationPriority, VMStateDescription, VMStateField
+from savevm_inspect.engine.outgoing.migration import OutgoingMigration
+from savevm_inspect.engine.outgoing.pace import Pace
+from savevm_inspect.engine.sim.scheduler import CHECKPOINT, Steps, Wait
+from savevm_inspect.rules.options import Capability
+from savevm_inspect.rules.status import MigrationStatus
 from savevm_inspect.stream.events import EventKind
 from savevm_inspect.wire import MigCmd
 
@@ -46,7 +46,7 @@ class Progress:
     def round(self) -> Round:
         """The round that is under way."""
         if self.number >= len(self.plan.rounds):
-            raise Refused("a round more than QEMU had")
+            raise DeviceError("a round more than QEMU had")
         return self.plan.rounds[max(self.number, 0)]
 
     @property
@@ -57,7 +57,7 @@ class Progress:
     def take_part(self) -> int:
         """What the next PART section's handler returns."""
         if not self._parts:
-            raise Refused("a PART section more than QEMU wrote")
+            raise DeviceError("a PART section more than QEMU wrote")
         return self._parts.popleft()
 
 
@@ -79,7 +79,7 @@ class DrivenPace(Pace):
         progress: how far it has come.
     """
 
-    def __init__(self, source: Source, progress: Progress) -> None:
+    def __init__(self, source: OutgoingMigration, progress: Progress) -> None:
         super().__init__(source)
         self._source = source
         self._progress = progress
@@ -101,7 +101,7 @@ class DrivenPace(Pace):
         rate.used_up = False
         if self._progress.round.then is Then.CANCELLED:
             yield Wait(what="the cancel", ready=lambda: source.status is _S.CANCELLING)
-        yield HALT
+        yield CHECKPOINT
         return False
 
 
@@ -123,7 +123,7 @@ class DrivenRam:
     def save_setup(self, f: QEMUFile) -> Steps[int]:
         """Give the lock up for a moment, as RAM does."""
         self._machine.bql.unlock()
-        yield HALT
+        yield CHECKPOINT
         yield from self._machine.bql.lock()
         return self._put(f)
 
@@ -146,7 +146,7 @@ class DrivenRam:
     def state_pending_exact(self) -> Pending:
         """The round's dear figures."""
         if self._progress.round.exact is None:
-            raise Refused("exact figures in a round in which QEMU asked for none")
+            raise DeviceError("exact figures in a round in which QEMU asked for none")
         return self._progress.round.exact
 
     def save_live_iterate(self, f: QEMUFile) -> int:
@@ -228,7 +228,7 @@ class DrivenRam:
     # Within.
 
     @property
-    def _source(self) -> Source:
+    def _source(self) -> OutgoingMigration:
         assert self._machine.source is not None
         return self._machine.source
 
@@ -247,7 +247,7 @@ class DrivenRam:
 def begin(machine: Machine, idstr: str) -> None:
     """Tell that a section of the source's begins, as QEMU's trace does."""
     assert machine.source is not None
-    machine.source.tell(EventKind.LOG, name=BEGINS, idstr=idstr)
+    machine.source.emit(EventKind.LOG, name=BEGINS, idstr=idstr)
 
 
 class DrivenDevice:

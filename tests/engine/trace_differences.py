@@ -6,7 +6,7 @@ A row's patterns are over lines of text, one an event, of one thread, as :mod:`.
 from dataclasses import dataclass
 from typing import Final
 
-from savevm_inspect.stream.events import Side, Thread
+from savevm_inspect.rules.threads import Side, Thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

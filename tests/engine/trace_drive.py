@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from savevm_inspect.engine.lanes import HALT, Lane, Steps, Wait, fair
-from savevm_inspect.engine.migration import Migration
-from savevm_inspect.engine.pipe import Sink
-from savevm_inspect.engine.postcopy_destination import PostcopyState
-from savevm_inspect.engine.scenario import Scenario
-from savevm_inspect.engine.script import Do
-from savevm_inspect.engine.status import MigrationStatus
-from savevm_inspect.stream.events import Event, EventKind, Side, Thread
+from savevm_inspect.engine.incoming.postcopy import PostcopyState
+from savevm_inspect.engine.play.migration import Migration
+from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.play.script import UserAction
+from savevm_inspect.engine.sim.pipe import Sink
+from savevm_inspect.engine.sim.scheduler import CHECKPOINT, Steps, Task, Wait, fair
+from savevm_inspect.rules.status import MigrationStatus
+from savevm_inspect.rules.threads import Side, Thread
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.wire import MigCmd, MigRpMessage
 
 from .trace_devices import Built, DrivenPace, DrivenRate, Progress
@@ -69,14 +70,14 @@ def drive(plan: Plan) -> Driven:
         devices=(Built(progress),),
         ram_bytes=0,
         capabilities=plan.capabilities,
-        way=plan.way,
+        transport=plan.transport,
     )
     migration = Migration(scenario, driven.watch, choose=_Choose(progress))
     source = migration.source
     source.rate = DrivenRate()
     source.pace = DrivenPace(source, progress)
-    migration.lanes.start(Thread.MAIN, _user(migration, progress), daemon=True)
-    migration.lanes.start(Thread.FAULT, _guest(migration, progress), daemon=True)
+    migration.scheduler.start(Thread.MAIN, _user(migration, progress), daemon=True)
+    migration.scheduler.start(Thread.FAULT, _guest(migration, progress), daemon=True)
     driven.events = tuple(migration.steps())
     return driven
 
@@ -87,12 +88,12 @@ class _Choose:
 
     progress: Progress
 
-    def __call__(self, ready: Sequence[Lane]) -> Lane:
+    def __call__(self, ready: Sequence[Task]) -> Task:
         plan, number = self.progress.plan, self.progress.number
         loaded = next((place for place, each in enumerate(plan.rounds) if each.package_loaded), -1)
         switched = number >= 0 and any(each.then is Then.POSTCOPY for each in plan.rounds[: number + 1])
         if switched and number < loaded:
-            return fair([lane for lane in ready if lane.thread is not Thread.RETURN_PATH] or ready)
+            return fair([task for task in ready if task.thread is not Thread.RETURN_PATH] or ready)
         return fair(ready)
 
 
@@ -100,19 +101,19 @@ def _user(migration: Migration, progress: Progress) -> Steps[None]:
     """Do what QEMU's user did, where the trace shows it."""
     source = migration.source
     for number, each in enumerate(progress.plan.rounds):
-        if each.then not in _DEEDS:
+        if each.then not in _ACTIONS:
             continue
         yield _when("its round", partial(_reached, progress, number))
         if each.then is Then.PAUSES:
             yield _when("requests", lambda: len(progress.asked) == len(progress.plan.requests[0]))
-        source.schedule(partial(_do, migration, _DEEDS[each.then]))
+        source.schedule(partial(_do, migration, _ACTIONS[each.then]))
         if each.then is Then.PAUSES:
             yield _when("the pause", partial(_both_paused, migration))
-            source.schedule(partial(_do, migration, Do.MIGRATE_RECOVER))
+            source.schedule(partial(_do, migration, UserAction.MIGRATE_RECOVER))
 
 
 def _when(what: str, ready: Callable[[], bool]) -> Wait:
-    return Wait(what=what, ready=ready, patient=True)
+    return Wait(what=what, ready=ready, waits_for_user=True)
 
 
 def _both_paused(migration: Migration) -> bool:
@@ -129,24 +130,24 @@ def _reached(progress: Progress, number: int) -> bool:
     return progress.number >= number and not (cancelled and progress.parts_left)
 
 
-def _do(migration: Migration, do: Do) -> Steps[None]:
+def _do(migration: Migration, do: UserAction) -> Steps[None]:
     source = migration.source
     match do:
-        case Do.MIGRATE_START_POSTCOPY:
+        case UserAction.MIGRATE_START_POSTCOPY:
             source.start_postcopy()
-        case Do.MIGRATE_PAUSE:
+        case UserAction.MIGRATE_PAUSE:
             source.pause()
-        case Do.MIGRATE_CANCEL:
+        case UserAction.MIGRATE_CANCEL:
             source.cancel()
         case _:
             yield from source.migrate()
-    yield HALT
+    yield CHECKPOINT
 
 
-_DEEDS: Final = {
-    Then.POSTCOPY: Do.MIGRATE_START_POSTCOPY,
-    Then.PAUSES: Do.MIGRATE_PAUSE,
-    Then.CANCELLED: Do.MIGRATE_CANCEL,
+_ACTIONS: Final = {
+    Then.POSTCOPY: UserAction.MIGRATE_START_POSTCOPY,
+    Then.PAUSES: UserAction.MIGRATE_PAUSE,
+    Then.CANCELLED: UserAction.MIGRATE_CANCEL,
 }
 
 

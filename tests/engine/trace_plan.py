@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from savevm_inspect.engine.handlers import Pending
-from savevm_inspect.engine.options import Capability
-from savevm_inspect.engine.status import MigrationStatus
-from savevm_inspect.engine.way import Way
-from savevm_inspect.stream.events import Event, EventKind, Side, Thread
+from savevm_inspect.engine.machine.handlers import Pending
+from savevm_inspect.engine.play.transport import Transport
+from savevm_inspect.rules.options import Capability
+from savevm_inspect.rules.status import MigrationStatus
+from savevm_inspect.rules.threads import Side, Thread
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.wire import MigCmd
 
 from .trace_truth import Course, Device, TraceTruth, course
@@ -91,7 +92,7 @@ class Plan:
     version: str
     devices: Sequence[Device]
     capabilities: frozenset[Capability]
-    way: Way
+    transport: Transport
     rounds: list[Round]
     discards: int
     bitmaps: int
@@ -120,7 +121,7 @@ def plan_of(truth: TraceTruth, version: str, kind: str) -> Plan:
         version=version,
         devices=truth.inventory,
         capabilities=frozenset(map(Capability, truth.capabilities)) | named,
-        way=Way.FILE if kind in IN_FILES else Way.LIVE,
+        transport=Transport.FILE if kind in IN_FILES else Transport.LIVE,
         rounds=_rounds(truth.events, version),
         discards=truth.source.commands.count(_DISCARD),
         bitmaps=truth.source.commands.count(_RECV_BITMAP),

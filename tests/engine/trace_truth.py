@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from savevm_inspect.stream.events import Event, EventKind, Side
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.stream.records import SectionKind
 from savevm_inspect.trace.follow import REPEATED
 from savevm_inspect.trace.recorded import Recorded

@@ -6,7 +6,7 @@ What 7.2 and 10.0 do otherwise was read off those releases' sources, what 11.1 d
 from dataclasses import dataclass
 from typing import Final
 
-from savevm_inspect.stream.events import Side
+from savevm_inspect.rules.threads import Side
 
 S: Final = Side.SOURCE
 D: Final = Side.DESTINATION

@@ -4,15 +4,16 @@ Written from migration/{savevm,migration,ram,multifd,multifd-device-state,postco
 hw/vfio/migration*.c, and not from the engine, so that the two can be compared.
 
 A :class:`Walk` is a loop of upstream's that calls a callback: what it looks at first, what it writes around the call,
-what becomes of the value. A :class:`Way` leads to a walk: the chain of callers, the thread, the lock. A callback that
-answers a question (``is_active`` and the like) is called wherever a walk has its guard (:data:`ASKS`).
+what becomes of the value. A :class:`CallSite` leads to a walk: the chain of callers, the thread, the lock. A callback
+that answers a question (``is_active`` and the like) is called wherever a walk has its guard (:data:`ASKS`).
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from savevm_inspect.stream.events import Phase, Side, Thread
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.threads import Side, Thread
 
 
 class Mode(StrEnum):
@@ -95,7 +96,7 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class CallSite:
     """A chain of calls that leads to a walk.
 
     Attributes:
@@ -338,95 +339,96 @@ D: Final = Side.DESTINATION
 
 
 # fmt: off
-WAYS: Final[tuple[Way, ...]] = (
-    Way("prepare", ("qmp_migrate", "migrate_prepare", "migrate_init"),
+CALL_SITES: Final[tuple[CallSite, ...]] = (
+    CallSite("prepare", ("qmp_migrate", "migrate_prepare", "migrate_init"),
         S, (Phase.PREPARE,), Thread.MAIN, True, (*_LIVE, Mode.SNAPSHOT), _IDLE),
-    Way("prepare", (*_SAVEVM, "migrate_init"), S, (Phase.PREPARE,), Thread.MAIN, True, (Mode.SAVEVM,), _IDLE),
-    Way("setup", ("migration_thread",), S, (Phase.SETUP,), Thread.MIGRATION, True, _LIVE, ("setup",)),
-    Way("setup", _SNAPSHOT, S, (Phase.SETUP,), Thread.SNAPSHOT, True, (Mode.SNAPSHOT,), ("setup",)),
-    Way("setup", _SAVEVM, S, (Phase.SETUP,), Thread.MAIN, True, (Mode.SAVEVM,), ("setup",)),
-    Way("estimate", _RUN, S, (Phase.ITERATE, Phase.POSTCOPY), Thread.MIGRATION, False,
+    CallSite("prepare", (*_SAVEVM, "migrate_init"), S, (Phase.PREPARE,), Thread.MAIN, True, (Mode.SAVEVM,), _IDLE),
+    CallSite("setup", ("migration_thread",), S, (Phase.SETUP,), Thread.MIGRATION, True, _LIVE, ("setup",)),
+    CallSite("setup", _SNAPSHOT, S, (Phase.SETUP,), Thread.SNAPSHOT, True, (Mode.SNAPSHOT,), ("setup",)),
+    CallSite("setup", _SAVEVM, S, (Phase.SETUP,), Thread.MAIN, True, (Mode.SAVEVM,), ("setup",)),
+    CallSite("estimate", _RUN, S, (Phase.ITERATE, Phase.POSTCOPY), Thread.MIGRATION, False,
         _LIVE, ("active", *_POSTCOPY_STATES)),
-    Way("exact", _RUN, S, (Phase.ITERATE,), Thread.MIGRATION, False, _LIVE, ("active",)),
-    Way("iterate", _RUN, S, (Phase.ITERATE,), Thread.MIGRATION, False, _LIVE, ("active",)),
-    Way("iterate", (*_SNAPSHOT, "bg_migration_iteration_run"),
+    CallSite("exact", _RUN, S, (Phase.ITERATE,), Thread.MIGRATION, False, _LIVE, ("active",)),
+    CallSite("iterate", _RUN, S, (Phase.ITERATE,), Thread.MIGRATION, False, _LIVE, ("active",)),
+    CallSite("iterate", (*_SNAPSHOT, "bg_migration_iteration_run"),
         S, (Phase.ITERATE,), Thread.SNAPSHOT, False, (Mode.SNAPSHOT,), ("active",)),
-    Way("iterate", _SAVEVM, S, (Phase.ITERATE,), Thread.MAIN, True, (Mode.SAVEVM,), ("setup",)),
-    Way("iterate in postcopy", _RUN, S, (Phase.POSTCOPY,), Thread.MIGRATION, False,
+    CallSite("iterate", _SAVEVM, S, (Phase.ITERATE,), Thread.MAIN, True, (Mode.SAVEVM,), ("setup",)),
+    CallSite("iterate in postcopy", _RUN, S, (Phase.POSTCOPY,), Thread.MIGRATION, False,
         (Mode.POSTCOPY,), _POSTCOPY_STATES),
-    Way("postcopy prepare", _SWITCH, S, (Phase.ITERATE,), Thread.MIGRATION, False, (Mode.POSTCOPY,), ("active",)),
-    Way("save threads", (*_COMPLETE, _ITERABLE, _SPAWN),
+    CallSite("postcopy prepare", _SWITCH, S, (Phase.ITERATE,), Thread.MIGRATION, False,
+             (Mode.POSTCOPY,), ("active",)),
+    CallSite("save threads", (*_COMPLETE, _ITERABLE, _SPAWN),
         S, (Phase.COMPLETE,), Thread.SAVE_STATE, False, (Mode.PRECOPY,), ("device",)),
-    Way("save threads", (*_LIVE_STATE, _SPAWN),
+    CallSite("save threads", (*_LIVE_STATE, _SPAWN),
         S, (Phase.COMPLETE,), Thread.SAVE_STATE, False, (Mode.COLO,), ("colo",)),
-    Way("save threads before postcopy", (*_SWITCH, _ITERABLE, _SPAWN),
+    CallSite("save threads before postcopy", (*_SWITCH, _ITERABLE, _SPAWN),
         S, (Phase.COMPLETE,), Thread.SAVE_STATE, False, (Mode.POSTCOPY,), ("device",)),
-    Way("complete", (*_COMPLETE, _ITERABLE),
+    CallSite("complete", (*_COMPLETE, _ITERABLE),
         S, (Phase.COMPLETE,), Thread.MIGRATION, True, (Mode.PRECOPY,), ("device",)),
-    Way("complete", (*_SAVEVM, "qemu_savevm_state_complete_precopy", _ITERABLE),
+    CallSite("complete", (*_SAVEVM, "qemu_savevm_state_complete_precopy", _ITERABLE),
         S, (Phase.COMPLETE,), Thread.MAIN, True, (Mode.SAVEVM,), ("setup",)),
-    Way("complete", _LIVE_STATE, S, (Phase.COMPLETE,), Thread.MIGRATION, False, (Mode.COLO,), ("colo",)),
-    Way("complete before postcopy", (*_SWITCH, _ITERABLE),
+    CallSite("complete", _LIVE_STATE, S, (Phase.COMPLETE,), Thread.MIGRATION, False, (Mode.COLO,), ("colo",)),
+    CallSite("complete before postcopy", (*_SWITCH, _ITERABLE),
         S, (Phase.COMPLETE,), Thread.MIGRATION, True, (Mode.POSTCOPY,), ("device",)),
-    Way("complete postcopy", (*_POSTCOPY_END, "qemu_savevm_state_complete_postcopy"),
+    CallSite("complete postcopy", (*_POSTCOPY_END, "qemu_savevm_state_complete_postcopy"),
         S, (Phase.POSTCOPY,), Thread.MIGRATION, True, (Mode.POSTCOPY,), ("postcopy-active",)),
-    Way("device state", (*_COMPLETE, _NON_ITERABLE),
+    CallSite("device state", (*_COMPLETE, _NON_ITERABLE),
         S, (Phase.COMPLETE,), Thread.MIGRATION, True, (Mode.PRECOPY,), ("device",)),
-    Way("device state", (*_SWITCH, _NON_ITERABLE),
+    CallSite("device state", (*_SWITCH, _NON_ITERABLE),
         S, (Phase.COMPLETE,), Thread.MIGRATION, True, (Mode.POSTCOPY,), ("device",)),
-    Way("device state", (*_SNAPSHOT, _NON_ITERABLE),
+    CallSite("device state", (*_SNAPSHOT, _NON_ITERABLE),
         S, (Phase.COMPLETE,), Thread.SNAPSHOT, True, (Mode.SNAPSHOT,), ("active",)),
-    Way("device state", (*_SAVEVM, "qemu_savevm_state_complete_precopy", _NON_ITERABLE),
+    CallSite("device state", (*_SAVEVM, "qemu_savevm_state_complete_precopy", _NON_ITERABLE),
         S, (Phase.COMPLETE,), Thread.MAIN, True, (Mode.SAVEVM,), ("setup",)),
-    Way("device state alone", (*_CHECKPOINT, "qemu_save_device_state"),
+    CallSite("device state alone", (*_CHECKPOINT, "qemu_save_device_state"),
         S, (Phase.COMPLETE,), Thread.MIGRATION, True, (Mode.COLO,), ("colo",)),
-    Way("device state alone", ("qmp_xen_save_devices_state", "qemu_save_device_state"),
+    CallSite("device state alone", ("qmp_xen_save_devices_state", "qemu_save_device_state"),
         S, (Phase.COMPLETE,), Thread.MAIN, True, (Mode.XEN,), ("none",)),
-    Way("cleanup", ("migration_cleanup_bh", "migration_cleanup"), S, (Phase.CLEANUP,), Thread.MAIN, True,
+    CallSite("cleanup", ("migration_cleanup_bh", "migration_cleanup"), S, (Phase.CLEANUP,), Thread.MAIN, True,
         (*_LIVE, Mode.SNAPSHOT, Mode.COLO), ("completed", "failed", "cancelling", "colo")),
-    Way("cleanup", _SAVEVM, S, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.SAVEVM,), ("setup",)),
-    Way("resume", _RESUME, S, (Phase.POSTCOPY_RECOVER,), Thread.MIGRATION, False,
+    CallSite("cleanup", _SAVEVM, S, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.SAVEVM,), ("setup",)),
+    CallSite("resume", _RESUME, S, (Phase.POSTCOPY_RECOVER,), Thread.MIGRATION, False,
         (Mode.RECOVERY,), ("postcopy-recover",)),
-    Way("load setup", ("process_incoming_migration_co", "qemu_loadvm_state"),
+    CallSite("load setup", ("process_incoming_migration_co", "qemu_loadvm_state"),
         D, (Phase.SETUP,), Thread.MAIN, True, _LIVE, ("active",)),
-    Way("load setup", ("load_snapshot", "qemu_loadvm_state"),
+    CallSite("load setup", ("load_snapshot", "qemu_loadvm_state"),
         D, (Phase.SETUP,), Thread.MAIN, True, (Mode.LOADVM,), ("none",)),
-    Way("load setup", ("qmp_xen_load_devices_state", "qemu_loadvm_state"),
+    CallSite("load setup", ("qmp_xen_load_devices_state", "qemu_loadvm_state"),
         D, (Phase.SETUP,), Thread.MAIN, True, (Mode.XEN,), ("none",)),
-    Way("ack", ("process_incoming_migration_co", "qemu_loadvm_state"),
+    CallSite("ack", ("process_incoming_migration_co", "qemu_loadvm_state"),
         D, (Phase.SETUP,), Thread.MAIN, True, _LIVE, ("active",)),
-    Way("ack", ("load_snapshot", "qemu_loadvm_state"),
+    CallSite("ack", ("load_snapshot", "qemu_loadvm_state"),
         D, (Phase.SETUP,), Thread.MAIN, True, (Mode.LOADVM,), ("none",)),
-    Way("ack", ("qmp_xen_load_devices_state", "qemu_loadvm_state"),
+    CallSite("ack", ("qmp_xen_load_devices_state", "qemu_loadvm_state"),
         D, (Phase.SETUP,), Thread.MAIN, True, (Mode.XEN,), ("none",)),
-    Way("load", _MAIN_LOOP, D, (Phase.LOAD,), Thread.MAIN, True, _LIVE, ("active",)),
-    Way("load", ("load_snapshot", "qemu_loadvm_state", "qemu_loadvm_state_main"),
+    CallSite("load", _MAIN_LOOP, D, (Phase.LOAD,), Thread.MAIN, True, _LIVE, ("active",)),
+    CallSite("load", ("load_snapshot", "qemu_loadvm_state", "qemu_loadvm_state_main"),
         D, (Phase.LOAD,), Thread.MAIN, True, (Mode.LOADVM,), ("none",)),
-    Way("load", ("qmp_xen_load_devices_state", "qemu_loadvm_state", "qemu_loadvm_state_main"),
+    CallSite("load", ("qmp_xen_load_devices_state", "qemu_loadvm_state", "qemu_loadvm_state_main"),
         D, (Phase.LOAD,), Thread.MAIN, True, (Mode.XEN,), ("none",)),
-    Way("load", _COLO_LOAD, D, (Phase.LOAD,), COLO_INCOMING, True, (Mode.COLO,), ("colo",)),
-    Way("load package", _PACKAGE, D, (Phase.POSTCOPY,), Thread.MAIN, True, (Mode.POSTCOPY,), _POSTCOPY_STATES),
-    Way("load in postcopy", ("postcopy_listen_thread", "qemu_loadvm_state_main"),
+    CallSite("load", _COLO_LOAD, D, (Phase.LOAD,), COLO_INCOMING, True, (Mode.COLO,), ("colo",)),
+    CallSite("load package", _PACKAGE, D, (Phase.POSTCOPY,), Thread.MAIN, True, (Mode.POSTCOPY,), _POSTCOPY_STATES),
+    CallSite("load in postcopy", ("postcopy_listen_thread", "qemu_loadvm_state_main"),
         D, (Phase.POSTCOPY,), Thread.LISTEN, False, (Mode.POSTCOPY,), _POSTCOPY_STATES),
-    Way("switchover", (*_MAIN_LOOP, "loadvm_process_command"),
+    CallSite("switchover", (*_MAIN_LOOP, "loadvm_process_command"),
         D, (Phase.SWITCHOVER,), Thread.MAIN, True, _LIVE, ("active",)),
-    Way("switchover", ("load_snapshot", "qemu_loadvm_state", "qemu_loadvm_state_main", "loadvm_process_command"),
+    CallSite("switchover", ("load_snapshot", "qemu_loadvm_state", "qemu_loadvm_state_main", "loadvm_process_command"),
         D, (Phase.SWITCHOVER,), Thread.MAIN, True, (Mode.LOADVM,), ("none",)),
-    Way("switchover", (*_COLO_LOAD, "loadvm_process_command"),
+    CallSite("switchover", (*_COLO_LOAD, "loadvm_process_command"),
         D, (Phase.SWITCHOVER,), COLO_INCOMING, True, (Mode.COLO,), ("colo",)),
-    Way("load buffer", ("multifd_recv_thread", "multifd_device_state_recv"),
+    CallSite("load buffer", ("multifd_recv_thread", "multifd_device_state_recv"),
         D, (Phase.LOAD, Phase.SWITCHOVER), Thread.MULTIFD_RECV, False, (*_LIVE, Mode.COLO), ("active", "colo")),
-    Way("load buffer", ("multifd_recv_thread", "multifd_device_state_recv"),
+    CallSite("load buffer", ("multifd_recv_thread", "multifd_device_state_recv"),
         D, (Phase.POSTCOPY,), Thread.MULTIFD_RECV, False, (Mode.POSTCOPY,), _POSTCOPY_STATES),
-    Way("load cleanup", ("process_incoming_migration_bh", "migration_incoming_state_destroy"),
+    CallSite("load cleanup", ("process_incoming_migration_bh", "migration_incoming_state_destroy"),
         D, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.PRECOPY, Mode.COLO), ("completed",)),
-    Way("load cleanup", ("process_incoming_migration_co", "migration_incoming_state_destroy"),
+    CallSite("load cleanup", ("process_incoming_migration_co", "migration_incoming_state_destroy"),
         D, (Phase.CLEANUP,), Thread.MAIN, True, _LIVE, ("failed",)),
-    Way("load cleanup", ("postcopy_listen_thread_bh", "migration_incoming_state_destroy"),
+    CallSite("load cleanup", ("postcopy_listen_thread_bh", "migration_incoming_state_destroy"),
         D, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.POSTCOPY,), ("completed", "failed")),
-    Way("load cleanup", ("load_snapshot", "migration_incoming_state_destroy"),
+    CallSite("load cleanup", ("load_snapshot", "migration_incoming_state_destroy"),
         D, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.LOADVM,), ("none",)),
-    Way("load cleanup", ("qmp_xen_load_devices_state", "migration_incoming_state_destroy"),
+    CallSite("load cleanup", ("qmp_xen_load_devices_state", "migration_incoming_state_destroy"),
         D, (Phase.CLEANUP,), Thread.MAIN, True, (Mode.XEN,), ("none",)),
 )
 """Every way of QEMU 10.2 to a walk.

@@ -18,7 +18,8 @@ import pytest
 from savevm_inspect.container.capture_folder import CaptureFolder
 from savevm_inspect.errors import RecordError, SavevmError
 from savevm_inspect.recorder.qemu import record_qemu
-from savevm_inspect.stream.events import Event, EventKind, Origin, Phase
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.stream.events import Event, EventKind, Origin
 
 MIB = 1 << 20
 NONE = "qemu-system-x86_64 -machine none -nodefaults -m 1"

@@ -9,7 +9,9 @@ import pytest
 from savevm_inspect.container.capture_folder import CaptureFolder
 from savevm_inspect.recorder.qemu import record_qemu
 from savevm_inspect.recorder.traces import merge_traces
-from savevm_inspect.stream.events import Event, EventKind, Origin, Phase, Side
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import Event, EventKind, Origin
 from savevm_inspect.trace.lines import read_lines
 
 QEMU = "qemu-system-x86_64 -machine none -nodefaults -accel tcg"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
 from savevm_inspect.errors import SavevmError
-from savevm_inspect.stream.events import Event, EventKind, Side, read_events
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import Event, EventKind, read_events
 from savevm_inspect.timeline.timeline import Timeline
 
 KEYS = [*Event.__dataclass_fields__, "unknown"]

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savevm_inspect.container.capture_folder import CaptureFolder
-from savevm_inspect.engine.record import record_scenario
+from savevm_inspect.engine.play.record import record_scenario
 from savevm_inspect.errors import NotFound
-from savevm_inspect.stream.events import Event, EventKind, Phase, Side, Thread
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.threads import Side, Thread
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.timeline.fold import OPEN_LIMIT, apply
 from savevm_inspect.timeline.state import Guest, State
 from savevm_inspect.timeline.timeline import CHECKPOINT_EVERY, Timeline

@@ -9,7 +9,8 @@ import pytest
 
 from savevm_inspect.container.capture_folder import CaptureWriter
 from savevm_inspect.errors import SavevmError
-from savevm_inspect.stream.events import EventKind, Side
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import EventKind
 from savevm_inspect.trace import capture as capture_module
 from savevm_inspect.trace.capture import TraceCapture
 from savevm_inspect.trace.recorded import Recorded

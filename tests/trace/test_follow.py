@@ -1,6 +1,8 @@
 """What the rules derive, on logs that are put together for it."""
 
-from savevm_inspect.stream.events import Event, EventKind, Phase, Side, Thread
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.threads import Side, Thread
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.trace.facts import look_at
 from savevm_inspect.trace.follow import Follower
 from savevm_inspect.trace.lines import parse_line

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savevm_inspect.errors import SavevmError
-from savevm_inspect.stream.events import Event, EventKind, Side, Thread
+from savevm_inspect.rules.threads import Side, Thread
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.timeline.timeline import Timeline
 from savevm_inspect.trace.facts import look_at
 from savevm_inspect.trace.follow import Follower

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from savevm_inspect.container.source import Source
-from savevm_inspect.stream.events import Event, EventKind, Origin, Phase, Side, Thread
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.threads import Side, Thread
+from savevm_inspect.stream.events import Event, EventKind, Origin
 from savevm_inspect.stream.records import SectionKind
 from savevm_inspect.trace.facts import look_at
 from savevm_inspect.trace.follow import REPEATED, Follower

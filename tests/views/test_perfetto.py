@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savevm_inspect.container.capture_folder import CaptureFolder
-from savevm_inspect.engine.record import record_scenario
+from savevm_inspect.engine.play.record import record_scenario
 from savevm_inspect.errors import SavevmError
-from savevm_inspect.stream.events import Event, EventKind, Phase, Side, Thread
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.threads import Side, Thread
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.trace.recorded import Recorded
 from savevm_inspect.views.perfetto import PIDS, perfetto_events, write_perfetto
 

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
-from savevm_inspect.engine.callbacks import CALLBACKS
-from savevm_inspect.engine.record import record_scenario
+from savevm_inspect.engine.play.record import record_scenario
 from savevm_inspect.errors import SavevmError
+from savevm_inspect.rules.callbacks import CALLBACKS
+from savevm_inspect.rules.threads import Side
 from savevm_inspect.span import Span
-from savevm_inspect.stream.events import Event, EventKind, Side
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.stream.values import FieldValue
 from savevm_inspect.timeline.timeline import Timeline
 from savevm_inspect.views.bytes import name_bytes

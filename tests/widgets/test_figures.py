@@ -9,11 +9,13 @@ import pytest
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder
-from savevm_inspect.engine.record import record_scenario
+from savevm_inspect.engine.play.record import record_scenario
 from savevm_inspect.errors import NotFound
 from savevm_inspect.reader.stream import Stream
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.threads import Side
 from savevm_inspect.span import Span
-from savevm_inspect.stream.events import Event, EventKind, Phase, Side
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.timeline.timeline import Timeline
 from savevm_inspect.views.summary import summary
 from savevm_inspect.widgets import figures

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
-from savevm_inspect.engine.record import record_scenario
+from savevm_inspect.engine.play.record import record_scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.recorder.qemu import record_qemu
-from savevm_inspect.stream.events import Event, EventKind, Side
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.views.cards import event_card
 from savevm_inspect.views.hexdump import UNNAMED
 from savevm_inspect.views.moment import Run

@@ -8,9 +8,9 @@ import errno
 from typing import Any, Final
 
 from ...errors import BadPayload
-from ..handlers import Refused, SaveVMHandlers
-from ..machine import Machine
-from ..qemu_file import QEMUFile, QEMUFileInput
+from ..machine.handlers import DeviceError, SaveVMHandlers
+from ..machine.machine import Machine
+from ..machine.qemu_file import QEMUFile, QEMUFileInput
 
 IDSTR: Final = "console"
 COLUMNS: Final = 80
@@ -70,7 +70,7 @@ class Console:
     def load_state(self, f: QEMUFileInput, version_id: int) -> int:
         """Read what any version wrote; before the cursor was told, it stood behind the last character."""
         if version_id < _OLDEST_VERSION:
-            raise Refused(f"version {version_id}, at least {_OLDEST_VERSION} is read")
+            raise DeviceError(f"version {version_id}, at least {_OLDEST_VERSION} is read")
         place, count = f.place, f.get_be16()
         if not 1 <= count <= self._num_lines:
             raise BadPayload(f"{count} lines, this side keeps {self._num_lines}", offset=place, section=f.section)

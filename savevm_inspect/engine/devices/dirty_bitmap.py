@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...errors import BadPayload
+from ...rules.options import Capability
 from ...wire import DirtyBitmapFlag, DirtyBitmapStartFlag
-from ..handlers import Pending, Refused, SaveVMHandlers
-from ..lanes import Steps
-from ..machine import Machine, RunState
-from ..options import Capability
-from ..qemu_file import QEMUFile, QEMUFileInput
+from ..machine.handlers import DeviceError, Pending, SaveVMHandlers
+from ..machine.machine import Machine, RunState
+from ..machine.qemu_file import QEMUFile, QEMUFileInput
+from ..sim.scheduler import Steps
 
 IDSTR: Final = "dirty-bitmap"
 DIRTY_BITMAP_VERSION: Final = 1
@@ -162,7 +162,7 @@ class DirtyBitmaps:
     def load_state(self, f: QEMUFileInput, version_id: int) -> int:
         """Read one section: records until the one that ends it (dirty_bitmap_load)."""
         if version_id != DIRTY_BITMAP_VERSION:
-            raise Refused(f"version {version_id}, expected {DIRTY_BITMAP_VERSION}")
+            raise DeviceError(f"version {version_id}, expected {DIRTY_BITMAP_VERSION}")
         while True:
             place = f.place
             flags = DirtyBitmapFlag(f.get_byte())

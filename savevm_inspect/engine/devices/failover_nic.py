@@ -6,8 +6,8 @@ guest has given the latter up (hw/net/virtio-net.c, failover_unplug_primary, pri
 
 from typing import Any, Final
 
-from ..machine import Machine
-from ..vmsd import VMStateDescription, VMStateField
+from ..machine.machine import Machine
+from ..machine.vmsd import VMStateDescription, VMStateField
 
 
 class FailoverNic:

@@ -11,13 +11,13 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from ...errors import SavevmError
-from ...stream.events import Side
-from ..callbacks import CALLBACKS, Returns
-from ..handlers import Pending, Refused, SaveVMHandlers
-from ..lanes import Steps, Wait
-from ..machine import Machine
-from ..qemu_file import RATE_LIMIT_DISABLED, QEMUFile, QEMUFileInput
-from ..vmsd import VMStateDescription
+from ...rules.callbacks import CALLBACKS, Returns
+from ...rules.threads import Side
+from ..machine.handlers import DeviceError, Pending, SaveVMHandlers
+from ..machine.machine import Machine
+from ..machine.qemu_file import RATE_LIMIT_DISABLED, QEMUFile, QEMUFileInput
+from ..machine.vmsd import VMStateDescription
+from ..sim.scheduler import Steps, Wait
 
 EXTRA_BYTES: Final = 8
 """How many bytes are too many, or too few."""
@@ -145,7 +145,7 @@ def _broken(table: Table, fault: Fault, machine: Machine) -> Table:
 
 
 def _around(handler: Callable[..., Any], fault: Fault, machine: Machine) -> Callable[..., Any]:
-    deeds = _HOOK_DEEDS if fault.handler in HOOKS else _DEEDS
+    deeds = _HOOK_DEEDS if fault.handler in HOOKS else _ACTIONS
     calls = 0
 
     def call(*args: Any) -> Any:
@@ -239,7 +239,7 @@ def _hang(call: _Call) -> Steps[Any]:
         handler=fault.handler,
         section=str(entry),
     )
-    raise Refused("it hung until the migration was given up")
+    raise DeviceError("it hung until the migration was given up")
 
 
 def _nothing(call: _Call) -> object:
@@ -293,7 +293,7 @@ def _past_rate_limit(call: _Call) -> Steps[Any]:
         rate.set(limit)
 
 
-_DEEDS: Final[Mapping[How, Callable[[_Call], object]]] = {
+_ACTIONS: Final[Mapping[How, Callable[[_Call], object]]] = {
     How.FAIL: _fail,
     How.FAIL_LATE: _fail_late,
     How.RAISE: _raise,
@@ -307,7 +307,7 @@ _DEEDS: Final[Mapping[How, Callable[[_Call], object]]] = {
 
 
 def _refuse(call: _Call) -> object:
-    raise Refused(f"its {call.fault.handler} refuses on purpose")
+    raise DeviceError(f"its {call.fault.handler} refuses on purpose")
 
 
 def _refuse_late(call: _Call) -> object:

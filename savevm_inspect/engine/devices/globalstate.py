@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from ..handlers import Refused
-from ..machine import Machine, RunState
-from ..vmsd import VMStateDescription, VMStateField
+from ..machine.handlers import DeviceError
+from ..machine.machine import Machine, RunState
+from ..machine.vmsd import VMStateDescription, VMStateField
 
 _RUNSTATE_BYTES: Final = 32
 _UNUSED_BYTES: Final = 66
@@ -48,7 +48,7 @@ class GlobalState:
         try:
             self._machine.received_runstate = RunState(name)
         except ValueError:
-            raise Refused(f"run state {name!r} is none that a machine can be in") from None
+            raise DeviceError(f"run state {name!r} is none that a machine can be in") from None
 
 
 VMSTATE_GLOBALSTATE: Final = VMStateDescription(

@@ -9,10 +9,10 @@ from typing import Final
 
 from ...errors import BadPayload
 from ...payload.htab import IDSTR
-from ..handlers import Refused, SaveVMHandlers
-from ..machine import Machine
-from ..qemu_file import QEMUFile, QEMUFileInput
-from ..registry import VMSTATE_INSTANCE_ID_ANY
+from ..machine.handlers import DeviceError, SaveVMHandlers
+from ..machine.machine import Machine
+from ..machine.qemu_file import QEMUFile, QEMUFileInput
+from ..machine.registry import VMSTATE_INSTANCE_ID_ANY
 
 HTAB_VERSION: Final = 1
 HASH_PTE_SIZE_64: Final = 16
@@ -100,7 +100,7 @@ class HashPageTable:
     def load_state(self, f: QEMUFileInput, version_id: int) -> int:
         """Read one section: the size, or chunks up to the end mark (htab_load)."""
         if version_id != HTAB_VERSION:
-            raise Refused(f"version {version_id}, expected {HTAB_VERSION}")
+            raise DeviceError(f"version {version_id}, expected {HTAB_VERSION}")
         place = f.place
         shift = f.get_be32()
         if shift:

@@ -6,8 +6,8 @@ asks before: the two cleanups.
 
 from typing import Final, NoReturn
 
-from ..handlers import SaveVMHandlers
-from ..machine import Machine
+from ..machine.handlers import SaveVMHandlers
+from ..machine.machine import Machine
 
 IDSTR: Final = "inactive"
 

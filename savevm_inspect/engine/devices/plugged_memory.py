@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from ..handlers import Refused
-from ..machine import Machine
-from ..vmsd import MigrationPriority, VMStateDescription, VMStateField
+from ..machine.handlers import DeviceError
+from ..machine.machine import Machine
+from ..machine.vmsd import MigrationPriority, VMStateDescription, VMStateField
 
 PIECE_PAGES: Final = 2
 """How many pages are plugged in or out at once."""
@@ -42,10 +42,10 @@ class PluggedMemory:
         """Make sure that it is about memory as long as ours.
 
         Raises:
-            Refused: it is not.
+            DeviceError: it is not.
         """
         if self.num_pieces != self._own_pieces:
-            raise Refused(f"{self.num_pieces} pieces of memory, this side has {self._own_pieces}")
+            raise DeviceError(f"{self.num_pieces} pieces of memory, this side has {self._own_pieces}")
 
 
 VMSTATE_PLUGGED_MEMORY: Final = VMStateDescription(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from ...errors import BadPayload
-from ..handlers import Refused, SaveVMHandlers
-from ..machine import Machine
-from ..qemu_file import QEMUFile, QEMUFileInput
-from ..registry import VMSTATE_INSTANCE_ID_ANY
+from ..machine.handlers import DeviceError, SaveVMHandlers
+from ..machine.machine import Machine
+from ..machine.qemu_file import QEMUFile, QEMUFileInput
+from ..machine.registry import VMSTATE_INSTANCE_ID_ANY
 
 IDSTR: Final = "slirp"
 SLIRP_STATE_VERSION: Final = 4
@@ -55,7 +55,7 @@ class Slirp:
     def load_state(self, f: QEMUFileInput, version_id: int) -> int:
         """Read the whole state (slirp_state_load)."""
         if version_id != SLIRP_STATE_VERSION:
-            raise Refused(f"version {version_id}, expected {SLIRP_STATE_VERSION}")
+            raise DeviceError(f"version {version_id}, expected {SLIRP_STATE_VERSION}")
         place = f.place
         if f.get_byte() != _NO_MORE_SOCKETS:
             raise BadPayload("an open guest forward, and this side has none", offset=place, section=f.section)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from ..machine import Machine, RunState
-from ..vmsd import VMStateDescription, VMStateField
+from ..machine.machine import Machine, RunState
+from ..machine.vmsd import VMStateDescription, VMStateField
 
 _NS_PER_US: Final = 1000
 

@@ -1,15 +1,15 @@
 """``serial``: a device that is only described: arrays, nested structs, a subsection, hooks, and two versions.
 
-Its line status is not sent, but reckoned again behind the load; its queue is sent only if something is in it, so that
+Its line status is not sent, but computed again behind the load; its queue is sent only if something is in it, so that
 a machine without a queue can load what one with an empty queue has saved.
 """
 
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..handlers import Refused
-from ..machine import Machine
-from ..vmsd import STRUCT, VMStateDescription, VMStateField
+from ..machine.handlers import DeviceError
+from ..machine.machine import Machine
+from ..machine.vmsd import STRUCT, VMStateDescription, VMStateField
 
 NUM_REGISTERS: Final = 8
 FIFO_BYTES: Final = 16
@@ -85,10 +85,10 @@ class Uart:
         """Reckon what was not sent; an older card had no switch.
 
         Raises:
-            Refused: the queue is longer than it can be.
+            DeviceError: the queue is longer than it can be.
         """
         if self.fifo_length > FIFO_BYTES:
-            raise Refused(f"a queue of {self.fifo_length} characters, at most {FIFO_BYTES} fit")
+            raise DeviceError(f"a queue of {self.fifo_length} characters, at most {FIFO_BYTES} fit")
         if version_id < _LOOPBACK_VERSION:
             self.loopback = 0
         self._update_status()

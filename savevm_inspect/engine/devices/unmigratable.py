@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from ..machine import Machine
-from ..vmsd import VMStateDescription
+from ..machine.machine import Machine
+from ..machine.vmsd import VMStateDescription
 
 
 class Unmigratable:

@@ -8,20 +8,20 @@ With multifd, what is left goes over other channels instead; see :mod:`.vfio_mul
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import BadPayload
+from ...rules.options import Capability
 from ...wire import VfioMigFlag
-from ..handlers import Pending, Refused, SaveVMHandlers
-from ..lanes import Steps
-from ..machine import Machine, RunState
-from ..options import Capability
-from ..qemu_file import QEMUFile, QEMUFileInput
-from ..registry import VMSTATE_INSTANCE_ID_ANY
-from ..vmsd import STRUCT, VMStateDescription, VMStateField
-from ..vmstate import vmstate_load_state, vmstate_save_state
+from ..machine.handlers import DeviceError, Pending, SaveVMHandlers
+from ..machine.machine import Machine, RunState
+from ..machine.qemu_file import QEMUFile, QEMUFileInput
+from ..machine.registry import VMSTATE_INSTANCE_ID_ANY
+from ..machine.vmsd import STRUCT, VMStateDescription, VMStateField
+from ..machine.vmstate import vmstate_load_state, vmstate_save_state
+from ..sim.scheduler import Steps
 from .vfio_card import Card, CardState
 from .vfio_multifd import VfioMultifd, save_device_state, vfio_multifd_transfer_supported
 
 if TYPE_CHECKING:
-    from ..device_state import SaveCompletePrecopyThreadData
+    from ..outgoing.device_state import SaveCompletePrecopyThreadData
 
 VFIO_VERSION: Final = 1
 VFIO_MIG_DEFAULT_DATA_BUFFER_SIZE: Final = 1 << 20
@@ -149,7 +149,7 @@ class Vfio:
             return 0
         for capability in (Capability.POSTCOPY_RAM, Capability.BACKGROUND_SNAPSHOT):
             if self._has(capability):
-                raise Refused(f"a VFIO device can't be migrated with {capability}")
+                raise DeviceError(f"a VFIO device can't be migrated with {capability}")
         return 0
 
     def save_setup(self, f: QEMUFile) -> int:
@@ -282,7 +282,7 @@ class Vfio:
     def load_state_buffer(self, buffer: bytes) -> bool:
         """Keep a piece until it is its turn (vfio_multifd_load_state_buffer)."""
         if self.multifd is None:
-            raise Refused("a piece of state over multifd, which is not used for it")
+            raise DeviceError("a piece of state over multifd, which is not used for it")
         self.multifd.load_state_buffer(buffer)
         return True
 
@@ -324,7 +324,7 @@ class Vfio:
     def _approve_switchover(self) -> None:
         """The initial data is here: the source may stop the VM (qemu_loadvm_approve_switchover)."""
         if not self._has(Capability.SWITCHOVER_ACK) or self._machine.destination is None:
-            raise Refused("the end of the initial data, and switchover-ack is not used")
+            raise DeviceError("the end of the initial data, and switchover-ack is not used")
         self._machine.destination.approve_switchover()
 
     # Both.
@@ -335,7 +335,7 @@ class Vfio:
         supported = side is not None and vfio_multifd_transfer_supported(self._machine.kind, side.options)
         self.multifd_transfer = supported if self._wants_multifd is None else self._wants_multifd
         if self.multifd_transfer and not supported:
-            raise Refused("its state is to go over multifd channels, and these can't carry it here")
+            raise DeviceError("its state is to go over multifd channels, and these can't carry it here")
 
     def _has(self, capability: Capability) -> bool:
         side = self._machine.source or self._machine.destination

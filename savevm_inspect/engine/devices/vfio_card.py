@@ -8,7 +8,7 @@ from enum import StrEnum
 from struct import Struct
 from typing import Final
 
-from ..handlers import Refused
+from ..machine.handlers import DeviceError
 
 BLOCK_BYTES: Final = 256
 """How finely the card notes what it has changed."""
@@ -122,16 +122,16 @@ class Card:
         """Take the next bytes of another card's state.
 
         Raises:
-            Refused: a record is for no place that it has.
+            DeviceError: a record is for no place that it has.
         """
         self._in += data
         while len(self._in) >= _HEAD.size:
             place, length = _HEAD.unpack_from(self._in)
             is_register = place == _REGISTER_PLACE
             if length != (_REGISTER.size if is_register else BLOCK_BYTES):
-                raise Refused(f"a record of {length} bytes for place {place:#x} of the card")
+                raise DeviceError(f"a record of {length} bytes for place {place:#x} of the card")
             if not is_register and place > len(self.memory) - length:
-                raise Refused(f"a record for place {place:#x} of a card of {len(self.memory):#x} bytes")
+                raise DeviceError(f"a record for place {place:#x} of a card of {len(self.memory):#x} bytes")
             if len(self._in) < _HEAD.size + length:
                 return
             content = bytes(self._in[_HEAD.size : _HEAD.size + length])
@@ -145,7 +145,7 @@ class Card:
         """Make sure that no record was cut.
 
         Raises:
-            Refused: the last one was.
+            DeviceError: the last one was.
         """
         if self._in:
-            raise Refused(f"the card's state ends {len(self._in)} bytes into a record")
+            raise DeviceError(f"the card's state ends {len(self._in)} bytes into a record")

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
-from ...stream.events import Side
+from ...rules.options import Options
+from ...rules.threads import Side
 from ...wire import VfioMigFlag
-from ..device_state import multifd_device_state_supported
-from ..handlers import Refused
-from ..lanes import HALT, Steps, Wait
-from ..machine import MachineType
-from ..options import Options
-from ..qemu_file import BufferFile, QEMUFileInput
+from ..machine.handlers import DeviceError
+from ..machine.machine import MachineType
+from ..machine.qemu_file import BufferFile, QEMUFileInput
+from ..outgoing.device_state import multifd_device_state_supported
+from ..sim.scheduler import CHECKPOINT, Steps, Wait
 
 if TYPE_CHECKING:
-    from ..destination import Destination
-    from ..device_state import SaveCompletePrecopyThreadData
+    from ..incoming.migration import IncomingMigration
+    from ..outgoing.device_state import SaveCompletePrecopyThreadData
     from .vfio import Vfio
 
 VFIO_DEVICE_STATE_CONFIG_STATE: Final = 1
@@ -42,19 +42,19 @@ def save_device_state(device: "Vfio", data: "SaveCompletePrecopyThreadData") -> 
         data: what the thread was given.
 
     Raises:
-        Refused: the channels are gone, or another thread has failed.
+        DeviceError: the channels are gone, or another thread has failed.
     """
     device.stop_copy()
     index = 0
     while True:
         if data.should_exit():
-            raise Refused("another thread has failed")
+            raise DeviceError("another thread has failed")
         content = device.card.read(device.data_buffer_bytes)
         if not content:
             break
         _send(data, index, 0, content)
         index += 1
-        yield HALT
+        yield CHECKPOINT
     f = BufferFile()
     device.save_config(f)
     _send(data, index, VFIO_DEVICE_STATE_CONFIG_STATE, f.content())
@@ -63,7 +63,7 @@ def save_device_state(device: "Vfio", data: "SaveCompletePrecopyThreadData") -> 
 def _send(data: "SaveCompletePrecopyThreadData", index: int, flags: int, content: bytes) -> None:
     head = VFIO_DEVICE_STATE_PACKET.pack(VFIO_DEVICE_STATE_PACKET_VER_CURRENT, index, flags)
     if not data.multifd.queue_device_state(data.idstr, data.instance_id, head + content):
-        raise Refused(f"piece {index} can't be sent: the channel is gone")
+        raise DeviceError(f"piece {index} can't be sent: the channel is gone")
 
 
 class VfioMultifd:
@@ -77,7 +77,7 @@ class VfioMultifd:
         running: the thread has not ended.
     """
 
-    def __init__(self, device: "Vfio", destination: "Destination") -> None:
+    def __init__(self, device: "Vfio", destination: "IncomingMigration") -> None:
         self._device = device
         self._destination = destination
         self._pieces: dict[int, bytes] = {}
@@ -91,17 +91,17 @@ class VfioMultifd:
         """Keep a piece.
 
         Raises:
-            Refused: it is too short, of another version, or has a number that can't be or was there before.
+            DeviceError: it is too short, of another version, or has a number that can't be or was there before.
         """
         if len(buffer) < VFIO_DEVICE_STATE_PACKET.size:
-            raise Refused(f"a piece of {len(buffer)} bytes, at least {VFIO_DEVICE_STATE_PACKET.size} are needed")
+            raise DeviceError(f"a piece of {len(buffer)} bytes, at least {VFIO_DEVICE_STATE_PACKET.size} are needed")
         version, index, flags = VFIO_DEVICE_STATE_PACKET.unpack_from(buffer)
         if version != VFIO_DEVICE_STATE_PACKET_VER_CURRENT:
-            raise Refused(f"a piece of version {version}, expected {VFIO_DEVICE_STATE_PACKET_VER_CURRENT}")
+            raise DeviceError(f"a piece of version {version}, expected {VFIO_DEVICE_STATE_PACKET_VER_CURRENT}")
         if index == _NO_INDEX:
-            raise Refused(f"a piece of number {index:#x}, which means none")
+            raise DeviceError(f"a piece of number {index:#x}, which means none")
         if index in self._pieces or index < self._next:
-            raise Refused(f"piece {index} for the second time")
+            raise DeviceError(f"piece {index} for the second time")
         if flags & VFIO_DEVICE_STATE_CONFIG_STATE:
             self._last = index
         self._pieces[index] = buffer[VFIO_DEVICE_STATE_PACKET.size :]
@@ -110,7 +110,7 @@ class VfioMultifd:
         """Begin the thread, without the lock for a moment (vfio_multifd_switchover_start)."""
         bql = self._destination.machine.bql
         bql.unlock()
-        yield HALT
+        yield CHECKPOINT
         self.running = True
         yield from bql.lock()
         self._destination.start_load_thread(self._load_thread)
@@ -119,17 +119,17 @@ class VfioMultifd:
         """All iterables are loaded: the configuration may follow (vfio_load_state_config_load_ready).
 
         Raises:
-            Refused: it comes for the second time, or should not come at all.
+            DeviceError: it comes for the second time, or should not come at all.
         """
         if not self._device.load_config_after_iter:
-            raise Refused("the configuration may be loaded, and nobody waits for it")
+            raise DeviceError("the configuration may be loaded, and nobody waits for it")
         bql = self._destination.machine.bql
         bql.unlock()
-        yield HALT
+        yield CHECKPOINT
         again, self._iter_done = self._iter_done, True
         yield from bql.lock()
         if again:
-            raise Refused("the configuration may be loaded, for the second time")
+            raise DeviceError("the configuration may be loaded, for the second time")
 
     def cleanup(self) -> Steps[None]:
         """Have the thread end, without the lock meanwhile (vfio_load_cleanup_load_bufs_thread)."""
@@ -148,7 +148,7 @@ class VfioMultifd:
                     break
                 self._device.card.write(self._pieces.pop(self._next))
                 self._next += 1
-                yield HALT
+                yield CHECKPOINT
             if self._device.load_config_after_iter:
                 yield from self._wait("the end of all iterables", lambda: self._iter_done)
             yield from self._load_config(self._pieces.pop(self._next))
@@ -169,14 +169,14 @@ class VfioMultifd:
             section=str(destination.machine.registry.entry_of(self._device)),
         )
         if over():
-            raise Refused(f"the loading was given up while it waited for {what}")
+            raise DeviceError(f"the loading was given up while it waited for {what}")
 
     def _load_config(self, content: bytes) -> Steps[None]:
         """Load the configuration, under the lock (vfio_load_bufs_thread_load_config)."""
         f = QEMUFileInput(memoryview(content))
         flag = f.get_be64()
         if flag != VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_STATE:
-            raise Refused(f"flag {flag:#x} in the last piece, expected the configuration")
+            raise DeviceError(f"flag {flag:#x} in the last piece, expected the configuration")
         bql = self._destination.machine.bql
         yield from bql.lock()
         try:

@@ -12,13 +12,13 @@ from ...payload.page_log import PageKind, PageLog
 from ...payload.ram import IDSTR, RamReader
 from ...stream.records import SectionHead, SectionKind
 from ...wire import RAM_SAVE_VERSION, RamSaveFlag
-from ..handlers import Refused
-from ..lanes import Steps
-from ..qemu_file import QEMUFileInput
+from ..machine.handlers import DeviceError
+from ..machine.qemu_file import QEMUFileInput
+from ..sim.scheduler import Steps
 
 if TYPE_CHECKING:
-    from ..guest import GuestBlock
-    from ..machine import Machine
+    from ..machine.guest import GuestBlock
+    from ..machine.machine import Machine
 
 
 class RamLoad:
@@ -81,14 +81,14 @@ class RamLoad:
 
     def _started(self) -> RamReader:
         if self._reader is None:
-            raise Refused("load_setup has not run")
+            raise DeviceError("load_setup has not run")
         return self._reader
 
     def place(self, name: str, addr: int, content: bytes | None) -> None:
         """Put one page in its place (ram_load_multifd_pages); the caller has checked where it lies.
 
         Raises:
-            Refused: load_setup has not run, or failed.
+            DeviceError: load_setup has not run, or failed.
         """
         self._started()
         page = addr // self._page_size
@@ -166,7 +166,7 @@ class RamLoad:
         else:
             self._place_differences(block, f, run, pages)
         self.received[block.name][pages] = True
-        self._tell_arrived(block.name, pages)
+        self._emit_arrived(block.name, pages)
 
     def _place_differences(
         self, block: "GuestBlock", f: QEMUFileInput, run: npt.NDArray[np.void], pages: npt.NDArray[np.intp]
@@ -182,7 +182,7 @@ class RamLoad:
                 ) from error
             block.pages[page] = np.frombuffer(content, np.uint8)
 
-    def _tell_arrived(self, name: str, pages: npt.NDArray[np.intp]) -> None:
+    def _emit_arrived(self, name: str, pages: npt.NDArray[np.intp]) -> None:
         """In postcopy somebody may wait for just these pages."""
         destination = self._machine.destination
         if destination is not None and destination.in_postcopy:

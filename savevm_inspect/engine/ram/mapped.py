@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 from ...payload.mapped_ram import MappedRamWriter
 from ...payload.ram_blocks import RamBlock
-from ..file_channel import FileQEMUFile
-from ..handlers import Refused
-from ..qemu_file import QEMUFile
+from ..machine.file_channel import FileQEMUFile
+from ..machine.handlers import DeviceError
+from ..machine.qemu_file import QEMUFile
 from .save import BarePages
 from .state import Pages
 
 if TYPE_CHECKING:
-    from ..guest import GuestBlock
-    from ..machine import Machine
+    from ..machine.guest import GuestBlock
+    from ..machine.machine import Machine
 
 
 class MappedPages(BarePages):
@@ -23,13 +23,13 @@ class MappedPages(BarePages):
         f: a file.
 
     Raises:
-        Refused: it is none.
+        DeviceError: it is none.
     """
 
     def __init__(self, machine: "Machine", f: QEMUFile) -> None:
         super().__init__(machine, f)
         if not isinstance(f, FileQEMUFile):
-            raise Refused("mapped-ram needs a file that can be written at any place")
+            raise DeviceError("mapped-ram needs a file that can be written at any place")
         self._mapped = MappedRamWriter(f, self._page_size)
 
     def put_block_list(self, blocks: list[RamBlock]) -> None:

@@ -9,14 +9,14 @@ import numpy.typing as npt
 from ...payload import xbzrle
 from ...payload.ram import RamWriter
 from ...payload.ram_blocks import RamBlock
-from ..qemu_file import QEMUFile
+from ..machine.qemu_file import QEMUFile
 from .state import Pages, RamState
 from .xbzrle_cache import XbzrleCache
 
 if TYPE_CHECKING:
-    from ..guest import GuestBlock
-    from ..machine import Machine
-    from ..source import Source
+    from ..machine.guest import GuestBlock
+    from ..machine.machine import Machine
+    from ..outgoing.migration import OutgoingMigration
 
 
 def _filled(content: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -79,7 +79,7 @@ class XbzrlePages(BarePages):
         f: where to.
     """
 
-    def __init__(self, machine: "Machine", source: "Source", state: RamState, f: QEMUFile) -> None:
+    def __init__(self, machine: "Machine", source: "OutgoingMigration", state: RamState, f: QEMUFile) -> None:
         super().__init__(machine, f)
         self._source = source
         self._state = state
@@ -139,7 +139,7 @@ class MultifdPages(BarePages):
         machine: whose memory.
     """
 
-    def __init__(self, machine: "Machine", source: "Source", f: QEMUFile) -> None:
+    def __init__(self, machine: "Machine", source: "OutgoingMigration", f: QEMUFile) -> None:
         super().__init__(machine, f)
         self._source = source
         self._f = f

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..options import Capability
+from ...rules.options import Capability
 
 if TYPE_CHECKING:
-    from ..guest import GuestBlock
-    from ..machine import Machine
+    from ..machine.guest import GuestBlock
+    from ..machine.machine import Machine
 
 _WINDOW_PAGES: Final = 1 << 8
 """Pages that are looked at together at first; more each time that none of them was dirty."""

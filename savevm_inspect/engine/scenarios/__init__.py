@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from ..scenario import Scenario
+from ..play.scenario import Scenario
 from .devices import DEVICES
 from .failures import FAILURES
 from .files import FILE

@@ -4,15 +4,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from ...rules.options import Capability
+from ...rules.status import MigrationStatus
 from ..devices.failover_nic import FailoverNic
 from ..devices.plugged_memory import PluggedMemory
 from ..devices.uart import Uart
 from ..devices.unmigratable import Unmigratable
 from ..devices.vfio import Vfio
-from ..options import Capability
-from ..scenario import Scenario
-from ..script import Do, Step
-from ..status import MigrationStatus
+from ..play.scenario import Scenario
+from ..play.script import Step, UserAction
 from .parts import FULL_DEVICES, PC_DEVICES, SLOW, WRITER, scenario
 
 _C = Capability
@@ -64,7 +64,7 @@ DEVICES: Final[tuple[Scenario, ...]] = (
         devices=(*PC_DEVICES, partial(Vfio.attach, precopy=False)),
         destination_devices=(*PC_DEVICES, Vfio.attach),
         capabilities=frozenset({_C.RETURN_PATH, _C.SWITCHOVER_ACK}),
-        script=(Step(do=Do.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=450_000),),
+        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=450_000),),
         ends=_S.CANCELLED,
     ),
     scenario(
@@ -80,7 +80,7 @@ DEVICES: Final[tuple[Scenario, ...]] = (
         teaches="The guest takes its time; the user does not.",
         workload=WRITER,
         devices=(*PC_DEVICES, partial(FailoverNic.attach, unplug_us=None)),
-        script=(Step(do=Do.MIGRATE_CANCEL, status=_S.WAIT_UNPLUG, after_us=400_000),),
+        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.WAIT_UNPLUG, after_us=400_000),),
         ends=_S.CANCELLED,
     ),
     scenario(

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ...stream.events import Side
-from ..callbacks import CALLBACKS
+from ...rules.callbacks import CALLBACKS
+from ...rules.options import Capability
+from ...rules.status import MigrationStatus
+from ...rules.threads import Side
 from ..devices.faulty import Fault, How
-from ..options import Capability
-from ..scenario import Scenario
-from ..script import Do, Step
-from ..status import MigrationStatus
+from ..play.scenario import Scenario
+from ..play.script import Step, UserAction
 from .parts import BITMAPS, DISKS, FULL_DEVICES, PC_DEVICES, POSTCOPY, TO_POSTCOPY, WRITER, scenario
 
 _C = Capability
@@ -24,11 +24,11 @@ class _Failure:
     Attributes:
         handler: name of the callback.
         idstr: in which device.
-        how: in which way.
+        how: what it does instead of succeeding.
         at_call: at which of its calls.
         ends: what state the source is in at the end.
         arrives: whether the destination runs then, if the source has completed.
-        way: name of the way of migrating in which it happens.
+        base: name of the scenario in which it happens, of :data:`_BASES`.
         side: on which side, where both call it; ``None`` for the first one.
     """
 
@@ -38,11 +38,11 @@ class _Failure:
     at_call: int = 1
     ends: MigrationStatus = _S.FAILED
     arrives: bool = True
-    way: str = "precopy"
+    base: str = "precopy"
     side: Side | None = None
 
 
-_WAYS: Final[dict[str, Scenario]] = {
+_BASES: Final[dict[str, Scenario]] = {
     "precopy": scenario(name="", title="", teaches="", devices=FULL_DEVICES, workload=WRITER),
     "bitmaps": scenario(
         name="",
@@ -73,15 +73,16 @@ _WAYS: Final[dict[str, Scenario]] = {
         script=(TO_POSTCOPY,),
     ),
 }
-_WAYS["postcopy that is cancelled"] = replace(
-    _WAYS["postcopy"], script=(TO_POSTCOPY, Step(do=Do.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=20_000))
+_BASES["postcopy that is cancelled"] = replace(
+    _BASES["postcopy"],
+    script=(TO_POSTCOPY, Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=20_000)),
 )
-_WAYS["recovery"] = replace(
-    _WAYS["postcopy"],
+_BASES["recovery"] = replace(
+    _BASES["postcopy"],
     script=(
         TO_POSTCOPY,
-        Step(do=Do.NETWORK_FAILS, status=_S.POSTCOPY_ACTIVE, after_us=50_000),
-        Step(do=Do.MIGRATE_RECOVER, status=_S.POSTCOPY_PAUSED, after_us=100_000),
+        Step(do=UserAction.NETWORK_FAILS, status=_S.POSTCOPY_ACTIVE, after_us=50_000),
+        Step(do=UserAction.MIGRATE_RECOVER, status=_S.POSTCOPY_PAUSED, after_us=100_000),
     ),
 )
 
@@ -91,24 +92,24 @@ _FAILURES: Final = (
     _Failure("save_setup"),
     _Failure("save_cleanup", how=How.RAISE, ends=_S.COMPLETED),
     _Failure("save_complete"),
-    _Failure("save_complete_precopy_thread", idstr=_VFIO, way="multifd"),
-    _Failure("is_active", idstr="dirty-bitmap", how=How.RAISE, at_call=4, way="bitmaps"),
+    _Failure("save_complete_precopy_thread", idstr=_VFIO, base="multifd"),
+    _Failure("is_active", idstr="dirty-bitmap", how=How.RAISE, at_call=4, base="bitmaps"),
     _Failure("is_active", idstr="inactive", how=How.RAISE, side=Side.DESTINATION),
-    _Failure("has_postcopy", how=How.RAISE, way="postcopy"),
+    _Failure("has_postcopy", how=How.RAISE, base="postcopy"),
     _Failure("is_active_iterate", idstr=_VFIO, how=How.RAISE),
     _Failure("save_live_iterate", at_call=2),
     # Upstream forgets this failure, and tries again in the next round, for ever.
-    _Failure("save_postcopy_prepare", way="postcopy that is cancelled", ends=_S.CANCELLED),
+    _Failure("save_postcopy_prepare", base="postcopy that is cancelled", ends=_S.CANCELLED),
     _Failure("state_pending_estimate", how=How.RAISE, at_call=2),
     _Failure("state_pending_exact", how=How.RAISE),
     _Failure("load_state", at_call=2),
     # Upstream tells the source only of what went wrong on the main channel.
-    _Failure("load_state_buffer", idstr=_VFIO, way="multifd", ends=_S.COMPLETED, arrives=False),
+    _Failure("load_state_buffer", idstr=_VFIO, base="multifd", ends=_S.COMPLETED, arrives=False),
     _Failure("load_setup"),
     _Failure("load_cleanup", how=How.RAISE, ends=_S.COMPLETED),
-    _Failure("resume_prepare", way="recovery", ends=_S.POSTCOPY_PAUSED),
-    _Failure("switchover_ack_needed", idstr=_VFIO, how=How.RAISE, way="multifd"),
-    _Failure("switchover_start", idstr=_VFIO, way="multifd"),
+    _Failure("resume_prepare", base="recovery", ends=_S.POSTCOPY_PAUSED),
+    _Failure("switchover_ack_needed", idstr=_VFIO, how=How.RAISE, base="multifd"),
+    _Failure("switchover_start", idstr=_VFIO, base="multifd"),
 )
 """For each callback, on each side that calls it, a failure that is told apart from all others."""
 
@@ -117,10 +118,10 @@ def _failing(failure: _Failure) -> Scenario:
     handler = failure.handler
     side = failure.side or CALLBACKS[handler].side
     return replace(
-        _WAYS[failure.way],
+        _BASES[failure.base],
         name=f"fail-{handler}" + (f"-{side}" if failure.side else ""),
         title=f"{handler} fails on the {side}",
-        teaches=f"In {failure.way}: the {side}'s {failure.idstr} fails; the source ends in state {failure.ends}.",
+        teaches=f"In {failure.base}: the {side}'s {failure.idstr} fails; the source ends in state {failure.ends}.",
         faults=(
             Fault(
                 handler=handler,

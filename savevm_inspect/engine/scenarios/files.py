@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from ..options import Capability
-from ..scenario import Scenario
-from ..way import Way
+from ...rules.options import Capability
+from ..play.scenario import Scenario
+from ..play.transport import Transport
 from .parts import PC_DEVICES, WRITER, scenario
 
 _C = Capability
@@ -15,7 +15,7 @@ FILE: Final[tuple[Scenario, ...]] = (
         title="A migration into a file",
         teaches="The same stream, read by a destination that is started later.",
         workload=WRITER,
-        way=Way.FILE,
+        transport=Transport.FILE,
     ),
     scenario(
         name="mapped-ram",
@@ -26,7 +26,7 @@ FILE: Final[tuple[Scenario, ...]] = (
         ),
         workload=WRITER,
         capabilities=frozenset({_C.MAPPED_RAM}),
-        way=Way.FILE,
+        transport=Transport.FILE,
     ),
     scenario(
         name="background-snapshot",
@@ -38,7 +38,7 @@ FILE: Final[tuple[Scenario, ...]] = (
         workload=WRITER,
         devices=PC_DEVICES,
         capabilities=frozenset({_C.BACKGROUND_SNAPSHOT}),
-        way=Way.FILE,
+        transport=Transport.FILE,
     ),
     scenario(
         name="savevm",
@@ -48,6 +48,6 @@ FILE: Final[tuple[Scenario, ...]] = (
             "all of them are done."
         ),
         workload=WRITER,
-        way=Way.SNAPSHOT,
+        transport=Transport.SNAPSHOT,
     ),
 )

@@ -4,23 +4,23 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from ...rules.options import MigrationParameters
+from ...rules.status import MigrationStatus
 from ..devices.console import Console
 from ..devices.cpu import Cpu
 from ..devices.dirty_bitmap import DirtyBitmap, DirtyBitmaps
 from ..devices.globalstate import GlobalState
 from ..devices.htab import HashPageTable
 from ..devices.inactive import Inactive
-from ..devices.ram import RamDevice
 from ..devices.slirp import Slirp
 from ..devices.timer import Timers
 from ..devices.uart import Uart
 from ..devices.vfio import Vfio
-from ..guest import Workload
-from ..machine import Attach
-from ..options import MigrationParameters
-from ..scenario import Scenario
-from ..script import Do, Step
-from ..status import MigrationStatus
+from ..machine.guest import Workload
+from ..machine.machine import Attach
+from ..play.scenario import Scenario
+from ..play.script import Step, UserAction
+from ..ram.device import RamDevice
 
 MIB: Final = 1 << 20
 
@@ -57,7 +57,7 @@ BITMAPS: Final = (
     DirtyBitmap(node="disk1", name="backup", disk_bytes=64 * MIB, enabled=False),
 )
 
-TO_POSTCOPY: Final = Step(do=Do.MIGRATE_START_POSTCOPY, status=MigrationStatus.ACTIVE, after_us=150_000)
+TO_POSTCOPY: Final = Step(do=UserAction.MIGRATE_START_POSTCOPY, status=MigrationStatus.ACTIVE, after_us=150_000)
 
 scenario = partial(Scenario, devices=OUR_DEVICES, parameters=SLOW)
 """A scenario of ours, but for what it is told otherwise."""

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Final
 
-from ..options import Capability
-from ..scenario import Scenario
-from ..script import Do, Step
-from ..status import MigrationStatus
+from ...rules.options import Capability
+from ...rules.status import MigrationStatus
+from ..play.scenario import Scenario
+from ..play.script import Step, UserAction
 from .parts import BITMAPS, DISKS, POSTCOPY, TO_POSTCOPY, WRITER, scenario
 
 _C = Capability
@@ -52,8 +52,8 @@ LATE: Final[tuple[Scenario, ...]] = (
         parameters=replace(POSTCOPY, max_postcopy_bandwidth_bytes_per_s=2_000_000),
         script=(
             TO_POSTCOPY,
-            Step(do=Do.NETWORK_FAILS, status=_S.POSTCOPY_ACTIVE, after_us=50_000),
-            Step(do=Do.MIGRATE_RECOVER, status=_S.POSTCOPY_PAUSED, after_us=100_000),
+            Step(do=UserAction.NETWORK_FAILS, status=_S.POSTCOPY_ACTIVE, after_us=50_000),
+            Step(do=UserAction.MIGRATE_RECOVER, status=_S.POSTCOPY_PAUSED, after_us=100_000),
         ),
     ),
     scenario(
@@ -64,7 +64,7 @@ LATE: Final[tuple[Scenario, ...]] = (
         latency_us=2000,
         capabilities=frozenset({_C.POSTCOPY_RAM, _C.POSTCOPY_PREEMPT}),
         parameters=POSTCOPY,
-        script=(TO_POSTCOPY, Step(do=Do.MIGRATE_PAUSE, status=_S.POSTCOPY_ACTIVE, after_us=20_000)),
+        script=(TO_POSTCOPY, Step(do=UserAction.MIGRATE_PAUSE, status=_S.POSTCOPY_ACTIVE, after_us=20_000)),
         ends=_S.POSTCOPY_PAUSED,
     ),
     scenario(

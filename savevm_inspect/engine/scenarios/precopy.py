@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Final
 
-from ..guest import Workload
-from ..machine import MachineType
-from ..options import Capability, MigrationParameters, MultifdCompression
-from ..scenario import Scenario
-from ..script import Do, Step
-from ..status import MigrationStatus
+from ...rules.options import Capability, MigrationParameters, MultifdCompression
+from ...rules.status import MigrationStatus
+from ..machine.guest import Workload
+from ..machine.machine import MachineType
+from ..play.scenario import Scenario
+from ..play.script import Step, UserAction
 from .parts import BITMAPS, DISKS, FAST_WRITER, MIB, NONE_DEVICES, SLOW, WRITER, scenario
 
 _C = Capability
@@ -61,7 +61,7 @@ PRECOPY: Final[tuple[Scenario, ...]] = (
             "has to cancel it, and the guest runs on as if nothing had been."
         ),
         workload=FAST_WRITER,
-        script=(Step(do=Do.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=1_500_000),),
+        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=1_500_000),),
         ends=_S.CANCELLED,
     ),
     scenario(

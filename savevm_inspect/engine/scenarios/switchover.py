@@ -3,10 +3,10 @@
 from typing import Final
 from uuid import UUID
 
-from ..options import Capability
-from ..scenario import Scenario
-from ..script import Do, Step
-from ..status import MigrationStatus
+from ...rules.options import Capability
+from ...rules.status import MigrationStatus
+from ..play.scenario import Scenario
+from ..play.script import Step, UserAction
 from .parts import WRITER, scenario
 
 _C = Capability
@@ -43,14 +43,14 @@ SWITCHOVER: Final[tuple[Scenario, ...]] = (
         teaches="The VM has stopped, and nothing of the last data has been sent: the moment to move what is outside.",
         workload=WRITER,
         capabilities=frozenset({_C.PAUSE_BEFORE_SWITCHOVER}),
-        script=(Step(do=Do.MIGRATE_CONTINUE, status=_S.PRE_SWITCHOVER, after_us=50_000),),
+        script=(Step(do=UserAction.MIGRATE_CONTINUE, status=_S.PRE_SWITCHOVER, after_us=50_000),),
     ),
     scenario(
         name="cancel-setup",
         title="Cancelled before the first round",
         teaches="Whatever was set up is given up again; the guest never noticed.",
         workload=WRITER,
-        script=(Step(do=Do.MIGRATE_CANCEL, status=_S.SETUP),),
+        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.SETUP),),
         ends=_S.CANCELLED,
     ),
     scenario(
@@ -58,7 +58,7 @@ SWITCHOVER: Final[tuple[Scenario, ...]] = (
         title="Cancelled between two rounds",
         teaches="The connection is broken at once, in the midst of whatever was on its way.",
         workload=WRITER,
-        script=(Step(do=Do.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=100_000),),
+        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=100_000),),
         ends=_S.CANCELLED,
     ),
     scenario(
@@ -67,7 +67,7 @@ SWITCHOVER: Final[tuple[Scenario, ...]] = (
         teaches="The VM stands still already; it goes on as if nothing had been.",
         workload=WRITER,
         capabilities=frozenset({_C.PAUSE_BEFORE_SWITCHOVER}),
-        script=(Step(do=Do.MIGRATE_CANCEL, status=_S.PRE_SWITCHOVER, after_us=50_000),),
+        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.PRE_SWITCHOVER, after_us=50_000),),
         ends=_S.CANCELLED,
     ),
     scenario(
@@ -80,7 +80,7 @@ SWITCHOVER: Final[tuple[Scenario, ...]] = (
         workload=WRITER,
         latency_us=20_000,
         capabilities=frozenset({_C.RETURN_PATH}),
-        script=(Step(do=Do.MIGRATE_CANCEL, status=_S.DEVICE, after_us=45_000),),
+        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.DEVICE, after_us=45_000),),
         ends=_S.CANCELLED,
     ),
     scenario(
@@ -88,7 +88,7 @@ SWITCHOVER: Final[tuple[Scenario, ...]] = (
         title="A connection that breaks in precopy",
         teaches="Before the destination runs, a broken connection is the end of it: the source's guest goes on.",
         workload=WRITER,
-        script=(Step(do=Do.NETWORK_FAILS, status=_S.ACTIVE, after_us=100_000),),
+        script=(Step(do=UserAction.NETWORK_FAILS, status=_S.ACTIVE, after_us=100_000),),
         ends=_S.FAILED,
     ),
 )

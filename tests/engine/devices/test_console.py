@@ -6,12 +6,12 @@ from functools import partial
 import pytest
 
 from savevm_inspect.engine.devices.console import COLUMNS, Console
-from savevm_inspect.engine.guest import Workload
-from savevm_inspect.engine.machine import Attach, Machine
-from savevm_inspect.engine.migration import Migration
-from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.machine.guest import Workload
+from savevm_inspect.engine.machine.machine import Attach, Machine
+from savevm_inspect.engine.play.migration import Migration
+from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
-from savevm_inspect.engine.status import MigrationStatus
+from savevm_inspect.rules.status import MigrationStatus
 
 from ..running import Run, run
 

@@ -11,16 +11,18 @@ from savevm_inspect.engine.devices.inactive import Inactive
 from savevm_inspect.engine.devices.plugged_memory import PluggedMemory
 from savevm_inspect.engine.devices.uart import Uart
 from savevm_inspect.engine.devices.unmigratable import Unmigratable
-from savevm_inspect.engine.guest import Workload
-from savevm_inspect.engine.machine import Attach
-from savevm_inspect.engine.migration import Migration
-from savevm_inspect.engine.options import Capability
-from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.machine.guest import Workload
+from savevm_inspect.engine.machine.machine import Attach
+from savevm_inspect.engine.play.migration import Migration
+from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.play.script import Step, UserAction
+from savevm_inspect.engine.play.transport import Transport
 from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
-from savevm_inspect.engine.script import Do, Step
-from savevm_inspect.engine.status import MigrationStatus
-from savevm_inspect.engine.way import Way
-from savevm_inspect.stream.events import EventKind, Phase, Side
+from savevm_inspect.rules.options import Capability
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.status import MigrationStatus
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import EventKind
 
 from ..running import Run, run
 
@@ -60,7 +62,7 @@ def test_a_serial_card_arrives_with_all_it_is_made_of() -> None:
     assert destination.registers == source.registers
     assert destination.primary.sent == source.primary.sent > 0
     assert destination.lines[1] is None
-    assert destination.line_status == source.line_status == 1  # reckoned, not sent
+    assert destination.line_status == source.line_status == 1  # computed, not sent
     assert ran.stopped == ran.resumed
 
 
@@ -125,9 +127,9 @@ def test_a_hook_that_raises_is_a_failure_like_any_other(hook: str) -> None:
 # Saved early.
 
 
-@pytest.mark.parametrize("way", Way)
-def test_what_ram_needs_comes_before_it(way: Way) -> None:
-    ran = between(PluggedMemory.attach, PluggedMemory.attach, way=way)
+@pytest.mark.parametrize("transport", Transport)
+def test_what_ram_needs_comes_before_it(transport: Transport) -> None:
+    ran = between(PluggedMemory.attach, PluggedMemory.attach, transport=transport)
     assert ran.migration.failure is None
     source, destination = both(ran, PluggedMemory)
     assert destination.bitmap == source.bitmap
@@ -162,7 +164,7 @@ def test_the_migration_waits_until_the_guest_lets_go() -> None:
 
 def test_a_guest_that_never_lets_go_can_be_left_alone() -> None:
     holds = partial(FailoverNic.attach, unplug_us=None)
-    cancel = Step(do=Do.MIGRATE_CANCEL, status=_S.WAIT_UNPLUG, after_us=1_000_000)
+    cancel = Step(do=UserAction.MIGRATE_CANCEL, status=_S.WAIT_UNPLUG, after_us=1_000_000)
     ran = between(holds, FailoverNic.attach, script=(cancel,))
     states = [event.name for event in ran.of(Side.SOURCE, EventKind.STATE)]
     assert states == ["setup", "wait-unplug", "cancelling", "cancelled"]
@@ -181,10 +183,10 @@ def test_a_guest_that_never_lets_go_can_be_left_alone() -> None:
         {
             "capabilities": frozenset({Capability.POSTCOPY_RAM}),
             "latency_us": 1000,
-            "script": (Step(do=Do.MIGRATE_START_POSTCOPY, status=_S.ACTIVE),),
+            "script": (Step(do=UserAction.MIGRATE_START_POSTCOPY, status=_S.ACTIVE),),
         },
-        {"way": Way.SNAPSHOT},
-        {"way": Way.FILE, "capabilities": frozenset({Capability.BACKGROUND_SNAPSHOT})},
+        {"transport": Transport.SNAPSHOT},
+        {"transport": Transport.FILE, "capabilities": frozenset({Capability.BACKGROUND_SNAPSHOT})},
     ],
     ids=["precopy", "multifd", "postcopy", "savevm", "background-snapshot"],
 )
@@ -199,9 +201,9 @@ def test_an_inactive_device_is_asked_and_cleaned_up_and_no_more(more: dict[str, 
     assert not [event for event in ran.events if event.event is EventKind.RECORD and event.idstr == "inactive"]
 
 
-@pytest.mark.parametrize("way", Way)
-def test_a_device_that_can_not_move_keeps_its_machine(way: Way) -> None:
-    ran = between(Unmigratable.attach, Unmigratable.attach, way=way)
+@pytest.mark.parametrize("transport", Transport)
+def test_a_device_that_can_not_move_keeps_its_machine(transport: Transport) -> None:
+    ran = between(Unmigratable.attach, Unmigratable.attach, transport=transport)
     assert ran.migration.failure is not None
     assert "unmigratable (instance 0): it can't be migrated" in str(ran.migration.failure)
     assert ran.migration.source.machine.guest.running

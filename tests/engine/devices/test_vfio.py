@@ -15,17 +15,19 @@ from savevm_inspect.engine.devices.faulty import Fault, How
 from savevm_inspect.engine.devices.vfio import Vfio
 from savevm_inspect.engine.devices.vfio_card import BLOCK_BYTES, Card, CardState
 from savevm_inspect.engine.devices.vfio_multifd import VFIO_DEVICE_STATE_PACKET
-from savevm_inspect.engine.guest import Workload
-from savevm_inspect.engine.handlers import Refused
-from savevm_inspect.engine.machine import Machine, MachineType, RunState
-from savevm_inspect.engine.migration import Migration
-from savevm_inspect.engine.options import Capability, MultifdCompression
-from savevm_inspect.engine.scenario import Scenario
+from savevm_inspect.engine.machine.guest import Workload
+from savevm_inspect.engine.machine.handlers import DeviceError
+from savevm_inspect.engine.machine.machine import Machine, MachineType, RunState
+from savevm_inspect.engine.play.migration import Migration
+from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.play.script import Step, UserAction
+from savevm_inspect.engine.play.transport import Transport
 from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
-from savevm_inspect.engine.script import Do, Step
-from savevm_inspect.engine.status import MigrationStatus
-from savevm_inspect.engine.way import Way
-from savevm_inspect.stream.events import EventKind, Phase, Side
+from savevm_inspect.rules.options import Capability, MultifdCompression
+from savevm_inspect.rules.phases import Phase
+from savevm_inspect.rules.status import MigrationStatus
+from savevm_inspect.rules.threads import Side
+from savevm_inspect.stream.events import EventKind
 from savevm_inspect.wire import VfioMigFlag
 
 from ..running import Run, run
@@ -82,7 +84,7 @@ def payload(ran: Run, handler: str, number: int = 0) -> bytes:
     return ran.data[wrote.offset : wrote.offset + wrote.length]
 
 
-_WAYS = {
+_TRANSPORTS = {
     "plain": BASE,
     "ack": replace(BASE, capabilities=ACK, latency_us=1000),
     "multifd": replace(BASE, capabilities=MULTIFD),
@@ -91,14 +93,14 @@ _WAYS = {
     "multifd-no-precopy": replace(with_device(precopy=False, data_buffer_bytes=512), capabilities=MULTIFD),
     "multifd-off": replace(with_device(multifd_transfer=False), capabilities=MULTIFD),
     "no-precopy": with_device(precopy=False),
-    "file": replace(BASE, way=Way.FILE),
-    "savevm": replace(BASE, way=Way.SNAPSHOT),
+    "file": replace(BASE, transport=Transport.FILE),
+    "savevm": replace(BASE, transport=Transport.SNAPSHOT),
 }
 
 
-@pytest.mark.parametrize("name", _WAYS)
+@pytest.mark.parametrize("name", _TRANSPORTS)
 def test_the_cards_state_arrives(name: str) -> None:
-    ran = run(_WAYS[name])
+    ran = run(_TRANSPORTS[name])
     assert ran.migration.failure is None
     assert ran.stopped
     assert ran.stopped == ran.resumed
@@ -110,7 +112,7 @@ def test_the_cards_state_arrives(name: str) -> None:
 
 
 def test_the_words_between_the_pieces_are_upstreams() -> None:
-    ran = run(_WAYS["ack"])
+    ran = run(_TRANSPORTS["ack"])
     flag = VfioMigFlag
     end, data = flag.VFIO_MIG_FLAG_END_OF_STATE, flag.VFIO_MIG_FLAG_DEV_DATA_STATE
     assert flags(payload(ran, "save_setup")) == [flag.VFIO_MIG_FLAG_DEV_SETUP_STATE, end]
@@ -127,16 +129,16 @@ def test_the_words_between_the_pieces_are_upstreams() -> None:
 
 def test_the_main_channel_has_next_to_nothing_of_it_with_multifd() -> None:
     end, ready = VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE, VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY
-    ran = run(_WAYS["multifd"])
+    ran = run(_TRANSPORTS["multifd"])
     assert flags(payload(ran, "save_complete")) == flags(payload(ran, "save_state")) == [end]
-    late = run(_WAYS["multifd-late-config"])
+    late = run(_TRANSPORTS["multifd-late-config"])
     assert flags(payload(late, "save_complete")) == [end]
     assert flags(payload(late, "save_state")) == [ready]
 
 
 def test_the_switchover_waits_for_the_initial_data() -> None:
-    ran = run(replace(_WAYS["ack"], parameters=replace(SLOW, downtime_limit_ms=2000)))
-    asked = run(replace(_WAYS["plain"], parameters=replace(SLOW, downtime_limit_ms=2000)))
+    ran = run(replace(_TRANSPORTS["ack"], parameters=replace(SLOW, downtime_limit_ms=2000)))
+    asked = run(replace(_TRANSPORTS["plain"], parameters=replace(SLOW, downtime_limit_ms=2000)))
     names = [event.name for event in ran.of(Side.SOURCE)]
     assert names.index("MIG_RP_MSG_SWITCHOVER_ACK") < names.index("device")
     # Without it, all would have fitted into the downtime from the beginning.
@@ -145,8 +147,8 @@ def test_the_switchover_waits_for_the_initial_data() -> None:
 
 def test_a_device_that_never_agrees_holds_the_switchover_up() -> None:
     withheld = Fault(handler="is_active_iterate", idstr=NAME, how=How.FAIL, lasting=True)
-    cancel = Step(do=Do.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=400_000)
-    ran = run(replace(_WAYS["ack"], faults=(withheld,), script=(cancel,)))
+    cancel = Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=400_000)
+    ran = run(replace(_TRANSPORTS["ack"], faults=(withheld,), script=(cancel,)))
     assert ran.migration.source.status is _S.CANCELLED
     assert ran.migration.source.machine.guest.running
     assert not [event for event in ran.of(Side.SOURCE, EventKind.STATE) if event.name == "device"]
@@ -168,7 +170,7 @@ def test_pending_goes_down_as_the_card_is_read_and_up_as_it_works() -> None:
 
 
 def test_each_of_its_callbacks_is_called() -> None:
-    ran = run(_WAYS["multifd-ack"])
+    ran = run(_TRANSPORTS["multifd-ack"])
     both = set(calls(ran, Side.SOURCE)) | set(calls(ran, Side.DESTINATION))
     entry = next(e for e in ran.migration.source.machine.registry if e.idstr == NAME)
     assert entry.ops is not None
@@ -184,12 +186,13 @@ def test_it_refuses_what_its_hardware_can_not_do(capability: Capability) -> None
     ran = run(replace(BASE, capabilities=frozenset({capability})))
     assert ran.migration.source.status is _S.NONE
     assert str(ran.migration.failure) == (
-        f"prepare: save_prepare of {NAME} (instance 0): Refused: a VFIO device can't be migrated with {capability}"
+        f"prepare: save_prepare of {NAME} (instance 0): "
+        f"DeviceError: a VFIO device can't be migrated with {capability}"
     )
 
 
 def test_a_snapshot_is_possible_though_postcopy_is_on() -> None:
-    ran = run(replace(BASE, capabilities=frozenset({_C.POSTCOPY_RAM}), way=Way.SNAPSHOT))
+    ran = run(replace(BASE, capabilities=frozenset({_C.POSTCOPY_RAM}), transport=Transport.SNAPSHOT))
     assert ran.migration.failure is None
     assert ran.stopped == ran.resumed
 
@@ -213,7 +216,7 @@ def test_multifd_that_must_be_and_can_not_be_fails_the_setup(more: dict[str, Any
 
 @pytest.mark.parametrize("when", [{"status": _S.ACTIVE}, {"phase": Phase.COMPLETE}])
 def test_the_card_runs_on_after_a_cancel(when: dict[str, Any]) -> None:
-    ran = run(replace(BASE, capabilities=ACK, latency_us=1000, script=(Step(do=Do.MIGRATE_CANCEL, **when),)))
+    ran = run(replace(BASE, capabilities=ACK, latency_us=1000, script=(Step(do=UserAction.MIGRATE_CANCEL, **when),)))
     assert ran.migration.source.status is _S.CANCELLED
     assert ran.migration.source.machine.runstate is RunState.RUNNING
     assert device(ran.migration.source.machine).card.state is CardState.RUNNING
@@ -221,7 +224,7 @@ def test_the_card_runs_on_after_a_cancel(when: dict[str, Any]) -> None:
 
 def test_a_failure_elsewhere_ends_the_thread_that_sends() -> None:
     fault = Fault(handler="save_complete", idstr="ram", how=How.RAISE)
-    ran = run(replace(_WAYS["multifd-no-precopy"], faults=(fault,)))
+    ran = run(replace(_TRANSPORTS["multifd-no-precopy"], faults=(fault,)))
     told = ran.of(Side.SOURCE)
     ended = next(
         place
@@ -231,7 +234,7 @@ def test_a_failure_elsewhere_ends_the_thread_that_sends() -> None:
     assert "another thread has failed" in (told[ended].error or "")
     failed = next(place for place, event in enumerate(told) if event.name == "failed")
     assert ended < failed  # it is waited for
-    whole = run(_WAYS["multifd-no-precopy"])
+    whole = run(_TRANSPORTS["multifd-no-precopy"])
     pieces = [
         len([event for event in each.of(Side.SOURCE) if event.name == "multifd device state"])
         for each in (ran, whole)
@@ -264,18 +267,18 @@ def piece(index: int, *, version: int = 0, flags: int = 0) -> bytes:
     ],
 )
 def test_a_hostile_piece_is_refused(buffer: bytes, message: str) -> None:
-    with pytest.raises(Refused, match=message):
+    with pytest.raises(DeviceError, match=message):
         loading(buffer)
 
 
 def test_a_piece_that_comes_twice_is_refused() -> None:
     _, target = loading(piece(7))
-    with pytest.raises(Refused, match="piece 7 for the second time"):
+    with pytest.raises(DeviceError, match="piece 7 for the second time"):
         target.load_state_buffer(piece(7))
 
 
 def test_a_piece_without_multifd_is_refused() -> None:
-    with pytest.raises(Refused, match="which is not used for it"):
+    with pytest.raises(DeviceError, match="which is not used for it"):
         device(Migration(BASE).destination.machine).load_state_buffer(piece(0))
 
 
@@ -283,7 +286,7 @@ def test_a_piece_without_multifd_is_refused() -> None:
 @given(seed=st.integers(0, 2**16))
 def test_pieces_may_come_in_any_order(seed: int) -> None:
     """Several threads receive, and whichever is quicker: the same state is there at the end."""
-    scenario = replace(_WAYS["multifd-no-precopy"], parameters=replace(SLOW, multifd_channels=4))
+    scenario = replace(_TRANSPORTS["multifd-no-precopy"], parameters=replace(SLOW, multifd_channels=4))
     choose = random.Random(seed)
     ran = run(scenario, choose=lambda ready: choose.choice(list(ready)))
     assert ran.migration.failure is None
@@ -333,12 +336,12 @@ def test_a_card_read_in_any_pieces_while_it_works_is_the_same_card(data: st.Data
     ],
 )
 def test_a_card_refuses_a_state_that_is_not_for_it(data: bytes, message: str) -> None:
-    with pytest.raises(Refused, match=message):
+    with pytest.raises(DeviceError, match=message):
         Card(bytes(512), 0).write(data)
 
 
 def test_a_state_that_ends_in_a_record_is_refused() -> None:
     card = Card(bytes(512), 0)
     card.write(bytes(5))
-    with pytest.raises(Refused, match="ends 5 bytes into a record"):
+    with pytest.raises(DeviceError, match="ends 5 bytes into a record"):
         card.require_whole()

@@ -1,0 +1,1 @@
+"""The destination of a migration: what it reads, and what the commands do."""

@@ -1,0 +1,1 @@
+"""A virtual machine: guest, devices' registry, descriptions, the lock, files."""

@@ -1,0 +1,169 @@
+"""A virtual machine as the migration sees it: what it is, what runs in it, and who holds its lock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from ..sim.clock import Clock
+from ..sim.scheduler import Scheduler
+from .bql import Bql
+from .guest import Guest
+from .registry import Registry
+
+if TYPE_CHECKING:
+    from ..devices.dirty_bitmap import DirtyBitmaps
+    from ..incoming.migration import IncomingMigration
+    from ..outgoing.migration import OutgoingMigration
+    from ..ram.device import RamDevice
+
+
+class RunState(StrEnum):
+    """What the VM does, by QEMU's names (qapi/run-state.json)."""
+
+    PRELAUNCH = "prelaunch"
+    RUNNING = "running"
+    PAUSED = "paused"
+    INMIGRATE = "inmigrate"
+    SAVE_VM = "save-vm"
+    FINISH_MIGRATE = "finish-migrate"
+    POSTMIGRATE = "postmigrate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineType:
+    """What a machine type fixes about its streams.
+
+    Attributes:
+        name: as the configuration states it; both sides must agree.
+        page_size: target page size in bytes.
+        page_bits: log2 of it, sent where the machine's pages are larger than its smallest; else ``None``.
+        send_configuration: whether there is a configuration record (off in types of QEMU 2.3 and older).
+        send_section_footer: whether sections have footers (off in types of QEMU 2.3 and older).
+        send_switchover_start: whether SWITCHOVER_START is sent (on in types of QEMU 10.0 and later).
+        describe_configuration: whether the description has an entry for the configuration.
+        suppress_vmdesc: whether the description is left out.
+    """
+
+    name: str
+    page_size: int = 4096
+    page_bits: int | None = None
+    send_configuration: bool = True
+    send_section_footer: bool = True
+    send_switchover_start: bool = True
+    describe_configuration: bool = True
+    suppress_vmdesc: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class MigrationStats:
+    """Counters that devices keep for whoever watches (migration/migration-stats.h).
+
+    Attributes:
+        dirty_sync_count: how often the dirty log was collected: the number of the current pass over RAM.
+        dirty_pages: pages that are known to be dirty.
+        normal_pages: pages sent with their content.
+        zero_pages: pages sent as zeros.
+        xbzrle_pages: pages sent as a difference to what was sent before.
+    """
+
+    dirty_sync_count: int = 0
+    dirty_pages: int = 0
+    normal_pages: int = 0
+    zero_pages: int = 0
+    xbzrle_pages: int = 0
+
+
+class Attach(Protocol):
+    """Builds a device into a machine and registers what it saves."""
+
+    def __call__(self, machine: "Machine") -> object:
+        """Returns the device."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Machine:
+    """One VM on one side of a migration.
+
+    Attributes:
+        kind: its type.
+        guest: what runs in it.
+        scheduler: the threads of both machines, and the time they live in.
+        runstate: what it does.
+        registry: what is saved of it.
+        bql: its lock.
+        stats: what its devices count.
+        devices: what was built in, in that order.
+        disks: name and length in bytes of each disk.
+        uuid: 16 bytes that tell this VM from all others; empty if its user has set none (qemu_uuid_set).
+        received_runstate: what the VM did on the source, as the stream told; ``None`` if it did not.
+        ram: the device that moves its memory, once it is built in.
+        dirty_bitmaps: the device that moves its disks' bitmaps, once it is built in.
+        source: its end of a migration that it is the source of.
+        destination: its end of a migration that it is the destination of.
+    """
+
+    kind: MachineType
+    guest: Guest
+    scheduler: Scheduler
+    runstate: RunState = RunState.PAUSED
+    registry: Registry = field(default_factory=Registry)
+    bql: Bql = field(init=False)
+    stats: MigrationStats = field(default_factory=MigrationStats)
+    devices: list[object] = field(default_factory=list)
+    disks: tuple[tuple[str, int], ...] = ()
+    uuid: bytes = b""
+    received_runstate: RunState | None = None
+    ram: "RamDevice | None" = None
+    dirty_bitmaps: "DirtyBitmaps | None" = None
+    source: "OutgoingMigration | None" = None
+    destination: "IncomingMigration | None" = None
+    _on_stop: list[Callable[[], None]] = field(default_factory=list)
+    _on_start: list[Callable[[], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bql = Bql(self.scheduler)
+        self.clock.listen(self.guest.catch_up)
+
+    @property
+    def clock(self) -> Clock:
+        """The time it lives in."""
+        return self.scheduler.clock
+
+    @property
+    def channel_uuid(self) -> bytes:
+        """What its multifd channels open with, 16 bytes: the UUID, or zeros (qemu_uuid)."""
+        return self.uuid or bytes(16)
+
+    def attach(self, *builders: Attach) -> None:
+        """Build devices in; the order gives their section ids."""
+        for builder in builders:
+            self.devices.append(builder(self))
+
+    def before_stop(self, listener: Callable[[], None]) -> None:
+        """Have a function called each time before the VM stops, with the old run state still in place."""
+        self._on_stop.append(listener)
+
+    def before_start(self, listener: Callable[[], None]) -> None:
+        """Have a function called each time before the VM runs."""
+        self._on_start.append(listener)
+
+    def vm_start(self) -> None:
+        """Let the guest run."""
+        for listener in self._on_start:
+            listener()
+        self.guest.catch_up(self.clock.now_us)
+        self.guest.running = True
+        self.runstate = RunState.RUNNING
+
+    def vm_stop(self, runstate: RunState) -> None:
+        """Stop the guest for a reason (migration.c, migration_stop_vm).
+
+        Args:
+            runstate: the reason.
+        """
+        for listener in self._on_stop:
+            listener()
+        self.guest.catch_up(self.clock.now_us)
+        self.guest.running = False
+        self.runstate = runstate

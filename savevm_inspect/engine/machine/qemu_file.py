@@ -1,0 +1,238 @@
+"""QEMU's view of a channel: numbers go in and out, errors stick, and a rate limit says when to pause.
+
+A QEMUFile is a writing or a reading half (migration/qemu-file.c); the rate limit is migration/migration-stats.c.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from ...stream.cursor import Cursor
+from ...stream.writer import Writer
+from ..sim.pipe import Pipe
+from ..sim.scheduler import Steps
+
+IO_BUF_SIZE: Final = 32768
+"""Bytes that are gathered before they go out (migration/qemu-file.c)."""
+
+BUFFER_DELAY_MS: Final = 100
+"""Length of the window that the rate limit counts in (migration/migration.c)."""
+
+RATE_LIMIT_DISABLED: Final = 0
+"""As a rate: send as fast as the link allows (migration/migration-stats.h)."""
+
+_WINDOWS_PER_S: Final = 1000 // BUFFER_DELAY_MS
+
+
+class RateLimit:
+    """How much may go out within a window, over all channels of a side together (migration/migration-stats.c)."""
+
+    def __init__(self) -> None:
+        self.transferred = 0
+        """Bytes that went out on all channels (migration_transferred_bytes)."""
+        self._limit_max = RATE_LIMIT_DISABLED
+        self._start = 0
+
+    def set(self, limit_bytes_per_s: int) -> None:
+        """Limit the rate, in bytes a second; :data:`RATE_LIMIT_DISABLED` lifts the limit (migration_rate_set)."""
+        self._limit_max = limit_bytes_per_s // _WINDOWS_PER_S
+
+    @property
+    def limit_bytes_per_s(self) -> int:
+        """The limit, in bytes a second."""
+        return self._limit_max * _WINDOWS_PER_S
+
+    def reset(self) -> None:
+        """Begin a new window (migration_rate_reset)."""
+        self._start = self.transferred
+
+    def exceeded(self) -> bool:
+        """Whether this window's share is used up (migration_rate_exceeded)."""
+        return bool(self._limit_max) and self.transferred - self._start > self._limit_max
+
+    def room_bytes(self) -> int | None:
+        """What may still go out within this window; ``None`` without a limit."""
+        return self._limit_max - (self.transferred - self._start) if self._limit_max else None
+
+
+class Outgoing(Protocol):
+    """Where a writing half puts what it has gathered."""
+
+    channel: int
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Send bytes; returns 0 or a negative errno."""
+
+    def mark(self, place: int) -> None:
+        """Say that a record ends at a place."""
+
+
+class QEMUFile(Writer):
+    """The writing half of a channel.
+
+    What is written is gathered and goes out when the buffer is full or :meth:`fflush` is called; only
+    then does it take time on the link and count against the rate limit.
+
+    Args:
+        pipe: takes the bytes that go out.
+        rate: counts them; one for all channels of a side.
+    """
+
+    def __init__(self, pipe: Outgoing, rate: RateLimit | None = None) -> None:
+        super().__init__(self._gather, channel=pipe.channel)
+        self.pipe = pipe
+        self.rate = RateLimit() if rate is None else rate
+        self.placed = True
+        """Whether offsets are places on the channel; they are not in a buffer that goes out some time later."""
+        self.tamper: Callable[[bytes], bytes] | None = None
+        """What bytes go through before they are gathered; a device that goes wrong on purpose loses some there."""
+        self._buffer = bytearray()
+        self._error = 0
+
+    def _gather(self, data: bytes | memoryview) -> None:
+        if self.tamper is not None:
+            data = self.tamper(bytes(data))
+        if len(data) >= IO_BUF_SIZE:  # a large piece goes out as it is, without another copy
+            self.fflush()
+            self._send(data)
+            return
+        self._buffer += data
+        if len(self._buffer) >= IO_BUF_SIZE:
+            self.fflush()
+
+    def fflush(self) -> int:
+        """Send what was gathered; returns 0, or the error that sticks.
+
+        After an error nothing goes out any more, as upstream.
+        """
+        if self._buffer:
+            data, self._buffer = bytes(self._buffer), bytearray()
+            self._send(data)
+        return self._error
+
+    def _send(self, data: bytes | memoryview) -> None:
+        if not self._error:
+            self.rate.transferred += len(data)
+            self.set_error(self.pipe.write(data))
+
+    def end_record(self) -> None:
+        """Say that what was written so far is whole: a reader on the other side may pause here."""
+        self.pipe.mark(self.transferred)
+
+    def set_error(self, error: int) -> None:
+        """Remember a failure, a negative errno; the first one stays (qemu_file_set_error)."""
+        if not self._error:
+            self._error = error
+
+    def get_error(self) -> int:
+        """The failure that sticks, a negative errno, or 0 (qemu_file_get_error)."""
+        return self._error
+
+    def rate_exceeded(self) -> bool:
+        """Whether to pause; also after an error, which ends all loops (migration_rate_exceeded)."""
+        return bool(self._error) or self.rate.exceeded()
+
+
+class _Memory:
+    """A buffer that a file is written to before it is sent as one (io/channel-buffer.c)."""
+
+    def __init__(self, channel: int) -> None:
+        self.channel = channel
+        self.data = bytearray()
+
+    def write(self, data: bytes | memoryview) -> int:
+        self.data += data
+        return 0
+
+    def mark(self, place: int) -> None:
+        """A package is read when all of it is there."""
+
+
+class BufferFile(QEMUFile):
+    """The writing half of a buffer in memory (qemu_file_new_output on a QIOChannelBuffer).
+
+    Args:
+        channel: number of the channel that the bytes will go over in the end.
+        base: where on it they will lie, in bytes; ``None`` if that is not known yet.
+    """
+
+    def __init__(self, channel: int = 0, *, base: int | None = None) -> None:
+        self._memory = _Memory(channel)
+        super().__init__(self._memory)
+        self.placed = base is not None
+        self.transferred = base or 0
+
+    def content(self) -> bytes:
+        """All that was written."""
+        self.fflush()
+        return bytes(self._memory.data)
+
+
+class QEMUFileInput(Cursor):
+    """The reading half of a channel, over bytes that have arrived.
+
+    A short read raises Truncated instead of a sticking error: it can't be overlooked.
+    """
+
+    def get_byte(self) -> int:
+        """Read one unsigned byte."""
+        return self.u8()
+
+    def get_be16(self) -> int:
+        """Read an unsigned 16-bit number."""
+        return self.be16()
+
+    def get_be32(self) -> int:
+        """Read an unsigned 32-bit number."""
+        return self.be32()
+
+    def get_be64(self) -> int:
+        """Read an unsigned 64-bit number."""
+        return self.be64()
+
+    def get_buffer(self, length: int) -> bytes:
+        """Read a run of bytes, as a copy.
+
+        Args:
+            length: number of bytes.
+        """
+        return bytes(self.take(length))
+
+    def get_counted_string(self) -> str:
+        """Read a name behind its length in one byte."""
+        return self.counted_text("a name")
+
+    def fail(self) -> None:
+        """Nothing more can be read (qemu_file_set_error on a reading half)."""
+        self.offset = self.end
+
+    def more(self) -> Steps[bool]:
+        """Wait until there is something to read; returns False at the end of the bytes, which never grow."""
+        yield from ()
+        return self.remaining > 0
+
+
+class PipeInput(QEMUFileInput):
+    """The reading half of a channel, over bytes that go on arriving.
+
+    Args:
+        pipe: where they come from.
+    """
+
+    def __init__(self, pipe: Pipe) -> None:
+        super().__init__(memoryview(b""), channel=pipe.channel)
+        self.pipe = pipe
+
+    def fail(self) -> None:
+        """Nothing more can be read, and who sends finds out."""
+        self.offset = self.end
+        self.pipe.hang_up()
+
+    def more(self) -> Steps[bool]:
+        """Wait until there is something to read, if all that arrived was read; returns False at the end."""
+        if not self.remaining:
+            if not (yield from self.pipe.wait("more of the stream")):
+                return False
+            self.base += self.end
+            self.buffer = memoryview(self.pipe.take())
+            self.offset, self.end = 0, len(self.buffer)
+        return True

@@ -1,0 +1,386 @@
+"""What source and destination have in common: telling what happens, and calling handlers by the rules."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ...errors import EngineError, SavevmError, StreamError
+from ...rules.callbacks import CALLBACKS, Returns
+from ...rules.options import Options
+from ...rules.phases import Phase
+from ...rules.status import STATUS_TRANSITIONS, MigrationStatus, in_postcopy
+from ...rules.threads import Side, Thread
+from ...span import Span
+from ...stream.events import Event, EventKind
+from ...stream.records import SectionKind
+from ..sim.scheduler import CHECKPOINT, Scheduler, Steps, Task, Wait
+from .handlers import Pending
+from .machine import Machine
+from .phase_guard import PhaseGuard
+from .qemu_file import QEMUFile, QEMUFileInput
+from .registry import SaveStateEntry
+
+
+def message_of(error: Exception) -> str:
+    """What somebody else's code raised, on one line, for an error that names the section by itself."""
+    if isinstance(error, StreamError):
+        return f"{error.offset:#x}: {error.message}"
+    return str(error) if isinstance(error, SavevmError) else f"{type(error).__name__}: {error}"
+
+
+def _negative(returned: Any) -> str:
+    if not isinstance(returned, int):
+        return f"returned {returned!r}, expected 0 or a negative number"
+    return f"returned {returned}" if returned < 0 else ""
+
+
+def _false(returned: Any) -> str:
+    return "" if returned is True else f"returned {returned!r}, expected True"
+
+
+def _no_answer(returned: Any) -> str:
+    return "" if isinstance(returned, bool) else f"returned {returned!r}, expected True or False"
+
+
+def _no_pending(returned: Any) -> str:
+    return "" if isinstance(returned, Pending) else f"returned {returned!r}, expected a Pending"
+
+
+_COMPLAINTS: Final[Mapping[Returns, Callable[[Any], str]]] = {
+    Returns.NOTHING: lambda _: "",
+    Returns.ZERO_OR_NEGATIVE: _negative,
+    Returns.TRUE_OR_FALSE: _false,
+    Returns.ANSWER: _no_answer,
+    Returns.MORE_OR_DONE: _negative,
+    Returns.PENDING: _no_pending,
+}
+"""For each kind of return value, what makes of it a failure: a text, empty if all is well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """How much was left to send at one look.
+
+    Attributes:
+        name: how it was found out: ``estimate`` or ``exact``.
+        pending: what all devices said together, in bytes.
+        threshold_bytes: what fits into the downtime limit.
+        bandwidth_bytes_per_s: what the threshold was computed from.
+    """
+
+    name: str
+    pending: Pending
+    threshold_bytes: int
+    bandwidth_bytes_per_s: int
+
+
+class MigrationSide:
+    """One end of a migration, with its place in the phases and its ear for what happens.
+
+    Args:
+        side: which end.
+        machine: the VM there.
+        options: what its user set.
+
+    Attributes:
+        status: what the migration is told to be doing.
+        error: the first thing that went wrong; ``None`` while all is well.
+        open_sections: the devices whose START section was written or read, and no END section yet, by the number of
+            their registration here, in the order of their beginnings.
+        figures: what was left to send when it was asked for last; ``None`` before that, and on a destination.
+    """
+
+    def __init__(self, side: Side, machine: Machine, options: Options) -> None:
+        self.side = side
+        self.machine = machine
+        self.options = options
+        self.guard = PhaseGuard(side)
+        self.status = MigrationStatus.NONE
+        self.error: EngineError | None = None
+        self.open_sections: dict[int, SaveStateEntry] = {}
+        self.figures: Figures | None = None
+        self._calls = 0
+        self._bottom_halves: deque[Callable[[], Steps[None]]] = deque()
+        machine.bql.on_change = self._emit_lock
+        self.scheduler.start(Thread.MAIN, self._main_loop(), daemon=True)
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The threads of the run."""
+        return self.machine.scheduler
+
+    @property
+    def phase(self) -> Phase:
+        """Where this end is."""
+        return self.guard.phase
+
+    @property
+    def in_postcopy(self) -> bool:
+        """Whether the destination has been told to run (migration_in_postcopy)."""
+        return in_postcopy(self.status)
+
+    def schedule(self, bottom_half: Callable[[], Steps[None]]) -> None:
+        """Have the main loop do something when it comes to it, under the lock (migration_bh_schedule)."""
+        self._bottom_halves.append(bottom_half)
+
+    def poll(self, wait: Wait) -> Steps[None]:
+        """Wait in the main thread, whose loop gives the lock up meanwhile."""
+        if not wait.ready():
+            self.machine.bql.unlock(emit=False)
+            yield wait
+            yield from self.machine.bql.lock(emit=False)
+
+    @property
+    def _idle(self) -> Wait:
+        return Wait(what="something to do", ready=lambda: bool(self._bottom_halves), waits_for_user=True)
+
+    def _main_loop(self) -> Steps[None]:
+        yield from self.machine.bql.lock(emit=False)
+        while True:
+            yield from self.poll(self._idle)
+            yield from self._bottom_halves.popleft()()
+
+    def emit(self, event: EventKind, **keys: Any) -> None:
+        """Note that something happened now; it goes out when the thread halts next.
+
+        Args:
+            event: what kind of thing.
+            **keys: those of :class:`~savevm_inspect.stream.events.Event` that apply.
+        """
+        self.scheduler.emit(
+            Event(
+                seq=-1,
+                time_us=self.machine.clock.now_us,
+                side=self.side,
+                event=event,
+                phase=self.guard.phase,
+                thread=self.scheduler.current.thread,
+                bql=self.machine.bql.held,
+                **keys,
+            )
+        )
+
+    def emit_record(self, name: str, span: Span | None) -> None:
+        """Note that a record that is no section was written or read.
+
+        Args:
+            name: what kind of record.
+            span: its bytes; ``None`` while they wait in a buffer and have no place yet.
+        """
+        self.emit(EventKind.RECORD, name=name, **_place(span))
+
+    def emit_section(self, kind: SectionKind, span: Span | None, entry: SaveStateEntry) -> None:
+        """Note that a section was written or read, which may open or close its device's.
+
+        Args:
+            kind: what kind of section.
+            span: its bytes; ``None`` while they wait in a buffer and have no place yet.
+            entry: whose it is.
+        """
+        if kind in (SectionKind.START, SectionKind.END):
+            self.open_sections.pop(entry.section_id, None)
+        if kind is SectionKind.START:
+            self.open_sections[entry.section_id] = entry
+        self.emit(EventKind.RECORD, name=kind.value, **_place(span), **_who(entry))
+
+    def tell_pending(self, figures: Figures) -> None:
+        """Note what is left to send, as it has just been asked for."""
+        self.figures, stats = figures, self.machine.stats
+        self.emit(
+            EventKind.PENDING,
+            name=figures.name,
+            must_precopy=figures.pending.must_precopy,
+            can_postcopy=figures.pending.can_postcopy,
+            threshold_bytes=figures.threshold_bytes,
+            bandwidth_bytes_per_s=figures.bandwidth_bytes_per_s,
+            dirty_pages=stats.dirty_pages,
+            iteration=stats.dirty_sync_count,
+        )
+
+    def tell_command(self, name: str, span: Span) -> None:
+        """Note that a command was written or read."""
+        self.emit(EventKind.COMMAND, name=name, **_place(span))
+
+    def emit_qmp(self, name: str, *, error: str = "") -> None:
+        """Note what the user did, or what QEMU tells its user.
+
+        Args:
+            name: the command or the event.
+            error: why the command is refused, in QEMU's answer to it.
+        """
+        self.emit(EventKind.QMP, name=name, **({"error": error} if error else {}))
+
+    def note(self, name: str) -> None:
+        """Tell of something that is worth knowing and changes nothing."""
+        self.emit(EventKind.LOG, name=name)
+
+    def enter(self, phase: Phase) -> None:
+        """Go to another phase; refused if it does not follow this one."""
+        self.guard.enter(phase)
+
+    def set_state(self, status: MigrationStatus, *, old: MigrationStatus | None = None) -> None:
+        """Change what the migration is told to be doing (migrate_set_state).
+
+        Args:
+            status: what it is from now on.
+            old: only if it is this now; somebody may have cancelled meanwhile.
+
+        Raises:
+            EngineError: the one does not follow the other.
+        """
+        if old is not None and self.status is not old:
+            return
+        if status not in STATUS_TRANSITIONS[self.side][self.status]:
+            raise self.fail(f"state {status} can't follow {self.status} on the {self.side}")
+        self.status = status
+        self.emit(EventKind.STATE, name=status.value)
+
+    def propagate(self, error: SavevmError) -> EngineError:
+        """Keep an error if it is the first one (migrate_error_propagate).
+
+        Args:
+            error: what went wrong.
+
+        Returns:
+            The error, saying where this end is.
+        """
+        failure = error if isinstance(error, EngineError) else self._located(error)
+        if self.error is None:
+            self.error = failure
+            self.emit(EventKind.LOG, name="error", error=str(failure))
+        return failure
+
+    def _located(self, error: SavevmError) -> EngineError:
+        """The same error, saying also where this end is."""
+        if not isinstance(error, StreamError) or not error.section:
+            return self.fail(str(error), cause=error)
+        failure = EngineError(message_of(error), phase=self.phase, section=error.section)
+        failure.__cause__ = error
+        return failure
+
+    def call(
+        self, entry: SaveStateEntry, handler: str, *args: Any, f: QEMUFile | QEMUFileInput | None = None
+    ) -> Steps[Any]:
+        """Call a handler, telling of it before and after.
+
+        A handler that is a generator may wait for others in its midst.
+
+        Args:
+            entry: whose handler; it must have it.
+            handler: name of the callback.
+            *args: what it gets behind the opaque and the file.
+            f: the file it writes to or reads from.
+
+        Returns:
+            What the handler returned.
+
+        Raises:
+            EngineError: it may not be called here, it raised, or what it returned means failure.
+        """
+        task, held = self.scheduler.current, self.machine.bql.held
+        self.guard.require(handler, str(entry), thread=task.thread, bql=held)
+        who = {"call_id": self._calls, "handler": handler, **_who(entry)}
+        self._calls += 1
+        self.emit(EventKind.CALL, **who)
+        yield CHECKPOINT
+        function = getattr(entry.ops, handler)
+        start = _position(f)
+        cause: Exception | None = None
+        returned: Any = None
+        try:
+            returned = function(entry.opaque, *args) if f is None else function(entry.opaque, f, *args)
+            if isinstance(returned, Generator):
+                returned = yield from returned
+            failure = _COMPLAINTS[CALLBACKS[handler].returns](returned)
+        except Exception as error:  # noqa: BLE001 - a handler is somebody else's code and may raise anything
+            cause, failure = error, f"{type(error).__name__}: {error}"
+        if self.machine.bql.held is not held:
+            failure = failure or f"returned {'without' if held else 'with'} the big QEMU lock"
+            yield from self._restore_lock(task, held=held)
+        self.emit(EventKind.RETURN, **who, **_outcome(returned, failure), **_bytes_of(f, start))
+        yield CHECKPOINT
+        if failure:
+            raise EngineError(failure, phase=self.phase, handler=handler, section=str(entry)) from cause
+        return returned
+
+    def _restore_lock(self, task: Task, *, held: bool) -> Steps[None]:
+        """Undo what a handler did to the lock and left behind: the caller counts on it."""
+        bql = self.machine.bql
+        if bql.owner is task and not held:
+            bql.unlock()
+        elif bql.owner is not task and held:
+            yield from bql.lock()
+
+    def is_active(self, entry: SaveStateEntry) -> Steps[bool]:
+        """Ask a device whether it takes part; one that can't be asked does."""
+        if not entry.has("is_active"):
+            return True
+        answer: bool = yield from self.call(entry, "is_active")
+        return answer
+
+    def fail(
+        self,
+        message: str,
+        *,
+        entry: SaveStateEntry | None = None,
+        handler: str = "",
+        cause: Exception | None = None,
+    ) -> EngineError:
+        """An error that says where this end is; to be raised by the caller."""
+        section = str(entry) if entry is not None else ""
+        error = EngineError(message, phase=self.phase, handler=handler, section=section)
+        error.__cause__ = cause
+        return error
+
+    @contextmanager
+    def asking(self, device: object) -> Iterator[None]:
+        """Ask a device for something outside of its callbacks; what it refuses is told with its section.
+
+        Args:
+            device: a registered one that has callbacks.
+
+        Raises:
+            EngineError: it refused.
+        """
+        try:
+            yield
+        except EngineError:
+            raise
+        except SavevmError as error:
+            raise self.fail(message_of(error), entry=self.machine.registry.entry_of(device)) from error
+
+    def _emit_lock(self, held: bool) -> None:
+        self.emit(EventKind.LOCK, name="bql_lock" if held else "bql_unlock")
+
+
+def _who(entry: SaveStateEntry) -> dict[str, Any]:
+    return {"idstr": entry.idstr, "instance_id": entry.instance_id, "section_id": entry.section_id}
+
+
+def _place(span: Span | None) -> dict[str, Any]:
+    return {} if span is None else {"channel": span.channel, "offset": span.offset, "length": span.length}
+
+
+def _position(f: QEMUFile | QEMUFileInput | None) -> int:
+    if f is None:
+        return 0
+    return f.transferred if isinstance(f, QEMUFile) else f.place
+
+
+def _bytes_of(f: QEMUFile | QEMUFileInput | None, start: int) -> dict[str, Any]:
+    """The bytes that a call wrote or read, if it had a file."""
+    if f is None or (isinstance(f, QEMUFile) and not f.placed):
+        return {}
+    return {"channel": f.channel, "offset": start, "length": _position(f) - start}
+
+
+def _outcome(returned: Any, failure: str) -> dict[str, Any]:
+    """What the return event tells of the value: numbers and answers, or the pending bytes, or what went wrong."""
+    told: dict[str, Any] = {"error": failure} if failure else {}
+    if isinstance(returned, Pending):
+        told |= {"must_precopy": returned.must_precopy, "can_postcopy": returned.can_postcopy}
+    elif isinstance(returned, int):
+        told["returned"] = returned
+    return told

@@ -1,0 +1,1 @@
+"""The source of a migration: what its user asks for, its threads, and the walks that save."""

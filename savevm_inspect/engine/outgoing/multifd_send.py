@@ -1,0 +1,86 @@
+"""The source's channels for pages and device state besides the main one (migration/multifd.c)."""
+
+from typing import TYPE_CHECKING
+
+from ...payload.multifd_writer import MultifdSender, MultifdWriter
+from ...stream.events import EventKind
+from ..machine.qemu_file import QEMUFile
+from ..sim.scheduler import CHECKPOINT, Steps
+
+if TYPE_CHECKING:
+    from ..sim.network import Connection
+    from .migration import OutgoingMigration
+
+
+class MultifdSend:
+    """The sending end of all channels.
+
+    Upstream each channel has a thread that sends what it is given while others fill the next packet. Here the
+    channels are always idle: what is queued is sent at once by whoever queues it, which gives the same bytes.
+
+    Args:
+        source: whose.
+        connection: to be extended by the channels.
+    """
+
+    def __init__(self, source: "OutgoingMigration", connection: "Connection") -> None:
+        parameters = source.options.parameters
+        page_size = source.machine.kind.page_size
+        self._s = source
+        self._files = [QEMUFile(connection.open_channel(), source.rate) for _ in range(parameters.multifd_channels)]
+        self._writers = [
+            MultifdWriter(f, page_size=page_size, compression=parameters.multifd_compression.value)
+            for f in self._files
+        ]
+        self._sender = MultifdSender(self._writers, page_size=page_size)
+        self._turn = 0
+        self._told = {f.channel: 0 for f in self._files}
+
+    def start(self) -> None:
+        """Introduce each channel (multifd_send_setup, multifd_send_initial_packet)."""
+        for number, writer in enumerate(self._writers):
+            writer.put_initial_packet(number, self._s.machine.channel_uuid)
+        self._flush("initial packet")
+
+    def queue_page(self, block: str, addr: int, content: bytes) -> None:
+        """Queue a page (multifd_queue_page)."""
+        self._sender.queue_page(block, addr, content)
+        self._flush("pages")
+
+    def sync(self) -> None:
+        """Send what is queued, and end the epoch on each channel (multifd_send_sync_main)."""
+        self._sender.send()
+        self._flush("pages")
+        self._sender.send_sync_main()
+        self._flush("sync")
+
+    def queue_device_state(self, idstr: str, instance_id: int, state: bytes) -> bool:
+        """Send a piece of a device's state (multifd_queue_device_state); False if the channel is gone."""
+        self._turn = (self._turn + 1) % len(self._writers)
+        self._writers[self._turn].put_device_state(idstr, instance_id, state)
+        self._flush("device state")
+        return not self._files[self._turn].get_error()
+
+    def shutdown(self) -> Steps[None]:
+        """Close all channels (multifd_send_shutdown)."""
+        self._flush("pages")
+        yield CHECKPOINT
+
+    def _flush(self, name: str) -> None:
+        """Let go of what is whole, and tell of it; each file holds whole packets only."""
+        for f in self._files:
+            start = self._told[f.channel]
+            if f.transferred == start:
+                continue
+            f.end_record()
+            f.fflush()
+            self._told[f.channel] = f.transferred
+            self._s.emit(
+                EventKind.RECORD,
+                name=f"multifd {name}",
+                channel=f.channel,
+                offset=start,
+                length=f.transferred - start,
+            )
+        if any(f.get_error() for f in self._files):
+            self._s.to_dst_file.set_error(next(f.get_error() for f in self._files if f.get_error()))

@@ -1,0 +1,238 @@
+"""The threads of both machines, run one at a time by a cooperative scheduler.
+
+Each thread is a task: a generator that runs until it yields, either at a :data:`CHECKPOINT`, where the run can be
+inspected, or because it has to wait for something (:class:`Wait`). Nothing runs in parallel, and which task is next is
+a rule or a seeded choice, so that a run can be repeated and stopped between any two of its events.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from ...errors import EngineError
+from ...rules.threads import Side, Thread
+from ...stream.events import Event
+from .clock import Clock
+
+Result = TypeVar("Result")
+
+
+def _never() -> int | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Why a thread does not go on.
+
+    Attributes:
+        what: what it waits for, for whoever looks and for the message if it never comes.
+        ready: whether it can go on.
+        wake_us: when to look again though nobody else does anything, in microseconds; ``None`` is never.
+        waits_for_user: it waits for a person, who may never come; a run in which all others are done ends there.
+        side: the end whose device is waited for; ``None`` if it is no device.
+        handler: the callback of that device that would bring it.
+        section: the device, as ``idstr (instance N)``.
+    """
+
+    what: str
+    ready: Callable[[], bool]
+    wake_us: Callable[[], int | None] = _never
+    waits_for_user: bool = False
+    side: Side | None = None
+    handler: str = ""
+    section: str = ""
+
+
+CHECKPOINT: Final = None
+"""Yielded where a thread only lets itself be looked at."""
+
+Steps = Generator[Wait | None, None, Result]
+"""A part of what a thread does: yields where it can be looked at or waits, returns what came of it."""
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Task:
+    """One thread.
+
+    Attributes:
+        thread: which one.
+        steps: what it does.
+        daemon: a run does not wait for its end, as long as it only waits for somebody to want something.
+        wait: what it waits for; ``None`` if it can go on.
+        done: whether it has ended.
+        ran: number of its last turn.
+    """
+
+    thread: Thread
+    steps: Steps[Any]
+    daemon: bool = False
+    wait: Wait | None = None
+    done: bool = False
+    ran: int = -1
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can go on now."""
+        return not self.done and (self.wait is None or self.wait.ready())
+
+
+def end_of(task: Task) -> Wait:
+    """What waits for the end of a thread."""
+    return Wait(what=f"the end of {task.thread}", ready=lambda: task.done)
+
+
+Choose = Callable[[Sequence[Task]], Task]
+"""Says which of the scheduler that can go on is next."""
+
+
+def fair(ready: Sequence[Task]) -> Task:
+    """The one whose last turn was longest ago."""
+    return min(ready, key=lambda task: task.ran)
+
+
+_OUTSIDE: Final = Task(thread=Thread.MAIN, steps=(None for _ in ()))
+"""Who runs when no task does: whoever builds or inspects the machines."""
+
+
+class Deadlock(EngineError):
+    """All threads wait, and none of them for a person; a real QEMU would stand still for ever.
+
+    Args:
+        message: who waits for what.
+        wait: the wait that names a device, if one does.
+        phase: the phase of that device's end; empty while nobody says.
+
+    Attributes:
+        side: that end; ``None`` if no device is waited for.
+    """
+
+    def __init__(self, message: str, wait: Wait | None, *, phase: str = "") -> None:
+        super().__init__(
+            message, phase=phase, handler=wait.handler if wait else "", section=wait.section if wait else ""
+        )
+        self.wait = wait
+        self.side = wait.side if wait else None
+
+
+class Scheduler:
+    """All threads of a run, and what they told.
+
+    Args:
+        clock: moved on when everybody waits for a time to come.
+        choose: who is next.
+    """
+
+    def __init__(self, clock: Clock, choose: Choose = fair) -> None:
+        self.clock = clock
+        self.current = _OUTSIDE
+        self._told: deque[Event] = deque()
+        self._listener: Callable[[Event], object] | None = None
+        self._choose = choose
+        self._tasks: list[Task] = []
+        self._turns = 0
+        self._events = 0
+
+    def __iter__(self) -> Iterator[Task]:
+        """The threads that have not ended, in the order in which they began."""
+        return iter(tuple(self._tasks))
+
+    def start(self, thread: Thread, steps: Steps[Any], *, daemon: bool = False) -> Task:
+        """Begin a thread (qemu_thread_create); its first turn comes later.
+
+        Args:
+            thread: what it is.
+            steps: what it does.
+            daemon: the run does not wait for its end.
+        """
+        task = Task(thread=thread, steps=steps, daemon=daemon)
+        self._tasks.append(task)
+        return task
+
+    def emit(self, event: Event) -> None:
+        """Have an event go out when the thread that runs halts next."""
+        self._told.append(event)
+        if self._listener is not None:
+            self._listener(event)
+
+    def listen(self, listener: Callable[[Event], object]) -> None:
+        """Have a function called with what a thread tells, at once, while all is as it is then.
+
+        Args:
+            listener: gets events that have no number yet; first those that were told and have not gone out.
+        """
+        for event in self._told:
+            listener(event)
+        self._listener = listener
+
+    def join(self, task: Task | None) -> Steps[None]:
+        """Wait for the end of a thread (qemu_thread_join)."""
+        if task is not None and not task.done:
+            yield end_of(task)
+
+    def run(self) -> Iterator[Event]:
+        """Play all threads to their end.
+
+        Yields:
+            What they tell, as it happens and numbered.
+
+        Raises:
+            Deadlock: all of them wait, and none of them for a person.
+        """
+        while True:
+            ready = [task for task in self._tasks if task.ready]
+            if ready:
+                self._turn(self._choose(ready))
+                yield from self._drain()
+            elif not self._pass_time():
+                break
+        stuck = [task for task in self._tasks if not (task.wait and task.wait.waits_for_user)]
+        asked = any(task.wait and task.wait.waits_for_user and not task.daemon for task in self._tasks)
+        if stuck and not asked:  # who waits for a thread that waits for a person waits for that person, too
+            waits = "; ".join(f"{task.thread} waits for {task.wait.what}" for task in stuck if task.wait)
+            device = next((task.wait for task in stuck if task.wait and task.wait.section), None)
+            raise Deadlock(f"all tasks are blocked: {waits}", device)
+
+    def _turn(self, task: Task) -> None:
+        self._turns += 1
+        task.ran = self._turns
+        self.current, before = task, self.current
+        try:
+            task.wait = next(task.steps)
+        except StopIteration:
+            task.done = True
+            self._tasks.remove(task)
+        finally:
+            self.current = before
+
+    def _pass_time(self) -> bool:
+        """Let the clock go on to when somebody may go on; False if nobody ever will, or all are idle."""
+        if all(task.daemon and task.wait is not None and task.wait.waits_for_user for task in self._tasks):
+            return False
+        times = (task.wait.wake_us() for task in self._tasks if task.wait is not None)
+        later = [time for time in times if time is not None and time > self.clock.now_us]
+        if later:
+            self.clock.advance(min(later) - self.clock.now_us)
+        return bool(later)
+
+    def _drain(self) -> Iterator[Event]:
+        while self._told:
+            yield replace(self._told.popleft(), seq=self._events)
+            self._events += 1
+
+
+def drive(steps: Steps[Result]) -> Result:
+    """Run steps that need not wait for anybody, outside of a run.
+
+    Raises:
+        EngineError: they do have to wait.
+    """
+    while True:
+        try:
+            wait = next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        if wait is not None and not wait.ready():
+            raise EngineError(f"waits for {wait.what}, and nobody else runs", phase="")
