@@ -1,6 +1,7 @@
 """Which phase may follow which, and which callback may be called where.
 
-What may be called is not written here: it follows from the places in :data:`~savevm_inspect.rules.callbacks.CALLBACKS`.
+What may be called is not written here: it follows from the places in
+:data:`~savevm_inspect.rules.callbacks.CALLBACKS`.
 """
 
 from ...errors import EngineError

@@ -1,8 +1,8 @@
 """The threads of both machines, run one at a time by a cooperative scheduler.
 
 Each thread is a task: a generator that runs until it yields, either at a :data:`CHECKPOINT`, where the run can be
-inspected, or because it has to wait for something (:class:`Wait`). Nothing runs in parallel, and which task is next is
-a rule or a seeded choice, so that a run can be repeated and stopped between any two of its events.
+inspected, or because it has to wait for something (:class:`Wait`). Nothing runs in parallel, and which task runs next
+is a rule or a seeded choice, so that a run can be repeated and stopped between any two of its events.
 """
 
 from collections import deque
