@@ -144,7 +144,7 @@ def table(stream: Stream, scanner: Scanner) -> int:
     reader = RamReader(stream.page_size, scanner=scanner)
     for section in stream.sections:
         if section.idstr == "ram":
-            reader.consume(Cursor(stream.buffer, offset=section.payload.offset), section.head)
+            reader.consume(Cursor(stream.buffer, pos=section.payload.offset), section.head)
     return len(reader.pages)
 
 

@@ -84,7 +84,7 @@ class Devices:
         if cursor.remaining:
             raise BadPayload(
                 f"the fields end {cursor.remaining} bytes before the payload, whose sizes add up to {len(payload)}",
-                offset=cursor.place,
+                offset=cursor.offset,
                 section=cursor.section,
             )
         return fields

@@ -136,7 +136,7 @@ class StreamTree(QemuMigrationEnvelope):
     def _read_channel(
         self, kind: str, cursor: Cursor, arguments: tuple[int, ...], *, may_break: bool = False
     ) -> None:
-        io = self._stream_class(cursor.buffer, position=cursor.offset, channel=cursor.channel)
+        io = self._stream_class(cursor.buffer, position=cursor.pos, channel=cursor.channel)
         compiled = _FORMATS[kind]
         tree = compiled.__new__(compiled)
         self.channels.append(ChannelTree(number=cursor.channel, kind=kind, tree=tree, io=io))

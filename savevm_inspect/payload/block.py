@@ -45,7 +45,7 @@ class BlockReader:
         flags, number = BlkMigFlag(0), 0
         while flags != BlkMigFlag.BLK_MIG_FLAG_EOS:
             record = f"record[{number}]"
-            place = cursor.place
+            place = cursor.offset
             ahead = int.from_bytes(bytes(cursor.peek(8)))
             flags = BlkMigFlag(ahead & ((1 << _SECTOR_BITS) - 1))
             meaning = flags.name or hex(flags)

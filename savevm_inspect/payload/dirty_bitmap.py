@@ -56,12 +56,12 @@ class DirtyBitmapReader:
             Unsupported: another version of the format.
         """
         if head.version_id != _VERSION:
-            raise Unsupported(f"{IDSTR} version {head.version_id}, expected {_VERSION}", offset=cursor.place)
+            raise Unsupported(f"{IDSTR} version {head.version_id}, expected {_VERSION}", offset=cursor.offset)
         reader = FieldReader(cursor)
         number = 0
         while True:
             record = f"record[{number}]"
-            place = cursor.place
+            place = cursor.offset
             field, flags = _read_flags(reader, record)
             yield field
             yield from self._read_names(reader, record, flags)
@@ -86,7 +86,7 @@ class DirtyBitmapReader:
         """Read what announces a bitmap (dirty_bitmap_load_start); the granularity is 32 bits, whatever is written."""
         field, granularity = reader.be32(record, "granularity")
         yield field
-        mark = reader.cursor.place
+        mark = reader.cursor.offset
         field, start_flags = reader.u8(record, "bitmap_flags")
         if start_flags & ~_KNOWN_START_FLAGS:
             raise _bad(reader, f"bitmap flags {start_flags:#x}, reserved ones among them", mark)
@@ -116,7 +116,7 @@ class DirtyBitmapReader:
             )
         if flags & DirtyBitmapFlag.ZEROES:
             return
-        mark = reader.cursor.place
+        mark = reader.cursor.offset
         field, size = reader.be64(record, "buffer_size")
         yield field
         bits = -(-count * _SECTOR_BYTES // bitmap.granularity_bytes)
@@ -167,7 +167,7 @@ def _read_flags(reader: FieldReader, record: str) -> tuple[FieldValue, DirtyBitm
     flags proper are in the last byte; no version writes any in the others.
     """
     cursor = reader.cursor
-    place = cursor.place
+    place = cursor.offset
     long = [bool(byte & DIRTY_BITMAP_MIG_EXTRA_FLAGS) for byte in bytes(cursor.peek(2))]
     if long[:1] != [True]:
         read, marks = reader.u8, 0

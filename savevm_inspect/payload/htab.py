@@ -31,9 +31,9 @@ class HtabReader:
             Unsupported: another version of the format.
         """
         if head.version_id != _VERSION:
-            raise Unsupported(f"{IDSTR} version {head.version_id}, expected {_VERSION}", offset=cursor.place)
+            raise Unsupported(f"{IDSTR} version {head.version_id}, expected {_VERSION}", offset=cursor.offset)
         reader = FieldReader(cursor)
-        place = cursor.place
+        place = cursor.offset
         field, shift = reader.be32("htab_shift")
         yield field
         if shift == _NO_TABLE:
@@ -49,7 +49,7 @@ class HtabReader:
         number = 0
         while True:
             chunk = f"chunk[{number}]"
-            place = reader.cursor.place
+            place = reader.cursor.offset
             index_field, index = reader.be32(chunk, "index")
             valid_field, valid = reader.be16(chunk, "n_valid")
             invalid_field, invalid = reader.be16(chunk, "n_invalid")

@@ -81,7 +81,7 @@ class MultifdReader:
     def read_initial(self) -> MultifdInitial:
         """Read what opens the channel (multifd_recv_initial_packet)."""
         cursor = self._cursor
-        start = cursor.offset
+        start = cursor.pos
         self._read_magic()
         self.uuid = bytes(cursor.take(16, "a channel's UUID"))
         channel_id = cursor.u8("a channel's number")
@@ -89,7 +89,7 @@ class MultifdReader:
         return MultifdInitial(span=cursor.span_from(start), uuid=self.uuid, channel_id=channel_id)
 
     def _read_magic(self) -> None:
-        place = self._cursor.place
+        place = self._cursor.offset
         magic = self._cursor.be32("a packet's magic")
         version = self._cursor.be32("a packet's version")
         if (magic, version) != (MULTIFD_MAGIC, MULTIFD_VERSION):
@@ -101,7 +101,7 @@ class MultifdReader:
 
     def read_packet(self) -> MultifdPacket:
         """Read one packet (multifd_recv_thread)."""
-        start = self._cursor.offset
+        start = self._cursor.pos
         self._read_magic()
         flags = self._cursor.be32("a packet's flags")
         if flags & _DEVICE_STATE:
@@ -113,7 +113,7 @@ class MultifdReader:
         name = bytes(cursor.take(_NAME_BYTES, "the name of a device"))
         instance_id = cursor.be32("a device's instance")
         length = cursor.be32("the length of a device's state")
-        begin = cursor.offset
+        begin = cursor.pos
         cursor.require(length, "a device's state")
         return MultifdPacket(
             span=cursor.span_from(start),
@@ -129,7 +129,7 @@ class MultifdReader:
     def _read_pages(self, start: int, flags: int) -> MultifdPacket:
         """Read a packet's header, the places of its pages, and their data (multifd_ram_unfill_packet)."""
         cursor = self._cursor
-        place = cursor.place
+        place = cursor.offset
         cursor.be32("a packet's pages_alloc")
         normal = cursor.be32("a packet's normal_pages")
         next_packet_size = cursor.be32("a packet's next_packet_size")
@@ -144,7 +144,7 @@ class MultifdReader:
             )
         name = bytes(cursor.take(_NAME_BYTES, "a packet's block"))
         offsets = cursor.require(self._slots * _OFFSET_BYTES, "the places of a packet's pages")
-        begin = cursor.offset
+        begin = cursor.pos
         if normal or zero:
             number, block = self._find_block(name, place)
             addrs = np.ndarray((normal + zero,), ">u8", cursor.buffer, offsets).astype(np.uint64)
@@ -185,7 +185,7 @@ class MultifdReader:
             The place of the first page, and the number of the channel that this place is on.
         """
         cursor = self._cursor
-        place = cursor.place
+        place = cursor.offset
         expected = normal * self._page_size
         compression = flags & MULTIFD_FLAG_COMPRESSION_MASK
         if not compression or not normal:

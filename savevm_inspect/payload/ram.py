@@ -88,7 +88,7 @@ class RamReader:
         if head.version_id != RAM_SAVE_VERSION:
             raise Unsupported(
                 f"ram version {head.version_id}, expected {RAM_SAVE_VERSION}",
-                offset=cursor.place,
+                offset=cursor.offset,
                 section=cursor.section,
             )
         if head.kind is SectionKind.START:
@@ -98,19 +98,19 @@ class RamReader:
         return Framing.PAYLOAD
 
     def _read_setup(self, cursor: Cursor) -> None:
-        start = cursor.offset
+        start = cursor.pos
         self.blocks = read_block_list(cursor, self.page_size, self.capabilities)
         if len(self.blocks) > _MOST_BLOCKS:
             raise BadPayload(
                 f"a list of {len(self.blocks)} blocks, expected at most {_MOST_BLOCKS}",
-                offset=cursor.place,
+                offset=cursor.offset,
                 section=cursor.section,
             )
         self._index = {block.name: number for number, block in enumerate(self.blocks)}
         for number, block in enumerate(self.blocks):
             if block.mapped is not None:
                 self.hole_bytes += log_mapped_pages(self.pages, cursor, number, block, self.page_size)
-        assert self.hole_bytes <= cursor.offset - start
+        assert self.hole_bytes <= cursor.pos - start
 
     def read_pages(self, cursor: Cursor, *, bare: bool = False) -> None:
         """Read words until the EOS mark.
@@ -150,7 +150,7 @@ class RamReader:
             for _ in range(_HELD_RECORDS if most is None else most):
                 if bare and not cursor.remaining:
                     return True
-                place = cursor.place
+                place = cursor.offset
                 word = cursor.be64("a RAM record")
                 flags = word & flag_mask
                 flag = flags & ~_CONTINUE
@@ -185,7 +185,7 @@ class RamReader:
             self.pages.extend(packed)
 
     def _find_block(self, cursor: Cursor) -> int:
-        place = cursor.place
+        place = cursor.offset
         name = cursor.counted_text("a RAM block's name")
         try:
             return self._index[name]
@@ -200,7 +200,7 @@ def _read_normal(cursor: Cursor, page_size: int) -> tuple[int, int]:
 
 
 def _read_zero(cursor: Cursor, _page_size: int) -> tuple[int, int]:
-    start, place = cursor.offset, cursor.place
+    start, place = cursor.pos, cursor.offset
     fill = cursor.u8("the byte of a zero page")
     if fill:
         raise BadPayload(f"a zero page of value {fill}", offset=place, section=cursor.section)
@@ -209,7 +209,7 @@ def _read_zero(cursor: Cursor, _page_size: int) -> tuple[int, int]:
 
 def _read_xbzrle(cursor: Cursor, page_size: int) -> tuple[int, int]:
     """A byte that names the encoding, a 16-bit length, the difference (load_xbzrle)."""
-    place = cursor.place
+    place = cursor.offset
     encoding = cursor.u8("the encoding of an xbzrle page")
     length = cursor.be16("the length of an xbzrle page")
     if encoding != ENCODING_FLAG_XBZRLE or length > page_size:
@@ -224,7 +224,7 @@ def _read_xbzrle(cursor: Cursor, page_size: int) -> tuple[int, int]:
 
 def _read_compressed(cursor: Cursor, page_size: int) -> tuple[int, int]:
     """A 32-bit length and one zlib stream, no longer than zlib's own bound for a page (QEMU 8.2 and before)."""
-    place = cursor.place
+    place = cursor.offset
     length = cursor.be32("the length of a compressed page")
     bound = page_size + (page_size >> 12) + (page_size >> 14) + (page_size >> 25) + 13
     if length > bound:

@@ -59,7 +59,7 @@ def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...
         BadPayload: it does not add up, or a block can't be what it says.
         Unsupported: a mapped-ram header of another version.
     """
-    place = cursor.place
+    place = cursor.offset
     word = cursor.be64("the total size of RAM")
     if word & (page_size - 1) != _MEM_SIZE:
         raise BadPayload(
@@ -70,7 +70,7 @@ def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...
     left = word - _MEM_SIZE
     blocks: dict[str, RamBlock] = {}
     while left:
-        place = cursor.place
+        place = cursor.offset
         name = cursor.counted_text("a RAM block's name")
         used = cursor.be64("a RAM block's length")
         if used == 0 or used > left:
@@ -90,7 +90,7 @@ def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...
 
 def _read_mapped(cursor: Cursor, used: int, page_size: int) -> MappedRam | None:
     """Read the header of a block in mapped-ram and step behind its pages (parse_ramblock_mapped_ram)."""
-    place = cursor.place
+    place = cursor.offset
     version = cursor.be32("a mapped-ram header's version")
     stated = cursor.be64("a mapped-ram header's page size")
     bitmap_offset = cursor.be64("the place of a bitmap")
@@ -106,14 +106,14 @@ def _read_mapped(cursor: Cursor, used: int, page_size: int) -> MappedRam | None:
     if not (bitmap_offset or pages_offset):
         return None  # x-ignore-shared left the block out
     bitmap_bytes = bitmap_bytes_of(used // page_size)
-    if not cursor.place <= bitmap_offset <= bitmap_offset + bitmap_bytes <= pages_offset:
+    if not cursor.offset <= bitmap_offset <= bitmap_offset + bitmap_bytes <= pages_offset:
         raise BadPayload(
             f"a bitmap of {bitmap_bytes} bytes at {bitmap_offset:#x} and pages at {pages_offset:#x} overlap or lie "
             f"before the header's end",
             offset=place,
             section=cursor.section,
         )
-    cursor.require(pages_offset + used - cursor.place, "a block's pages")
+    cursor.require(pages_offset + used - cursor.offset, "a block's pages")
     return MappedRam(bitmap_offset=bitmap_offset, bitmap_bytes=bitmap_bytes, pages_offset=pages_offset)
 
 

@@ -37,11 +37,11 @@ def take_pages(cursor: Cursor, log: PageLog, stretch: Stretch) -> None:
     room = _FIRST_ROWS
     while True:
         rows = log.reserve(room)
-        places = (cursor.offset, cursor.end, cursor.base, stretch.page_size, stretch.used_bytes)
+        places = (cursor.pos, cursor.end, cursor.base, stretch.page_size, stretch.used_bytes)
         found, offset = _walk(data, *map(np.uint64, places), same, rows)
         del rows  # so that the log can grow in its place
         log.commit(found)
-        cursor.offset = int(offset)
+        cursor.pos = int(offset)
         if found < room:
             return
         room = min(8 * room, _MOST_ROWS)

@@ -187,7 +187,7 @@ class _Repeat:
         addrs, found = self._addrs(cursor, count)
         stretch, pages = self._stretch, found * len(self._kinds)
         rows = log.reserve(pages)
-        starts = np.arange(found, dtype=np.uint64) * np.uint64(self.stride) + np.uint64(cursor.place)
+        starts = np.arange(found, dtype=np.uint64) * np.uint64(self.stride) + np.uint64(cursor.offset)
         for phase in range(len(self._kinds)):
             each = rows[phase :: len(self._kinds)]
             np.add(starts, self._contents[phase], out=each["offset"])
@@ -211,13 +211,13 @@ class _Repeat:
         stretch = self._stretch
         addrs = np.empty((len(self._kinds), count), np.uint64)
         for phase, at in enumerate(self._words):
-            addrs[phase] = np.ndarray((count,), ">u8", cursor.buffer, cursor.offset + at, (self.stride,))
+            addrs[phase] = np.ndarray((count,), ">u8", cursor.buffer, cursor.pos + at, (self.stride,))
         addrs ^= self._flags[:, None]  # leaves the address, if the flags are these
         wrong = (addrs & np.uint64(stretch.page_size - 1)) != 0
         wrong |= addrs >= np.uint64(stretch.used_bytes)
         for phase, at in enumerate(self._words):
             if self._kinds[phase] == PageKind.ZERO:
-                fills = np.ndarray((count,), np.uint8, cursor.buffer, cursor.offset + at + WORD_BYTES, (self.stride,))
+                fills = np.ndarray((count,), np.uint8, cursor.buffer, cursor.pos + at + WORD_BYTES, (self.stride,))
                 wrong[phase] |= fills != 0
         breaks = np.logical_or.reduce(wrong) if len(wrong) > 1 else wrong[0]
         first = int(breaks.argmax())

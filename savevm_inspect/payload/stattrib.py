@@ -45,7 +45,7 @@ def read_runs(cursor: Cursor, content: str, flags: tuple[StattribFlag, ...]) -> 
     number = 0
     while True:
         run = f"run[{number}]"
-        place = cursor.place
+        place = cursor.offset
         value = int.from_bytes(bytes(cursor.peek(8))) & _FLAG_MASK
         name = StattribFlag(value).name if value in flags else None
         field, _ = reader.be64(run, "addr_and_flags", meaning=name or "")

@@ -28,7 +28,7 @@ class TodclockReader:
             BadPayload: neither missing nor present.
         """
         reader = FieldReader(cursor)
-        place = cursor.place
+        place = cursor.offset
         field, present = reader.u8("clock_value_present")
         yield field
         if present == _CLOCK_VALUE_MISSING:

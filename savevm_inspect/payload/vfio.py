@@ -39,7 +39,7 @@ class VfioReader:
             Unsupported: another version of the format.
         """
         if head.version_id != _VERSION:
-            raise Unsupported(f"{IDSTR} version {head.version_id}, expected {_VERSION}", offset=cursor.place)
+            raise Unsupported(f"{IDSTR} version {head.version_id}, expected {_VERSION}", offset=cursor.offset)
         reader = FieldReader(cursor)
         number = 0
         while True:
@@ -67,7 +67,7 @@ class VfioReader:
 
 def _read_flag(reader: FieldReader, *parts: str) -> tuple[FieldValue, VfioMigFlag]:
     cursor = reader.cursor
-    place = cursor.place
+    place = cursor.offset
     number = int.from_bytes(bytes(cursor.peek(_FLAG_BYTES)))
     known = number in set(VfioMigFlag)
     field, number = reader.be64(*parts, meaning=VfioMigFlag(number).name if known else "")
@@ -77,7 +77,7 @@ def _read_flag(reader: FieldReader, *parts: str) -> tuple[FieldValue, VfioMigFla
 
 
 def _read_end(reader: FieldReader, record: str) -> FieldValue:
-    place = reader.cursor.place
+    place = reader.cursor.offset
     field, flag = _read_flag(reader, record, "end")
     if flag is not _END:
         raise BadPayload(f"{flag.name}, expected {_END.name}", offset=place, section=reader.cursor.section)
@@ -87,10 +87,10 @@ def _read_end(reader: FieldReader, record: str) -> FieldValue:
 def _config_bytes(cursor: Cursor) -> int:
     """Bytes up to the next word that ends a state, wherever it stands."""
     mark = _END.to_bytes(_FLAG_BYTES)
-    for start in range(cursor.offset, cursor.end, _SCAN_STEP_BYTES):
+    for start in range(cursor.pos, cursor.end, _SCAN_STEP_BYTES):
         found = bytes(cursor.buffer[start : start + _SCAN_STEP_BYTES + _FLAG_BYTES - 1]).find(mark)
         if found >= 0:
-            return start + found - cursor.offset
+            return start + found - cursor.pos
     raise Truncated(
         f"no end of the configuration in the {cursor.remaining} bytes that are left",
         offset=cursor.base + cursor.end,

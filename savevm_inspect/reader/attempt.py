@@ -39,7 +39,7 @@ def attempt(inputs: Inputs, description: Description | None, resources: ExitStac
         description: the schema to read them with, if there is one.
         resources: take what compressed pages are unpacked to.
     """
-    main = Cursor(inputs.main.buffer, offset=inputs.offset)
+    main = Cursor(inputs.main.buffer, pos=inputs.offset)
     payloads = Payloads(main.buffer, description)
     errors: list[StreamError] = []
     misfits: list[StreamError] = []

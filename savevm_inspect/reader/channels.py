@@ -88,7 +88,7 @@ class Channels:
         if bytes(cursor.peek(4)) == MULTIFD_MAGIC.to_bytes(4):
             yield from self._read_multifd(cursor, ram)
         else:
-            start = cursor.offset
+            start = cursor.pos
             while cursor.remaining:
                 ram.read_pages(cursor, bare=True)
             yield PageRun(span=cursor.span_from(start))

@@ -28,11 +28,11 @@ class Claim:
     @classmethod
     def at(cls, cursor: Cursor, head: SectionHead, schema: StateSchema) -> "Claim":
         """The claim on the bytes at a cursor that reads its channel from the first byte on."""
-        return cls(head=head, schema=schema, buffer=cursor.buffer, channel=cursor.channel, start=cursor.offset)
+        return cls(head=head, schema=schema, buffer=cursor.buffer, channel=cursor.channel, start=cursor.pos)
 
     def cursor(self) -> Cursor:
         """A cursor on the payload's first byte."""
-        cursor = Cursor(self.buffer, offset=self.start, channel=self.channel)
+        cursor = Cursor(self.buffer, pos=self.start, channel=self.channel)
         cursor.section = f"{self.head.idstr} (instance {self.head.instance_id})"
         return cursor
 

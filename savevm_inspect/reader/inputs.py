@@ -104,4 +104,4 @@ class Inputs:
 
 
 def _cursor(source: Source, number: int) -> Cursor:
-    return Cursor(source.buffer, offset=source.offset, channel=number)
+    return Cursor(source.buffer, pos=source.offset, channel=number)

@@ -71,7 +71,7 @@ def _footer(claim: Claim) -> int | None:
         find_footer(cursor, claim.head)
     except StreamError:
         return None  # the stream ends within the section, or its machine type sends no footers
-    return cursor.offset
+    return cursor.pos
 
 
 def _field_across(claim: Claim, footer: int) -> FieldValue | None:
@@ -88,7 +88,7 @@ def _field_across(claim: Claim, footer: int) -> FieldValue | None:
 
 def _subsection_at(claim: Claim, footer: int) -> str:
     """Names the subsection that stands behind a claim, if one does (migration/vmstate.c, vmstate_subsection_load)."""
-    cursor = Cursor(claim.buffer[:footer], offset=claim.end)
+    cursor = Cursor(claim.buffer[:footer], pos=claim.end)
     try:
         name = cursor.counted_text("a name") if cursor.u8() == VmRecord.QEMU_VM_SUBSECTION else ""
     except StreamError:

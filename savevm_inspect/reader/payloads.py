@@ -73,7 +73,7 @@ class Payloads:
             self._told_page_size, self.page_size_from = size, who
 
     def _note_discards(self, command: Command) -> None:
-        cursor = Cursor(self._buffer[: command.argument.end], offset=command.argument.offset)
+        cursor = Cursor(self._buffer[: command.argument.end], pos=command.argument.offset)
         try:
             said = {field.path: field.value for field in command_fields(cursor, command)}
         except Truncated as error:  # the command ends early, not the stream
@@ -107,7 +107,7 @@ class Payloads:
         if schema.length > cursor.remaining:
             raise BadPayload(
                 f"{schema.length} bytes by its description, {cursor.remaining} are left",
-                offset=cursor.place,
+                offset=cursor.offset,
                 section=cursor.section,
             )
         cursor.require(schema.length, "a device's state")
@@ -128,7 +128,7 @@ def find_footer(cursor: Cursor, head: SectionHead) -> Framing:
         Truncated: there is none up to the end.
     """
     mark = footer_of(head.section_id)
-    start = cursor.offset
+    start = cursor.pos
     place = start
     while place < cursor.end:
         piece = bytes(cursor.buffer[place : place + _SCAN_STEP_BYTES + len(mark)])
@@ -136,11 +136,11 @@ def find_footer(cursor: Cursor, head: SectionHead) -> Framing:
         if found < 0:
             place += _SCAN_STEP_BYTES
             continue
-        cursor.offset = place + found
+        cursor.pos = place + found
         if next_record_is_plausible(cursor):
             return Framing.INFERRED
         place += found + 1
-    cursor.offset = start
+    cursor.pos = start
     raise Truncated(
         f"no footer of section {head} up to the end, {cursor.remaining} bytes away, and no schema to tell its length",
         offset=cursor.base + cursor.end,
@@ -155,7 +155,7 @@ def _probe_page_size(cursor: Cursor, head: SectionHead, capabilities: tuple[str,
         Bytes of a page; 0 if no size fits, or if no page follows that could tell.
     """
     for page_size in _PAGE_SIZES:
-        ahead = Cursor(cursor.buffer, offset=cursor.offset, channel=cursor.channel, base=cursor.base)
+        ahead = Cursor(cursor.buffer, pos=cursor.pos, channel=cursor.channel, base=cursor.base)
         reader = ram.RamReader(page_size, capabilities)
         try:
             reader.consume(ahead, head)

@@ -67,7 +67,7 @@ def find_breakage(stream: Stream) -> Breakage | None:
     if error is None or not good:
         return None
     start = good[-1].span.end
-    cursor = Cursor(stream.buffer, offset=start)
+    cursor = Cursor(stream.buffer, pos=start)
     head = _read_head(cursor, stream)
     return Breakage(
         offset=error.offset,
@@ -104,18 +104,18 @@ def _readings(cursor: Cursor, stream: Stream, head: SectionHead) -> list[Reading
     readings = []
     schema = stream.description.devices.get((head.idstr, head.instance_id)) if stream.description else None
     if schema is not None:
-        end = cursor.offset + schema.length
+        end = cursor.pos + schema.length
         readings.append(Reading(by="its description", end=end, fits=_fits(stream.buffer, end, head)))
     if head.idstr != ram.IDSTR and field_payload(head.idstr) is None:
-        ahead = Cursor(cursor.buffer, offset=cursor.offset)
+        ahead = Cursor(cursor.buffer, pos=cursor.pos)
         try:
             find_footer(ahead, head)
         except StreamError:
             return readings  # there is none up to the end
-        readings.append(Reading(by="the next footer", end=ahead.offset, fits=True))
+        readings.append(Reading(by="the next footer", end=ahead.pos, fits=True))
     return readings
 
 
 def _fits(buffer: memoryview, end: int, head: SectionHead) -> bool:
     footer = bytes(buffer[end : end + FOOTER_BYTES])
-    return footer == footer_of(head.section_id) and next_record_is_plausible(Cursor(buffer, offset=end))
+    return footer == footer_of(head.section_id) and next_record_is_plausible(Cursor(buffer, pos=end))

@@ -258,7 +258,7 @@ class Stream:
         assert self.description is not None  # framing by schema says that there is one
         yield from decode_state(self.description.devices[section.idstr, section.instance_id], cursor)
         if cursor.remaining:
-            raise BadPayload("the fields end before the section", offset=cursor.place, section=cursor.section)
+            raise BadPayload("the fields end before the section", offset=cursor.offset, section=cursor.section)
 
     def _decode_by_its_format(self, section: Section) -> Iterator[FieldValue]:
         """Read a payload of its own format; where what its earlier sections said matters, they are read too."""
@@ -280,9 +280,7 @@ class Stream:
     def _cursor_of(self, section: Section) -> Cursor:
         """A cursor that stands on a section's payload and ends behind it."""
         place = section.payload
-        cursor = Cursor(
-            self._channels.buffers[place.channel][: place.end], offset=place.offset, channel=place.channel
-        )
+        cursor = Cursor(self._channels.buffers[place.channel][: place.end], pos=place.offset, channel=place.channel)
         cursor.section = f"{section.idstr} (instance {section.instance_id})"
         return cursor
 

@@ -22,7 +22,7 @@ def find_description(buffer: memoryview) -> bytes | None:
     end = end_of_content(buffer)
     brace = _last_control_byte(buffer, end)
     for start in range(max(brace - _HEADER_BYTES, 1), brace + 1):
-        cursor = Cursor(buffer, offset=start)
+        cursor = Cursor(buffer, pos=start)
         if (
             buffer[start - 1] == VmRecord.QEMU_VM_EOF
             and cursor.remaining > _HEADER_BYTES

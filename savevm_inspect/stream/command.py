@@ -34,7 +34,7 @@ def read_command(cursor: Cursor, start: int) -> Command:
         UnknownRecord: no such command.
         BadPayload: its argument has another length than its command prescribes.
     """
-    place = cursor.place
+    place = cursor.offset
     number = cursor.be16("a command's number")
     length = cursor.be16("a command's length")
     try:
@@ -46,7 +46,7 @@ def read_command(cursor: Cursor, start: int) -> Command:
     expected = MIG_CMD_LENGTH.get(command, length)
     if length != expected:
         raise BadPayload(f"{command.name} of {length} bytes, expected {expected}", offset=place)
-    begin = cursor.place
+    begin = cursor.offset
     cursor.require(length, f"the argument of {command.name}")
     return Command(
         span=cursor.span_from(start),
@@ -70,7 +70,7 @@ def command_fields(cursor: Cursor, command: Command) -> Iterator[FieldValue]:
         BadPayload: the argument can't be what the command prescribes.
     """
     inside = Cursor(
-        cursor.buffer, offset=command.argument.offset - cursor.base, channel=cursor.channel, base=cursor.base
+        cursor.buffer, pos=command.argument.offset - cursor.base, channel=cursor.channel, base=cursor.base
     )
     read = _ARGUMENTS.get(command.command, _read_nothing)
     yield from read_argument(inside, command.argument.length, f"the argument of {command.command.name}", read)
@@ -94,12 +94,12 @@ def _read_advise(reader: FieldReader) -> Iterator[FieldValue]:
     """Read two page sizes, or nothing if only dirty bitmaps may follow late (loadvm_postcopy_handle_advise)."""
     if not reader.cursor.remaining:
         return
-    place = reader.cursor.place
+    place = reader.cursor.offset
     field, sizes = reader.be64("pagesize_summary")
     yield field
     if not sizes:
         raise BadPayload("advice of no host page size", offset=place)
-    place = reader.cursor.place
+    place = reader.cursor.offset
     field, size = reader.be64("target_page_size")
     yield field
     if not size or size & (size - 1):
@@ -108,23 +108,23 @@ def _read_advise(reader: FieldReader) -> Iterator[FieldValue]:
 
 def _read_discard(reader: FieldReader) -> Iterator[FieldValue]:
     """Read which ranges of a block the destination must forget (loadvm_postcopy_ram_handle_discard)."""
-    place = reader.cursor.place
+    place = reader.cursor.offset
     field, version = reader.u8("version")
     yield field
     if version != _DISCARD_VERSION:
         raise BadPayload(f"discard of version {version}, expected {_DISCARD_VERSION}", offset=place)
     yield from _read_block(reader)
-    place = reader.cursor.place
+    place = reader.cursor.offset
     field, terminator = reader.u8("terminator")
     yield field
     if terminator:
         raise BadPayload(f"byte {terminator:#04x} behind the block's name, expected 0", offset=place)
     if not reader.cursor.remaining or reader.cursor.remaining % _RANGE_BYTES:
         raise BadPayload(
-            f"ranges in {reader.cursor.remaining} bytes, each is {_RANGE_BYTES}", offset=reader.cursor.place
+            f"ranges in {reader.cursor.remaining} bytes, each is {_RANGE_BYTES}", offset=reader.cursor.offset
         )
     for number in range(reader.cursor.remaining // _RANGE_BYTES):
-        place = reader.cursor.place
+        place = reader.cursor.offset
         field, start = reader.be64(f"range[{number}]", "start")
         yield field
         field, length = reader.be64(f"range[{number}]", "length")
@@ -134,7 +134,7 @@ def _read_discard(reader: FieldReader) -> Iterator[FieldValue]:
 
 
 def _read_block(reader: FieldReader) -> Iterator[FieldValue]:
-    place = reader.cursor.place
+    place = reader.cursor.offset
     field, name = reader.counted_text("block")
     yield field
     if not name:

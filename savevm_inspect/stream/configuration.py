@@ -21,13 +21,13 @@ def read_configuration(cursor: Cursor) -> Configuration:
         Truncated: it ends early.
         BadPayload: a name is not UTF-8, a page size impossible, or a subsection unknown or repeated.
     """
-    start = cursor.offset
+    start = cursor.pos
     cursor.require(1, "the configuration")
     cursor.section = "configuration"
     machine = cursor.text(cursor.be32("the length of the machine's name"), "the machine's name")
     subsections: dict[str, Any] = {}
     while cursor.peek() == bytes((VmRecord.QEMU_VM_SUBSECTION,)):
-        place = cursor.place
+        place = cursor.offset
         cursor.require(1, "a subsection")
         name = cursor.counted_text("a subsection's name")
         cursor.be32("a subsection's version")
@@ -50,7 +50,7 @@ def read_configuration(cursor: Cursor) -> Configuration:
 
 
 def _page_bits(cursor: Cursor) -> int:
-    place = cursor.place
+    place = cursor.offset
     bits = cursor.be32("the page bits")
     if bits not in _PAGE_BITS:
         raise BadPayload(f"pages of 2**{bits} bytes", offset=place, section=cursor.section)
@@ -58,7 +58,7 @@ def _page_bits(cursor: Cursor) -> int:
 
 
 def _capabilities(cursor: Cursor) -> tuple[str, ...]:
-    place = cursor.place
+    place = cursor.offset
     count = cursor.be32("the number of capabilities")
     if count > cursor.remaining:
         raise BadPayload(f"{count} capabilities in {cursor.remaining} bytes", offset=place, section=cursor.section)

@@ -18,7 +18,7 @@ _STEP_BYTES = 1 << 16
 
 
 def end_of_content(buffer: memoryview) -> int:
-    """Offset behind the last byte of a buffer that is not zero; 0 if there is none."""
+    """Length of a buffer without its trailing zeros; 0 if there is none."""
     end = len(buffer)
     while end:
         piece = bytes(buffer[max(end - _STEP_BYTES, 0) : end])
@@ -34,16 +34,16 @@ class Cursor:
 
     Args:
         buffer: the channel's bytes, one dimension of unsigned bytes; not copied.
-        offset: position of the first read, in bytes.
+        pos: index in the buffer of the first read.
         channel: number of the channel, kept in every span made here.
-        base: added to offsets in spans and errors: the place of ``buffer[0]`` in its channel.
+        base: added to offsets in spans and errors: the offset of ``buffer[0]`` in its channel.
     """
 
-    __slots__ = ("_content_end", "base", "buffer", "channel", "end", "offset", "section")
+    __slots__ = ("_content_end", "base", "buffer", "channel", "end", "pos", "section")
 
-    def __init__(self, buffer: memoryview, *, offset: int = 0, channel: int = 0, base: int = 0) -> None:
+    def __init__(self, buffer: memoryview, *, pos: int = 0, channel: int = 0, base: int = 0) -> None:
         self.buffer = buffer
-        self.offset = offset
+        self.pos = pos
         self.end = len(buffer)
         self.channel = channel
         self.base = base
@@ -53,16 +53,16 @@ class Cursor:
     @property
     def remaining(self) -> int:
         """Bytes that are left."""
-        return self.end - self.offset
+        return self.end - self.pos
 
     @property
-    def place(self) -> int:
-        """The current position as spans and errors tell it, in bytes."""
-        return self.base + self.offset
+    def offset(self) -> int:
+        """Offset of the next byte in the stream, as spans and errors give it."""
+        return self.base + self.pos
 
     @property
     def content_end(self) -> int:
-        """Offset in ``buffer`` behind its last byte that is not zero; looked for once."""
+        """Index in ``buffer`` after its last byte that is not zero; computed once."""
         if self._content_end < 0:
             self._content_end = end_of_content(self.buffer)
         return self._content_end
@@ -75,19 +75,19 @@ class Cursor:
             what: what they are, for the message.
 
         Returns:
-            The offset in ``buffer`` of the first of them.
+            The index in ``buffer`` of the first of them.
 
         Raises:
             Truncated: fewer are left.
         """
-        start = self.offset
+        start = self.pos
         if length > self.end - start:
             raise Truncated(
                 f"{what} needs {length} {'byte' if length == 1 else 'bytes'}, {self.end - start} are left",
                 offset=self.base + start,
                 section=self.section,
             )
-        self.offset = start + length
+        self.pos = start + length
         return start
 
     def u8(self, what: str = "a byte") -> int:
@@ -121,7 +121,7 @@ class Cursor:
             Truncated: the stream ends within it.
             BadPayload: it is not UTF-8.
         """
-        start = self.place
+        start = self.offset
         raw = bytes(self.take(length, what))
         try:
             return raw.decode("utf-8")
@@ -134,8 +134,8 @@ class Cursor:
 
     def peek(self, length: int = 1) -> memoryview:
         """The next bytes without stepping over them; shorter, down to empty, at the end."""
-        return self.buffer[self.offset : self.offset + length]
+        return self.buffer[self.pos : self.pos + length]
 
     def span_from(self, start: int) -> Span:
-        """The span from a buffer offset up to the current position."""
-        return Span(channel=self.channel, offset=self.base + start, length=self.offset - start)
+        """The span from an index in ``buffer`` up to the current position."""
+        return Span(channel=self.channel, offset=self.base + start, length=self.pos - start)

@@ -19,37 +19,37 @@ class FieldReader:
 
     def u8(self, *parts: str) -> tuple[FieldValue, int]:
         """Read one byte as a number; returns the field and the number."""
-        start = self.cursor.offset
+        start = self.cursor.pos
         value = self.cursor.u8(parts[-1])
         return self._field(parts, "uint8", value, start), value
 
     def be16(self, *parts: str) -> tuple[FieldValue, int]:
         """Read a 16-bit number; returns the field and the number."""
-        start = self.cursor.offset
+        start = self.cursor.pos
         value = self.cursor.be16(parts[-1])
         return self._field(parts, "uint16", value, start), value
 
     def be32(self, *parts: str) -> tuple[FieldValue, int]:
         """Read a 32-bit number; returns the field and the number."""
-        start = self.cursor.offset
+        start = self.cursor.pos
         value = self.cursor.be32(parts[-1])
         return self._field(parts, "uint32", value, start), value
 
     def be64(self, *parts: str, meaning: str = "") -> tuple[FieldValue, int]:
         """Read a 64-bit number; returns the field and the number."""
-        start = self.cursor.offset
+        start = self.cursor.pos
         value = self.cursor.be64(parts[-1])
         return self._field(parts, "uint64", value, start, meaning), value
 
     def counted_text(self, *parts: str) -> tuple[FieldValue, str]:
         """Read a name behind its length in one byte; the field owns both. Returns the field and the name."""
-        start = self.cursor.offset
+        start = self.cursor.pos
         value = self.cursor.counted_text(parts[-1])
         return self._field(parts, "counted string", value, start), value
 
     def buffer(self, length: int, *parts: str) -> FieldValue:
         """Read a run of bytes."""
-        start = self.cursor.offset
+        start = self.cursor.pos
         return self._field(parts, "buffer", bytes(self.cursor.take(length, parts[-1])), start)
 
     def _field(self, parts: tuple[str, ...], kind: str, value: Value, start: int, meaning: str = "") -> FieldValue:
@@ -72,7 +72,7 @@ def read_argument(
         BadPayload: the fields need more bytes, or fewer.
     """
     begin = cursor.require(length, what)
-    inner = Cursor(cursor.buffer[: begin + length], offset=begin, channel=cursor.channel, base=cursor.base)
+    inner = Cursor(cursor.buffer[: begin + length], pos=begin, channel=cursor.channel, base=cursor.base)
     try:
         yield from read(FieldReader(inner))
     except Truncated as error:
@@ -80,4 +80,4 @@ def read_argument(
             f"{what} is {length} bytes, too few for what it says ({error.message})", offset=error.offset
         ) from error
     if inner.remaining:
-        raise BadPayload(f"{what} is {length} bytes, {inner.remaining} more than what it says", offset=inner.place)
+        raise BadPayload(f"{what} is {length} bytes, {inner.remaining} more than what it says", offset=inner.offset)

@@ -109,7 +109,7 @@ class Framer:
                 self._payloads.note(configuration)
                 yield configuration
         while not self.ended:
-            start = cursor.offset
+            start = cursor.pos
             try:
                 yield self._read_record()
             except Truncated as error:
@@ -121,13 +121,13 @@ class Framer:
 
     def _read_record(self) -> Record:
         cursor = self._cursor
-        start, place = cursor.offset, cursor.place
+        start, place = cursor.pos, cursor.offset
         number = cursor.u8("the type of a record")
         reader = self._readers.get(number)
         if reader is None:
             raise UnknownRecord(f"record type {number:#04x}, expected one of {_listed(self._readers)}", offset=place)
         record = reader(VmRecord(number), start)
-        if start < self._package_end < cursor.offset:
+        if start < self._package_end < cursor.pos:
             raise BadPayload(f"a record runs past its package, which ends at {self._package_end:#x}", offset=place)
         return record
 
@@ -136,10 +136,10 @@ class Framer:
         cursor = self._cursor
         command = read_command(cursor, start)
         if command.command is MigCmd.MIG_CMD_PACKAGED:
-            length = int.from_bytes(cursor.buffer[cursor.offset - 4 : cursor.offset])
+            length = int.from_bytes(cursor.buffer[cursor.pos - 4 : cursor.pos])
             if length > cursor.remaining and not self._may_break:
-                raise Truncated(f"a package of {length} bytes, {cursor.remaining} are left", offset=cursor.place)
-            self._package_end = cursor.offset + length
+                raise Truncated(f"a package of {length} bytes, {cursor.remaining} are left", offset=cursor.offset)
+            self._package_end = cursor.pos + length
         if command.command is MigCmd.MIG_CMD_ENABLE_COLO:
             raise Unsupported("COLO, whose checkpoints follow without end", offset=cursor.base + start)
         self._payloads.note(command)
@@ -150,13 +150,13 @@ class Framer:
         cursor = self._cursor
         cursor.section = ""
         lost = error.offset - cursor.base
-        cursor.offset = cursor.end
+        cursor.pos = cursor.end
         if start < cursor.end:
             yield Interrupted(span=cursor.span_from(start), lost=cursor.span_from(min(lost, cursor.end)))
 
     def _read_header(self) -> FileHeader:
         cursor = self._cursor
-        start, place = cursor.offset, cursor.place
+        start, place = cursor.pos, cursor.offset
         magic = cursor.be32("the stream's magic")
         if magic != QEMU_VM_FILE_MAGIC:
             found = bytes(cursor.buffer[start : start + 4])
@@ -174,7 +174,7 @@ class Framer:
         cursor = self._cursor
         head = self._read_head(KIND_OF_RECORD[record])
         cursor.section = f"{head.idstr} (instance {head.instance_id})"
-        begin = cursor.offset
+        begin = cursor.pos
         framing = self._payloads.consume(cursor, head)
         payload = cursor.span_from(begin)
         if len(self._heads) == 1 and head.kind is not SectionKind.PART:
@@ -185,7 +185,7 @@ class Framer:
 
     def _read_head(self, kind: SectionKind) -> SectionHead:
         cursor = self._cursor
-        place = cursor.place
+        place = cursor.offset
         section_id = cursor.be32("a section_id")
         known = self._heads.get(section_id)
         if kind in (SectionKind.PART, SectionKind.END):
@@ -220,7 +220,7 @@ class Framer:
 
     def _read_footer(self, head: SectionHead, payload: Span, framing: Framing) -> Span:
         cursor = self._cursor
-        start, place = cursor.offset, cursor.place
+        start, place = cursor.pos, cursor.offset
         mark = cursor.u8("a section's footer")
         if mark != VmRecord.QEMU_VM_SECTION_FOOTER:
             raise FooterMismatch(
@@ -243,7 +243,7 @@ class Framer:
         if kinds == {SectionKind.FULL} and not self._configured:
             raise Unsupported(
                 "device state alone, as xen-save-devices-state writes it: no configuration and no RAM",
-                offset=self._cursor.place - 1,
+                offset=self._cursor.offset - 1,
             )
         self.ended = True
         return EndOfStream(span=self._cursor.span_from(start))
@@ -252,21 +252,21 @@ class Framer:
         """Read what may follow the end mark: the description, then zero padding."""
         cursor = self._cursor
         if cursor.peek() == bytes((VmRecord.QEMU_VM_VMDESCRIPTION,)):
-            start = cursor.offset
+            start = cursor.pos
             cursor.require(1, "a description")
             length = cursor.be32("a description's length")
-            begin = cursor.offset
+            begin = cursor.pos
             cursor.require(length, "a description")
             yield Description(span=cursor.span_from(start), json=cursor.span_from(begin))
         if cursor.remaining:
-            start = cursor.offset
+            start = cursor.pos
             yield Padding(span=self._read_padding(start))
 
     def _read_padding(self, start: int) -> Span:
         cursor = self._cursor
         step = 1 << 20
         while cursor.remaining:
-            place = cursor.place
+            place = cursor.offset
             piece = bytes(cursor.take(min(step, cursor.remaining)))
             if any(piece):
                 first = next(index for index, value in enumerate(piece) if value)

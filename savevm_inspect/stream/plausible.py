@@ -28,7 +28,7 @@ def next_record_is_plausible(cursor: Cursor) -> bool:
 
     A stream that is cut within that record passes, as far as it goes.
     """
-    place = cursor.offset + FOOTER_BYTES
+    place = cursor.pos + FOOTER_BYTES
     ahead = bytes(cursor.buffer[place : place + _LOOK_AHEAD_BYTES])
     if not ahead:
         return True

@@ -89,7 +89,7 @@ def put_return_message(f: Writer, message: MigRpMessage, *arguments: int | str, 
 
 def read_return_message(cursor: Cursor) -> ReturnMessage:
     """Read one message (source_return_path_thread); see :func:`read_return_path` for what it raises."""
-    start, place = cursor.offset, cursor.place
+    start, place = cursor.pos, cursor.offset
     number = cursor.be16("the type of a message")
     length = cursor.be16("the length of a message")
     try:
@@ -109,7 +109,7 @@ def read_return_message(cursor: Cursor) -> ReturnMessage:
 
 def _read_arguments(reader: FieldReader, message: MigRpMessage) -> Iterator[FieldValue]:
     for name, kind in _LAYOUT[message]:
-        place = reader.cursor.place
+        place = reader.cursor.offset
         field, value = kind.read(reader, name)
         check = _CHECKS.get((message, name))
         if check is not None:
@@ -119,13 +119,13 @@ def _read_arguments(reader: FieldReader, message: MigRpMessage) -> Iterator[Fiel
 
 def _read_bitmap(reader: FieldReader) -> Iterator[FieldValue]:
     """Read the bitmap behind a message: its length, as many bytes, and a mark (ramblock_recv_bitmap_send)."""
-    place = reader.cursor.place
+    place = reader.cursor.offset
     field, size = reader.be64("bitmap_size")
     yield field
     if size % _WORD_BYTES:
         raise BadPayload(f"a bitmap of {size} bytes, not of whole 64-bit words", offset=place)
     yield reader.buffer(size, "bitmap")
-    place = reader.cursor.place
+    place = reader.cursor.offset
     field, mark = reader.be64("ending")
     yield field
     if mark != RAMBLOCK_RECV_BITMAP_ENDING:

@@ -52,7 +52,7 @@ def _extents(stream: Stream) -> Iterator[Span]:
     inputs = stream.inputs
     yield Span(offset=stream.offset, length=len(stream.buffer) - stream.offset)
     for cursor in (*inputs.resumed_cursors(), *inputs.further_cursors()):
-        yield Span(channel=cursor.channel, offset=cursor.offset, length=cursor.remaining)
+        yield Span(channel=cursor.channel, offset=cursor.pos, length=cursor.remaining)
 
 
 class ByteNames:
@@ -197,7 +197,7 @@ def _(record: Section, stream: Stream, ram: RamNames) -> Iterator[NamedBytes]:
     else:
         yield from _payload(stream, record)
     if record.footer is not None:
-        walk.cursor.offset = record.footer.offset
+        walk.cursor.pos = record.footer.offset
         yield from walk.run(1, "footer", VmRecord.QEMU_VM_SECTION_FOOTER.name)
         yield from walk.number(4, "footer section_id")
 

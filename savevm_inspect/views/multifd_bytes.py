@@ -60,7 +60,7 @@ def _pages(walk: Walk, record: MultifdPacket) -> Iterator[NamedBytes]:
     yield from walk.run(_NAME_BYTES, "ramblock", repr(block) if block else "none")
     yield from _slots(walk, record.normal_pages, "normal pages")
     yield from _slots(walk, record.zero_pages, "zero pages")
-    yield from walk.run(record.data.offset - walk.cursor.offset, "offset, unused", "")
+    yield from walk.run(record.data.offset - walk.cursor.pos, "offset, unused", "")
     packed = _flags(record.flags & MULTIFD_FLAG_COMPRESSION_MASK)
     how = f", compressed: {packed}" if packed else ""
     yield from walk.run(record.data.length, "pages", f"{record.normal_pages} of {block!r}{how}")

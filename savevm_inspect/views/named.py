@@ -33,25 +33,25 @@ class Walk:
     """
 
     def __init__(self, buffer: memoryview, span: Span, prefix: str) -> None:
-        self.cursor = Cursor(buffer[: span.end], offset=span.offset, channel=span.channel)
+        self.cursor = Cursor(buffer[: span.end], pos=span.offset, channel=span.channel)
         self._prefix = prefix
 
     def number(self, length: int, name: str, meaning: Callable[[int], str] = str) -> Iterator[NamedBytes]:
         """A big-endian number; ``meaning`` makes text of it."""
-        start = self.cursor.offset
+        start = self.cursor.pos
         value = int.from_bytes(bytes(self.cursor.take(length)))
         yield self._named(start, name, meaning(value))
 
     def text(self, length_bytes: int, name: str) -> Iterator[NamedBytes]:
         """A text, and before it its length in so many bytes."""
-        start = self.cursor.offset
+        start = self.cursor.pos
         length = int.from_bytes(bytes(self.cursor.take(length_bytes)))
         yield self._named(start, f"{name} length", f"{length} bytes follow")
         yield from self.run(length, name, repr(bytes(self.cursor.peek(length)).decode(errors="replace")))
 
     def run(self, length: int, name: str, meaning: str) -> Iterator[NamedBytes]:
         """Any bytes; nothing if there are none."""
-        start = self.cursor.offset
+        start = self.cursor.pos
         self.cursor.require(length, name)
         if length:
             yield self._named(start, name, meaning)

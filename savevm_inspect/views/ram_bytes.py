@@ -76,7 +76,7 @@ class RamNames:
 
     def _pages(self, walk: Walk) -> Iterator[NamedBytes]:
         rows = self._rows_between(walk.cursor, walk.cursor.end)
-        for group in _groups(rows, walk.cursor.offset, self._stream.page_size):
+        for group in _groups(rows, walk.cursor.pos, self._stream.page_size):
             yield from self._page(walk, group[0])
             if len(group) > 1:
                 yield from self._more_pages(walk, group[1:])
@@ -91,7 +91,7 @@ class RamNames:
             rows = rows[np.argsort(rows["offset"], kind="stable")]
             self._ordered[cursor.channel] = rows, rows["offset"].astype(np.int64)
         rows, offsets = self._ordered[cursor.channel]
-        first, behind = np.searchsorted(offsets, (cursor.offset, end))
+        first, behind = np.searchsorted(offsets, (cursor.pos, end))
         between: Rows = rows[first:behind]
         return between
 
@@ -123,22 +123,22 @@ class RamNames:
         if block.mapped is None:
             return
         place = walk.cursor
-        yield from walk.run(block.mapped.bitmap_offset - place.offset, f"{name} hole", "alignment")
+        yield from walk.run(block.mapped.bitmap_offset - place.pos, f"{name} hole", "alignment")
         yield from walk.run(block.mapped.bitmap_bytes, f"{name} bitmap", "which pages are there, a bit each")
-        yield from walk.run(block.mapped.pages_offset - place.offset, f"{name} hole", "alignment")
+        yield from walk.run(block.mapped.pages_offset - place.pos, f"{name} hole", "alignment")
         end = block.mapped.pages_offset + block.used_bytes
         rows = self._rows_between(place, end)
         offsets = rows["offset"].astype(np.int64)
         borders = [0, *(np.flatnonzero(np.diff(offsets) != self._stream.page_size) + 1).tolist(), len(rows)]
         for first, behind in pairwise(borders if len(rows) else [0]):
             addr = int(rows["addr"][first])
-            yield from walk.run(int(offsets[first]) - place.offset, f"{name} hole", "absent pages")
+            yield from walk.run(int(offsets[first]) - place.pos, f"{name} hole", "absent pages")
             yield from walk.run(
                 (behind - first) * self._stream.page_size,
                 f"{name} pages",
                 f"{behind - first} pages from {addr:#x} on",
             )
-        yield from walk.run(end - place.offset, f"{name} hole", "absent pages")
+        yield from walk.run(end - place.pos, f"{name} hole", "absent pages")
 
     # Pages ------------------------------------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class RamNames:
         word = int.from_bytes(bytes(walk.cursor.buffer[header_end - _WORD_BYTES : header_end]))
         continues = bool(word & _CONTINUE) and word & -stream.page_size == addr
         header_bytes = _WORD_BYTES if continues else _WORD_BYTES + 1 + len(block.encode())
-        while walk.cursor.offset < header_end - header_bytes:
+        while walk.cursor.pos < header_end - header_bytes:
             yield from self._mark(walk)
         yield from walk.number(_WORD_BYTES, "word", lambda word: f"page {addr:#x}, {_flags(word, stream.page_size)}")
         if not continues:
@@ -166,7 +166,7 @@ class RamNames:
         addrs = f"{int(first['addr']):#x} to {int(last['addr']):#x}"
         end = int(last["offset"]) + int(last["length"])
         yield from walk.run(
-            end - walk.cursor.offset,
+            end - walk.cursor.pos,
             "pages",
             f"{len(rows)} more of {block!r}, {addrs}, each a word and the page, {kind}",
         )

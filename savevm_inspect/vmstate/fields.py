@@ -92,7 +92,7 @@ def read_numbers(cursor: Cursor, field: FieldSchema, parts: Parts) -> FieldValue
 def _leaf(
     cursor: Cursor, field: FieldSchema, parts: Parts, read: Callable[[bytes, FieldSchema], Value]
 ) -> FieldValue:
-    start = cursor.offset
+    start = cursor.pos
     value = read(bytes(cursor.take(field.size, parts[-1])), field)
     return FieldValue(parts=parts, type=field.type, value=value, span=cursor.span_from(start))
 

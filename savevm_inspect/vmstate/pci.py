@@ -92,7 +92,7 @@ def read_config(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[Fi
         return
     for name, layout in (*_COMMON, *_LAYOUTS.get(config[_HEADER_TYPE] & 0x7F, (("header", "<48B"),))):
         yield read_packed(cursor, (*parts, name), layout)
-    start = cursor.offset
+    start = cursor.pos
     rest = bytes(cursor.take(field.size - _HEADER_BYTES, "configuration space"))
     names = (f"{_CAPABILITIES.get(number, hex(number))} at {at:#x}" for at, number in capabilities(config))
     yield FieldValue(

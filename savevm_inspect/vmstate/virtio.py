@@ -104,7 +104,7 @@ def read_virtio(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[Fi
         field: its schema, which says no more than its size.
         parts: names down to it.
     """
-    start = cursor.offset
+    start = cursor.pos
     body = cursor.take(field.size, "a virtio device")
     inner = Cursor(body, channel=cursor.channel, base=cursor.base + start)
     inner.section = cursor.section
@@ -112,7 +112,7 @@ def read_virtio(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[Fi
     try:
         leaves.extend(_read_device(inner, parts))
         if inner.remaining:
-            raise BadPayload("more bytes than the layout has", offset=inner.place)
+            raise BadPayload("more bytes than the layout has", offset=inner.offset)
         yield from leaves
     except StreamError as error:
         yield FieldValue(
@@ -153,7 +153,7 @@ def _read_device(cursor: Cursor, parts: Parts) -> Iterator[FieldValue]:
     core = _Core(guest_features=_number_in(common[3]), config=device_config)
     read_own = _DEVICES.get(_virtio_id(config))
     if read_own is None:
-        raise BadPayload(f"a virtio device of type {_virtio_id(config)}", offset=cursor.place)
+        raise BadPayload(f"a virtio device of type {_virtio_id(config)}", offset=cursor.offset)
     yield from read_own(cursor, core, (*parts, "device"))
     yield from _read_subsections(cursor, _SUBSECTIONS, parts)
 
@@ -161,14 +161,14 @@ def _read_device(cursor: Cursor, parts: Parts) -> Iterator[FieldValue]:
 def _find_pci_config(cursor: Cursor) -> bytes:
     """Configuration space behind the version; its size is told by the interrupt lines behind it, 0 or 1 each."""
     if bytes(cursor.peek(4)) != _PCI_DEVICE_VERSION.to_bytes(4):
-        raise BadPayload("no PCI device", offset=cursor.place)
+        raise BadPayload("no PCI device", offset=cursor.offset)
     for size in _CONFIG_SIZES:
         ahead = bytes(cursor.peek(4 + size + _IRQ_STATE_BYTES))
         config, lines = ahead[4 : 4 + size], ahead[4 + size :]
         levels = {lines[at : at + 4] for at in range(0, _IRQ_STATE_BYTES, 4)}
         if levels <= {b"\0\0\0\0", b"\0\0\0\1"} and config[:2] == _VIRTIO_VENDOR.to_bytes(2, "little"):
             return config
-    raise BadPayload("no virtio PCI configuration space", offset=cursor.place)
+    raise BadPayload("no virtio PCI configuration space", offset=cursor.offset)
 
 
 def _virtio_id(config: bytes) -> int:
@@ -292,7 +292,7 @@ def _read_subsections(cursor: Cursor, known: dict[str, StateSchema], parts: Part
         cursor.require(2 + len(name), "a subsection")
         version = cursor.be32("a subsection's version")
         if version != schema.version:
-            raise BadPayload(f"subsection {name!r} version {version}", offset=cursor.place - 4)
+            raise BadPayload(f"subsection {name!r} version {version}", offset=cursor.offset - 4)
         yield from walk(schema, cursor, fields.CODECS, (*parts, name))
         if name == "virtio/extra_state":
             yield from _read_subsections(cursor, _TRANSPORT_SUBSECTIONS, (*parts, name))

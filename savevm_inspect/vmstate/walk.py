@@ -45,15 +45,15 @@ def _walk_field(
         return
     if not field.size:
         # However many elements there are, they have no bytes and nothing to say.
-        yield FieldValue(parts=(*parts, field.name), type=field.type, value=b"", span=cursor.span_from(cursor.offset))
+        yield FieldValue(parts=(*parts, field.name), type=field.type, value=b"", span=cursor.span_from(cursor.pos))
         return
     for position in range(field.count):
         name = element_name(field, position)
-        start = cursor.offset
+        start = cursor.pos
         yield from _walk_element(field, cursor, codecs, (*parts, name))
-        if cursor.offset - start != field.size:
+        if cursor.pos - start != field.size:
             raise BadPayload(
-                f"field {'/'.join((*parts, name))} of type {field.type!r} is {cursor.offset - start} bytes, "
+                f"field {'/'.join((*parts, name))} of type {field.type!r} is {cursor.pos - start} bytes, "
                 f"its schema says {field.size}",
                 offset=cursor.base + start,
                 section=cursor.section,
@@ -81,7 +81,7 @@ def _walk_list(field: FieldSchema, cursor: Cursor, codecs: Mapping[str, Codec], 
 
 
 def _read_mark(cursor: Cursor, expected: int, parts: Parts) -> FieldValue:
-    start = cursor.offset
+    start = cursor.pos
     mark = cursor.u8("the mark of a list's element")
     if mark != expected:
         raise BadPayload(
@@ -94,7 +94,7 @@ def _read_mark(cursor: Cursor, expected: int, parts: Parts) -> FieldValue:
 
 def _check_subsection(schema: StateSchema, cursor: Cursor) -> None:
     """Step over a subsection's header (migration/vmstate.c, vmstate_subsection_load)."""
-    place = cursor.place
+    place = cursor.offset
     mark = cursor.u8("a subsection")
     if mark != VmRecord.QEMU_VM_SUBSECTION:
         raise BadPayload(

@@ -51,7 +51,7 @@ def read_ahead(
     for field in fields:
         assert field.span.offset == place
         place = field.span.end
-    assert place == cursor.offset
+    assert place == cursor.pos
     return fields, place
 
 

@@ -57,7 +57,7 @@ def read(data: bytes, scanner: ram_scan.Scanner) -> tuple[list[tuple[Any, ...]],
         error = ""
     except StreamError as caught:
         error = f"{type(caught).__name__} {caught}"
-    return reader.pages.rows.tolist(), error, cursor.offset if not error else 0
+    return reader.pages.rows.tolist(), error, cursor.pos if not error else 0
 
 
 @settings(deadline=None, max_examples=60)

@@ -141,7 +141,7 @@ def test_what_is_written_is_read_and_what_follows_is_left(section: bytes, behind
     """QEMU 5.2 wrote configuration and data in one section."""
     cursor = Cursor(memoryview(section + behind))
     assert written(read_from(cursor, END_SECTION)) == section
-    assert cursor.offset == len(section)
+    assert cursor.pos == len(section)
 
 
 @given(SECTIONS, st.data(), st.sampled_from(SectionKind))
@@ -156,7 +156,7 @@ def test_a_changed_byte_is_refused_or_read_as_it_stands(
         fields = read_from(cursor, kind)
     except StreamError:
         return
-    assert written(fields) == changed[: cursor.offset]
+    assert written(fields) == changed[: cursor.pos]
 
 
 @given(st.binary(min_size=8, max_size=8).filter(lambda word: int.from_bytes(word) not in set(F)), st.sampled_from(F))

@@ -77,7 +77,7 @@ def read_parts(stream: Stream) -> tuple[list[Part], RamReader]:
         if isinstance(record, PageRun) or (isinstance(record, Section) and record.idstr == "ram"):
             place = record.payload if isinstance(record, Section) else record.span
             buffer = stream._channels.buffers[place.channel]
-            cursor = Cursor(buffer[: place.end], offset=place.offset, channel=place.channel)
+            cursor = Cursor(buffer[: place.end], pos=place.offset, channel=place.channel)
             if isinstance(record, Section):
                 reader.consume(cursor, record.head)
             else:
@@ -205,9 +205,9 @@ def test_a_multifd_channel_is_written_as_it_was_read(name: str, capture_options:
 
 def packet_fields(record: MultifdPacket, buffer: memoryview, slots: int) -> tuple[int, int, str, list[int]]:
     """What a packet's record leaves out: pages_alloc, next_packet_size, block and the places in all slots."""
-    cursor = Cursor(buffer, offset=record.span.offset + 12)
+    cursor = Cursor(buffer, pos=record.span.offset + 12)
     alloc, _, size = cursor.be32(), cursor.be32(), cursor.be32()
-    cursor.offset += 8 + 4 + 28
+    cursor.pos += 8 + 4 + 28
     block = bytes(cursor.take(256)).rstrip(b"\0").decode()
     addrs = [cursor.be64() for _ in range(slots)]
     return alloc, size, block, addrs

@@ -147,8 +147,8 @@ def test_the_commands_that_open_a_resumed_channel() -> None:
     data = lzma.decompress((CAPTURES / RESUMED).read_bytes())
     cursor = Cursor(memoryview(data))
     found = []
-    while data[cursor.offset] == VmRecord.QEMU_VM_COMMAND:
-        start = cursor.offset
+    while data[cursor.pos] == VmRecord.QEMU_VM_COMMAND:
+        start = cursor.pos
         cursor.require(1, "type")
         command = read_command(cursor, start)
         fields = list(command_fields(cursor, command))

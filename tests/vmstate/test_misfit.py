@@ -33,7 +33,7 @@ def test_real_state_is_never_doubted(name: str, capture_path: Callable[[str], Pa
         described = [section for section in stream.sections if section.framing is Framing.SCHEMA]
         assert len(described) > 10
         for section in described:
-            cursor = Cursor(stream.buffer[: section.payload.end], offset=section.payload.offset)
+            cursor = Cursor(stream.buffer[: section.payload.end], pos=section.payload.offset)
             assert first_misfit(stream.description.devices[section.idstr, section.instance_id], cursor) is None
 
 

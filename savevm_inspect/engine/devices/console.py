@@ -71,7 +71,7 @@ class Console:
         """Read what any version wrote; before the cursor was told, it stood behind the last character."""
         if version_id < _OLDEST_VERSION:
             raise DeviceError(f"version {version_id}, at least {_OLDEST_VERSION} is read")
-        place, count = f.place, f.get_be16()
+        place, count = f.offset, f.get_be16()
         if not 1 <= count <= self._num_lines:
             raise BadPayload(f"{count} lines, this side keeps {self._num_lines}", offset=place, section=f.section)
         self.lines = [f.get_counted_string() for _ in range(count)]

@@ -164,7 +164,7 @@ class DirtyBitmaps:
         if version_id != DIRTY_BITMAP_VERSION:
             raise DeviceError(f"version {version_id}, expected {DIRTY_BITMAP_VERSION}")
         while True:
-            place = f.place
+            place = f.offset
             flags = DirtyBitmapFlag(f.get_byte())
             if flags & DirtyBitmapFlag.DEVICE_NAME:
                 self._node = f.get_counted_string()
@@ -189,7 +189,7 @@ class DirtyBitmaps:
 
     def _load_start(self, f: QEMUFileInput, name: str) -> None:
         """Make a bitmap that was announced (dirty_bitmap_load_start)."""
-        place = f.place
+        place = f.offset
         granularity, flags = f.get_be32(), f.get_byte()
         disk_bytes = dict(self._machine.disks).get(self._node)
         if disk_bytes is None:
@@ -214,7 +214,7 @@ class DirtyBitmaps:
 
     def _load_bits(self, f: QEMUFileInput, bitmap: DirtyBitmap, *, zeroes: bool) -> None:
         """Read a chunk of bits (dirty_bitmap_load_bits)."""
-        place = f.place
+        place = f.offset
         sector, sectors = f.get_be64(), f.get_be32()
         if sector % bitmap.sectors_per_chunk or sector + sectors > bitmap.total_sectors:
             raise BadPayload(

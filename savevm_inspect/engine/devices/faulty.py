@@ -259,9 +259,9 @@ def _too_little(call: _Call) -> Steps[Any]:
     f = call.f
     if isinstance(f, QEMUFile):
         return (yield from _write_less(call, f))
-    start = f.place
+    start = f.offset
     returned = yield from call.work()
-    f.offset -= min(EXTRA_BYTES, f.place - start)
+    f.pos -= min(EXTRA_BYTES, f.offset - start)
     return returned
 
 

@@ -101,7 +101,7 @@ class HashPageTable:
         """Read one section: the size, or chunks up to the end mark (htab_load)."""
         if version_id != HTAB_VERSION:
             raise DeviceError(f"version {version_id}, expected {HTAB_VERSION}")
-        place = f.place
+        place = f.offset
         shift = f.get_be32()
         if shift:
             if shift != self._shift:
@@ -111,7 +111,7 @@ class HashPageTable:
             self.table[:] = bytes(len(self.table))
             return 0
         while True:
-            place = f.place
+            place = f.offset
             index, n_valid, n_invalid = f.get_be32(), f.get_be16(), f.get_be16()
             if not (index or n_valid or n_invalid):
                 return 0

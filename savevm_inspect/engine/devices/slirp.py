@@ -56,7 +56,7 @@ class Slirp:
         """Read the whole state (slirp_state_load)."""
         if version_id != SLIRP_STATE_VERSION:
             raise DeviceError(f"version {version_id}, expected {SLIRP_STATE_VERSION}")
-        place = f.place
+        place = f.offset
         if f.get_byte() != _NO_MORE_SOCKETS:
             raise BadPayload("an open guest forward, and this side has none", offset=place, section=f.section)
         self.ip_id = f.get_be16()

@@ -289,7 +289,7 @@ class Vfio:
     def load_state(self, f: QEMUFileInput, _version_id: int) -> Steps[int]:
         """Read one section: records until one that ends it (vfio_load_state)."""
         while True:
-            place = f.place
+            place = f.offset
             flag = f.get_be64()
             if flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_DATA_STATE:
                 self.card.write(f.get_buffer(f.get_be64()))
@@ -317,7 +317,7 @@ class Vfio:
         self._require_end(f)
 
     def _require_end(self, f: QEMUFileInput) -> None:
-        place, flag = f.place, f.get_be64()
+        place, flag = f.offset, f.get_be64()
         if flag != VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE:
             raise BadPayload(f"flag {flag:#x}, expected the end of the state", offset=place, section=f.section)
 

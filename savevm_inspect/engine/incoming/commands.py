@@ -117,7 +117,7 @@ class IncomingCommands:
         d, length = self._d, _arguments(f, command)["length"]
         if length > MAX_VM_CMD_PACKAGED_SIZE:
             raise BadPayload(f"a package of {length} bytes", offset=command.span.offset)
-        place = f.place
+        place = f.offset
         package = QEMUFileInput(f.take(length, "a package"), channel=f.channel, base=place)
         if d.options.has(Capability.POSTCOPY_PREEMPT):
             yield from d.poll(Wait(what="the preempt channel", ready=lambda: d.postcopy.preempt_connected))

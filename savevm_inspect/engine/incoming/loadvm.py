@@ -39,7 +39,7 @@ _READABLE: Final = frozenset((*KIND_OF_RECORD, VmRecord.QEMU_VM_COMMAND, VmRecor
 
 def span_to(f: QEMUFileInput, place: int) -> Span:
     """The span from a place on the channel up to what was read last."""
-    return Span(channel=f.channel, offset=place, length=f.place - place)
+    return Span(channel=f.channel, offset=place, length=f.offset - place)
 
 
 class LoadVM:
@@ -112,7 +112,7 @@ class LoadVM:
         d = self._d
         while True:
             yield from self.need(f, "a record")
-            start, place = f.offset, f.place
+            start, place = f.pos, f.offset
             mark = f.get_byte()
             if mark not in _READABLE:
                 raise UnknownRecord(f"record type {mark:#x}", offset=place)
@@ -147,13 +147,13 @@ class LoadVM:
         if polls:
             yield from bql.lock(emit=False)
         if not more:
-            raise Truncated(f"the stream ended where {what} is expected", offset=f.place, section=f.section)
+            raise Truncated(f"the stream ended where {what} is expected", offset=f.offset, section=f.section)
 
     def _header(self, f: QEMUFileInput) -> Steps[None]:
         """Read magic, version and configuration (qemu_loadvm_state_header)."""
         d = self._d
         yield from self.need(f, "a stream")
-        start, place = f.offset, f.place
+        start, place = f.pos, f.offset
         magic = f.get_be32()
         if magic != QEMU_VM_FILE_MAGIC:
             raise BadMagic(f"magic {magic:#x}, expected {QEMU_VM_FILE_MAGIC:#x}", offset=place)
@@ -169,7 +169,7 @@ class LoadVM:
     def _configuration(self, f: QEMUFileInput) -> None:
         """Read the configuration, and compare it with ours (configuration_post_load)."""
         d = self._d
-        kind, place, mark = d.machine.kind, f.place, bytes(f.peek())
+        kind, place, mark = d.machine.kind, f.offset, bytes(f.peek())
         if mark != bytes((VmRecord.QEMU_VM_CONFIGURATION,)):
             raise UnknownRecord(f"record {mark.hex()}, expected a configuration", offset=place)
         configuration = read_configuration(f)
@@ -260,7 +260,7 @@ class LoadVM:
 
     def _footer(self, f: QEMUFileInput, entry: SaveStateEntry) -> None:
         """Make sure that a section was read to its last byte, and no further (check_section_footer)."""
-        place, footer, section_id = f.place, f.get_byte(), f.get_be32()
+        place, footer, section_id = f.offset, f.get_byte(), f.get_be32()
         if footer != VmRecord.QEMU_VM_SECTION_FOOTER or section_id != entry.load_section_id:
             raise FooterMismatch(
                 f"{footer:#x} {section_id}, expected the footer of section {entry.load_section_id}",
@@ -273,10 +273,10 @@ class LoadVM:
 
         The VM's state is whole already, so that a description that is missing or cut is worth a remark and no more.
         """
-        d, place = self._d, f.place
+        d, place = self._d, f.offset
         try:
             yield from self.need(f, "the description")
-            place, mark = f.place, f.get_byte()
+            place, mark = f.offset, f.get_byte()
             if mark != VmRecord.QEMU_VM_VMDESCRIPTION:
                 raise UnknownRecord(f"record type {mark:#x} behind the end mark", offset=place)
             f.take(f.get_be32(), "the description")

@@ -103,7 +103,7 @@ class MultifdRecv:
                 return
             self._emit("initial packet", self._initial(reader), f)
             while not self._exiting and (yield from f.more()):
-                start = f.place
+                start = f.offset
                 packet = reader.read_packet()
                 if packet.idstr:
                     yield from self._device_state(packet, f)
@@ -166,7 +166,7 @@ class MultifdRecv:
 
     def _emit(self, name: str, start: int, f: PipeInput) -> None:
         self._d.emit(
-            EventKind.RECORD, name=f"multifd {name}", channel=f.channel, offset=start, length=f.place - start
+            EventKind.RECORD, name=f"multifd {name}", channel=f.channel, offset=start, length=f.offset - start
         )
 
     def hang_up(self) -> None:

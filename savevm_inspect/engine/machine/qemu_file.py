@@ -203,7 +203,7 @@ class QEMUFileInput(Cursor):
 
     def fail(self) -> None:
         """Nothing more can be read (qemu_file_set_error on a reading half)."""
-        self.offset = self.end
+        self.pos = self.end
 
     def more(self) -> Steps[bool]:
         """Wait until there is something to read; returns False at the end of the bytes, which never grow."""
@@ -224,7 +224,7 @@ class PipeInput(QEMUFileInput):
 
     def fail(self) -> None:
         """Nothing more can be read, and who sends finds out."""
-        self.offset = self.end
+        self.pos = self.end
         self.pipe.hang_up()
 
     def more(self) -> Steps[bool]:
@@ -234,5 +234,5 @@ class PipeInput(QEMUFileInput):
                 return False
             self.base += self.end
             self.buffer = memoryview(self.pipe.take())
-            self.offset, self.end = 0, len(self.buffer)
+            self.pos, self.end = 0, len(self.buffer)
         return True

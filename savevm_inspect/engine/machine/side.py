@@ -366,7 +366,7 @@ def _place(span: Span | None) -> dict[str, Any]:
 def _position(f: QEMUFile | QEMUFileInput | None) -> int:
     if f is None:
         return 0
-    return f.transferred if isinstance(f, QEMUFile) else f.place
+    return f.transferred if isinstance(f, QEMUFile) else f.offset
 
 
 def _bytes_of(f: QEMUFile | QEMUFileInput | None, start: int) -> dict[str, Any]:

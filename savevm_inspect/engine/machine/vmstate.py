@@ -127,7 +127,7 @@ def vmstate_load_state(f: QEMUFileInput, vmsd: VMStateDescription, opaque: Any, 
     if not vmsd.minimum_version_id <= version_id <= vmsd.version_id:
         raise BadPayload(
             f"version {version_id} of {vmsd.name}, expected {vmsd.minimum_version_id} to {vmsd.version_id}",
-            offset=f.place,
+            offset=f.offset,
             section=f.section,
         )
     if vmsd.pre_load is not None:
@@ -149,7 +149,7 @@ def _load_field(f: QEMUFileInput, field: VMStateField, opaque: Any) -> None:
         if len(elements) < length:
             raise BadPayload(
                 f"field {field.name} has {length} elements, the device {len(elements)}",
-                offset=f.place,
+                offset=f.offset,
                 section=f.section,
             )
         loaded = [_load_element(f, field, element, opaque) for element in elements[:length]]
@@ -158,7 +158,7 @@ def _load_field(f: QEMUFileInput, field: VMStateField, opaque: Any) -> None:
         if needed > f.remaining:  # before a list of that length is made
             raise Truncated(
                 f"field {field.name} needs {needed} bytes, {f.remaining} are left",
-                offset=f.place,
+                offset=f.offset,
                 section=f.section,
             )
         before = None if field.is_array or field.type == UNUSED_BUFFER else getattr(opaque, field.attribute)
@@ -169,7 +169,7 @@ def _load_field(f: QEMUFileInput, field: VMStateField, opaque: Any) -> None:
 
 def _load_element(f: QEMUFileInput, field: VMStateField, present: Any, opaque: Any) -> Any:
     """Read one element; returns it, a struct being the object that was there, with its attributes set."""
-    place = f.place
+    place = f.offset
     if field.pointers and present is None:
         if f.get_byte() != VMS_NULLPTR_MARKER:
             raise BadPayload(
@@ -196,7 +196,7 @@ def _load_subsections(f: QEMUFileInput, vmsd: VMStateDescription, opaque: Any) -
         name = bytes(f.peek(2 + ahead[1]))[2:].decode("utf-8", "replace")
         if not name.startswith(vmsd.name) or len(name) == len(vmsd.name):
             return  # it belongs to a description further out, or is none at all
-        place = f.place
+        place = f.offset
         if name not in known:
             raise BadPayload(f"subsection {name!r} does not exist in {vmsd.name}", offset=place, section=f.section)
         f.get_buffer(2 + ahead[1])

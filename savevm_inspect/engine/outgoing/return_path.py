@@ -45,7 +45,7 @@ class ReturnPath:
         try:
             while is_running(s.status):
                 if not (yield from self._f.more()):
-                    raise Truncated("the return path ended", offset=self._f.place)
+                    raise Truncated("the return path ended", offset=self._f.offset)
                 message = read_return_message(self._f)
                 s.emit(
                     EventKind.RECORD,

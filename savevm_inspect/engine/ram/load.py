@@ -63,7 +63,7 @@ class RamLoad:
         start = bool(int.from_bytes(f.peek(8), "big") & RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE)
         kind = SectionKind.START if start else SectionKind.PART
         head = SectionHead(section_id=0, idstr=IDSTR, instance_id=0, version_id=RAM_SAVE_VERSION, kind=kind)
-        place, flushes = f.place, reader.flushes
+        place, flushes = f.offset, reader.flushes
         reader.consume(f, head)
         if start:
             self._check_blocks(reader, place, f.section)
