@@ -7,7 +7,7 @@ import click
 
 from ..errors import AddressError, NotFound, SavevmError, printable
 from ..memory.elf_core import core_target, write_core
-from ..memory.machines import find_family
+from ..memory.families import find_family
 from ..memory.registers import Registers
 from ..reader.guest_memory import GuestMemory
 from .options import OutputFile

@@ -1,6 +1,6 @@
 """Where the RAM blocks lie in guest-physical memory.
 
-A block list hardly ever says it, so the machine type does (:mod:`.machines`), and on x86 :mod:`.legacy_window` for
+A block list hardly ever says it, so the machine type does (:mod:`.families`), and on x86 :mod:`.legacy_window` for
 what is seen below 1 MiB. What the stream itself tells goes first: the addresses that x-ignore-shared states, how the
 CMOS splits RAM at 4 GiB, and what the host bridge shows below 1 MiB.
 """
@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from ..errors import AddressError, listed
 from ..payload.ram_blocks import RamBlock
+from .families import FAMILIES, find_family
 from .legacy_window import show_window
-from .machines import FAMILIES, FOUR_GIB, Evidence, Family, find_family
+from .machines import FOUR_GIB, Evidence, Family, Piece
 from .ranges import AddressMap, Range
 
 _AMD_HT_START = 0xFD_0000_0000
@@ -76,9 +77,10 @@ def _lay_out(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> Ite
     blocks = {block.name: block for block in evidence.blocks if block.name not in by_hand}
     source = f"machine type {evidence.machine} ({family.upstream})"
     fixed = [
-        _stated(blocks[name]) or Range(block=name, addr=0, gpa=gpa, length=blocks[name].used_bytes, source=source)
-        for name, gpa in family.fixed.items()
+        each
+        for name, pieces in family.fixed.items()
         if name in blocks
+        for each in _fixed(blocks[name], pieces, source)
     ]
     top = []
     place = FOUR_GIB
@@ -95,13 +97,27 @@ def _lay_out(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> Ite
     yield from top
 
 
+def _fixed(block: RamBlock, pieces: Sequence[Piece], source: str) -> Iterator[Range]:
+    """A block that its machine type places, unless the block list says where it lies."""
+    stated = _stated(block)
+    if stated is not None:
+        yield stated
+        return
+    for piece in pieces:
+        left = block.used_bytes - piece.addr
+        length = left if piece.length is None else min(left, piece.length)
+        if length > 0:
+            yield Range(block=block.name, addr=piece.addr, gpa=piece.gpa, length=length, source=source)
+
+
 def _place_ram(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> Iterator[Range]:
     """The machine's RAM: one block, or one a NUMA node, laid end to end and split at 4 GiB."""
     blocks = _ram_blocks(family, evidence, by_hand)
     size = sum(block.used_bytes for block in blocks)
     source = f"machine type {evidence.machine} ({family.upstream})"
-    low = size
+    pieces = family.pieces
     if family.split is not None:
+        low = size
         if evidence.cmos is not None and sum(evidence.cmos) == size:  # else the guest has written there
             low, source = evidence.cmos[0], "CMOS in mc146818rtc (hw/i386/pc.c, pc_cmos_init)"
         elif size >= family.split.from_bytes:
@@ -110,6 +126,7 @@ def _place_ram(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> I
             raise AddressError(
                 f"RAM of {size} bytes starts at 4 GiB or, for an AMD guest, at 1 TiB; give the map by hand"
             )
+        pieces = (Piece(gpa=0, length=low), Piece(gpa=FOUR_GIB, addr=low))
     elif len(blocks) == 1 and blocks[0].gpa:
         stated = _stated(blocks[0])
         assert stated is not None
@@ -117,10 +134,12 @@ def _place_ram(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> I
         return
     done = 0
     for block in blocks:
-        for start, end, gpa in ((0, low, family.ram_gpa), (low, size, FOUR_GIB - low)):
-            first, last = max(start, done), min(end, done + block.used_bytes)
+        for piece in pieces:
+            end = size if piece.length is None else piece.addr + piece.length
+            first, last = max(piece.addr, done), min(end, done + block.used_bytes)
             if first < last:
-                yield Range(block=block.name, addr=first - done, gpa=gpa + first, length=last - first, source=source)
+                gpa = piece.gpa + first - piece.addr
+                yield Range(block=block.name, addr=first - done, gpa=gpa, length=last - first, source=source)
         done += block.used_bytes
 
 

@@ -45,14 +45,14 @@ def show_window(
         RAM and ROM as the guest sees them.
     """
     roms = [*fixed, *_isa_bios(top, isa_bios)]
+    vga = [_VGA] if has_vga else []
     if not has_pam:
-        yield from _lay_over(ram, roms)
+        yield from _lay_over(_cut(ram, vga), roms)
         return
     to_pci = [segment for number, segment in enumerate(_SEGMENTS) if pam is not None and not _attribute(pam, number)]
     shown = [part for start, end in to_pci for rom in roms if (part := rom.part(start, end)) is not None]
     hidden = [(each.gpa, each.end) for each in shown]  # RAM shows through where PCI has nothing
-    if has_vga:
-        hidden.append(_VGA)
+    hidden += vga
     note = "PAM of the host bridge" if pam is not None else "PAM is not decoded, RAM is taken"
     yield from _cut(ram, [*hidden, _EXPANSION])
     window = (part for each in _cut(ram, hidden) if (part := each.part(*_EXPANSION)) is not None)

@@ -1,4 +1,4 @@
-"""Machine types whose memory layout is known: what each family's source file lays down, as data."""
+"""What is known of a machine type's memory layout, and what a stream tells of its machine."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from ..payload.ram_blocks import RamBlock
 
-GIB = 1 << 30
-FOUR_GIB = 4 * GIB
+FOUR_GIB = 4 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +26,32 @@ class Evidence:
     devices: frozenset[str] = frozenset()
     cmos: tuple[int, int] | None = None
     pam: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A piece of a block that the guest sees at an address.
+
+    Attributes:
+        gpa: where the guest sees it.
+        addr: where it starts in the block; in RAM of several blocks, in all of them laid end to end.
+        length: its bytes; ``None`` if it goes on to the end of the block.
+    """
+
+    gpa: int
+    addr: int = 0
+    length: int | None = None
+
+    def __str__(self) -> str:
+        if not self.addr and self.length is None:
+            return f"{self.gpa:#x}"
+        end = "" if self.length is None else f"{self.addr + self.length:#x}"
+        return f"{self.gpa:#x} ({self.addr:#x} to {end or 'the end'})"
+
+
+def whole(blocks: Mapping[str, int]) -> dict[str, tuple[Piece, ...]]:
+    """Blocks that are seen whole: name -> guest-physical address, as :attr:`Family.fixed` takes them."""
+    return {name: (Piece(gpa=gpa),) for name, gpa in blocks.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +77,9 @@ class Family:
         devices: what the idstrs of a device that only they have start with; machine types of several targets are
             called ``virt``.
         ram: the name of their RAM block, where no memory backend is given.
-        ram_gpa: where RAM starts.
-        split: how RAM is divided; ``None`` if it is one piece.
-        fixed: other blocks, each with its address.
+        pieces: where RAM lies; several pieces may show the same bytes.
+        split: how RAM is divided; ``None`` if that does not depend on its size.
+        fixed: other blocks, each with its places.
         top: blocks that lie below 4 GiB without gaps, the topmost first.
         isa_bios: whether the end of the topmost block is seen below 1 MiB, too.
         pam: idstr and first PAM register of the host bridge that decides what is seen below 1 MiB.
@@ -66,9 +91,9 @@ class Family:
     ram: str
     upstream: str
     devices: str = ""
-    ram_gpa: int = 0
+    pieces: tuple[Piece, ...] = (Piece(gpa=0),)
     split: Split | None = None
-    fixed: Mapping[str, int] = field(default_factory=dict)
+    fixed: Mapping[str, tuple[Piece, ...]] = field(default_factory=dict)
     top: tuple[str, ...] = ()
     isa_bios: bool = False
     pam: tuple[str, int] | None = None
@@ -81,65 +106,3 @@ class Family:
         return (
             not self.devices or self.ram in names or any(each.startswith(self.devices) for each in evidence.devices)
         )
-
-
-_PC_FIRMWARE = ("pc.bios", "system.flash0", "system.flash1")
-FAMILIES = (
-    Family(
-        name="x86 pc",
-        machine=r"pc-i440fx-.+",
-        ram="pc.ram",
-        split=Split(from_bytes=0xE000_0000, low_bytes=0xC000_0000),
-        fixed={"pc.rom": 0xC_0000},
-        top=_PC_FIRMWARE,
-        isa_bios=True,
-        pam=("0000:00:00.0/I440FX", 0x59),
-        upstream="hw/i386/pc_piix.c",
-    ),
-    Family(
-        name="x86 q35",
-        machine=r"pc-q35-.+",
-        ram="pc.ram",
-        split=Split(from_bytes=0xB000_0000, low_bytes=0x8000_0000),
-        fixed={"pc.rom": 0xC_0000},
-        top=_PC_FIRMWARE,
-        isa_bios=True,
-        pam=("0000:00:00.0/mch", 0x90),
-        upstream="hw/i386/pc_q35.c",
-    ),
-    Family(
-        name="x86 microvm",
-        machine=r"microvm",
-        ram="microvm.ram",
-        split=Split(from_bytes=0xC000_0000, low_bytes=0xC000_0000),
-        top=("pc.bios",),
-        isa_bios=True,
-        upstream="hw/i386/microvm.c",
-    ),
-    Family(
-        name="arm virt",
-        machine=r"virt(-\d.*)?",
-        devices="arm_gic",
-        ram="mach-virt.ram",
-        ram_gpa=GIB,
-        fixed={"virt.flash0": 0, "virt.flash1": 0x400_0000},
-        upstream="hw/arm/virt.c",
-    ),
-    Family(
-        name="riscv virt",
-        machine=r"virt(-\d.*)?",
-        devices="riscv_",
-        ram="riscv_virt_board.ram",
-        ram_gpa=2 * GIB,
-        fixed={"virt.flash0": 0x2000_0000, "virt.flash1": 0x2200_0000, "riscv_virt_board.mrom": 0x1000},
-        upstream="hw/riscv/virt.c",
-    ),
-    Family(name="ppc pseries", machine=r"pseries-.+", ram="ppc_spapr.ram", upstream="hw/ppc/spapr.c"),
-    Family(name="s390x", machine=r"s390-ccw-virtio-.+", ram="s390.ram", upstream="hw/s390x/s390-virtio-ccw.c"),
-)
-"""The machine types whose memory layout is known."""
-
-
-def find_family(evidence: Evidence) -> Family | None:
-    """The family that a stream's machine type belongs to."""
-    return next((family for family in FAMILIES if family.covers(evidence)), None)

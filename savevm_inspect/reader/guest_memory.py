@@ -69,7 +69,8 @@ class GuestMemory(Memory):
     @cached_property
     def evidence(self) -> "Evidence":
         """What the stream tells of its machine, for the address map."""
-        from ..memory.machines import Evidence, find_family  # noqa: PLC0415
+        from ..memory.families import find_family  # noqa: PLC0415
+        from ..memory.machines import Evidence  # noqa: PLC0415
 
         configuration = self._stream.configuration
         found = Evidence(

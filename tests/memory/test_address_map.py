@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from savevm_inspect.errors import AddressError
 from savevm_inspect.memory.address_map import build_map
-from savevm_inspect.memory.machines import FAMILIES, Evidence, Family
+from savevm_inspect.memory.families import FAMILIES
+from savevm_inspect.memory.machines import Evidence, Family
 from savevm_inspect.memory.ranges import AddressMap, Range
 from savevm_inspect.payload.ram_blocks import RamBlock
 
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 DOCS = Path(__file__).parents[2] / "docs" / "memory.md"
-ROW = "| {name} | `{machine}` | `{ram}` at {gpa} | {split} | {others} | `{upstream}` |"
+ROW = "| {name} | `{machine}` | `{ram}` at {places} | {others} | `{upstream}` |"
 
 
 def piece(block: str, gpa: int, length: int, addr: int = 0, source: str = "given") -> Range:
@@ -216,9 +217,9 @@ def test_blocks_that_are_stated_to_overlap_are_one_error() -> None:
 
 
 def test_an_unknown_machine_says_which_are_known_and_takes_a_map() -> None:
-    unknown = evidence("isapc", RamBlock("pc.ram", MIB))
+    unknown = evidence("x-remote", RamBlock("pc.ram", MIB))
     names = ", ".join(family.name for family in FAMILIES)
-    with pytest.raises(AddressError, match=rf"machine type 'isapc' .* \(known: {names}\); give the map by hand$"):
+    with pytest.raises(AddressError, match=rf"machine type 'x-remote' .* \(known: {names}\); give the map by hand$"):
         build_map(unknown)
     assert places(build_map(unknown, [piece("pc.ram", 0, MIB)])) == [("pc.ram", 0, 0, MIB)]
 
@@ -249,15 +250,19 @@ def test_what_is_given_takes_the_place_of_what_is_known_of_that_block_only() -> 
 def row_of(family: Family) -> str:
     """What the documentation says of a family."""
     split = family.split
-    others = [f"`{name}` at {gpa:#x}" for name, gpa in family.fixed.items()]
+    others = [f"`{name}` at {', '.join(map(str, pieces))}" for name, pieces in family.fixed.items()]
+    if len(others) > 4:
+        others[2:-1] = ["..."]
     if family.top:
         others.append("below 4 GiB: " + ", ".join(f"`{name}`" for name in family.top))
+    places = ", ".join(map(str, family.pieces))
+    if split:
+        places = f"0x0; from {split.from_bytes:#x} bytes on {split.low_bytes:#x} there and the rest at 4 GiB"
     return ROW.format(
         name=family.name,
         machine=family.machine.replace("|", "\\|"),
         ram=family.ram,
-        gpa=hex(family.ram_gpa),
-        split=f"from {split.from_bytes:#x} bytes on: {split.low_bytes:#x}" if split else "one piece",
+        places=places,
         others="; ".join(others) or "none",
         upstream=family.upstream,
     )

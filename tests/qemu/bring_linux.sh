@@ -1,20 +1,36 @@
 #!/bin/sh
-# Bring Linux guests for tests/qemu: Debian's cloud kernels, each with an initramfs whose init counts on a serial port.
+# Bring Linux guests for tests/qemu: Debian's kernels, each with an initramfs whose init counts on its console.
 #
-#   tests/qemu/bring_linux.sh FOLDER
+#   tests/qemu/bring_linux.sh [--debug] FOLDER
 #   eval "$(tests/qemu/bring_linux.sh FOLDER)"     ... and use them
+#
+# --debug brings each kernel's symbols and types, too (vmlinux, of some hundred MiB), for drgn and the crash utility.
 #
 # Needs Debian's apt and dpkg, but no root: packages are fetched and unpacked, not installed, with lists and settings of
 # this script's own, so that the machine's architecture and its apt stay as they are. What is there already stays as
-# it is. Prints the variable that tests/qemu/conftest.py reads. SAVEVM_LINUX_ARCHITECTURES names other architectures.
+# it is. Prints the variable that tests/qemu/conftest.py reads. SAVEVM_LINUX_ARCHITECTURES names other architectures
+# of Debian's than amd64 and arm64; the tests use armhf, ppc64el and s390x, too.
 set -eu
 
+debug=
+[ "${1:-}" != --debug ] || { debug=yes; shift; }
 folder=${1:-}
 architectures=${SAVEVM_LINUX_ARCHITECTURES:-amd64 arm64}
 
 fail() { echo "bring_linux: $*" >&2; exit 1; }
 
-bring() {
+metapackage() {
+    # What depends on the newest kernel of an architecture; the smallest one, where Debian has several.
+    case $1 in
+        amd64 | arm64) echo "linux-image-cloud-$1" ;;
+        armhf) echo linux-image-armmp ;;
+        ppc64el) echo linux-image-powerpc64le ;;
+        *) echo "linux-image-$1" ;;
+    esac
+}
+
+settle() {
+    # apt's settings for one architecture, in a folder of its own.
     architecture=$1
     work=$2
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/root/bin" "$work/root/dev" "$work/root/proc"
@@ -30,10 +46,16 @@ Dir::Cache "$work/cache";
 END
     export APT_CONFIG="$work/apt.conf"
     apt-get update -qq >&2 || fail "apt could not fetch the lists of $architecture"
-    # linux-image-cloud-* is empty; what it depends on has the kernel.
-    kernel=$(apt-cache depends "linux-image-cloud-$architecture" |
+    # The metapackage is empty; what it depends on has the kernel.
+    kernel=$(apt-cache depends "$(metapackage "$architecture")" |
         sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
-    [ -n "$kernel" ] || fail "apt knows no linux-image-cloud-$architecture; the machine's sources must be Debian's"
+    [ -n "$kernel" ] || fail "apt knows no $(metapackage "$architecture"); the machine's sources must be Debian's"
+}
+
+bring() {
+    architecture=$1
+    work=$2
+    settle "$architecture" "$work"
     (cd "$work" && apt-get download -qq "$kernel" busybox-static >&2) || fail "could not fetch $kernel, busybox-static"
     for package in "$work"/*.deb; do dpkg -x "$package" "$work/unpacked"; done
     cp "$work/unpacked/bin/busybox" "$work/root/bin/"
@@ -55,9 +77,22 @@ done
 END
     chmod 755 "$work/root/init"
     mkdir -p "$folder/$architecture"
-    cp "$work"/unpacked/boot/vmlinuz-* "$folder/$architecture/vmlinuz"
+    cp "$work"/unpacked/boot/vmlinu[xz]-* "$folder/$architecture/vmlinuz"
+    echo "$kernel" >"$folder/$architecture/package"
     (cd "$work/root" && find . -print | sort | cpio --quiet -o -H newc) | gzip -n >"$work/initramfs"
     mv "$work/initramfs" "$folder/$architecture/initramfs" # last: its being there says that all is
+}
+
+bring_symbols() {
+    architecture=$1
+    work=$2
+    settle "$architecture" "$work"
+    [ "$kernel" = "$(cat "$folder/$architecture/package" 2>/dev/null)" ] ||
+        fail "$folder/$architecture is of another kernel than $kernel; remove it first"
+    (cd "$work" && apt-get download -qq "$kernel-dbg" >&2) || fail "could not fetch $kernel-dbg"
+    mkdir "$work/symbols"
+    dpkg --fsys-tarfile "$work/$kernel"-dbg_*.deb | tar -x -C "$work/symbols" --wildcards './usr/lib/debug/boot/vmlinux-*'
+    mv "$work"/symbols/usr/lib/debug/boot/vmlinux-* "$folder/$architecture/vmlinux"
 }
 
 [ -n "$folder" ] || fail "which folder?"
@@ -68,5 +103,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 for architecture in $architectures; do
     [ -e "$folder/$architecture/initramfs" ] || (bring "$architecture" "$scratch/$architecture")
+    [ -z "$debug" ] || [ -e "$folder/$architecture/vmlinux" ] ||
+        (bring_symbols "$architecture" "$scratch/$architecture-symbols")
 done
 echo "export SAVEVM_LINUX='$folder'"

@@ -6,12 +6,14 @@
 #
 # What is there already stays as it is, so it may be run before every test run: it mounts again what a restart of
 # the machine has unmounted, and prints the two variables that tests/qemu/conftest.py reads. FOLDER/work is
-# mounted at the same path in each of them. SAVEVM_SUITES names other suites, DEBIAN_MIRROR another mirror than
-# the machine's apt uses. To take all away: unmount FOLDER/*/dev, FOLDER/*/proc and FOLDER/*FOLDER/work first.
+# mounted at the same path in each of them. SAVEVM_SUITES names other suites, SAVEVM_PACKAGES other packages than
+# qemu-system-x86 (a folder that lacks some of them gets them; 'qemu-system' stands for QEMU's every target),
+# DEBIAN_MIRROR another mirror than the machine's apt uses. To take all away: unmount FOLDER/*/dev, FOLDER/*/proc and FOLDER/*FOLDER/work first.
 set -eu
 
 folder=${1:-/var/lib/savevm-qemus}
 suites=${SAVEVM_SUITES:-trixie sid}
+packages=${SAVEVM_PACKAGES:-qemu-system-x86}
 stamp=.savevm-complete
 
 say() { echo "bring_qemus: $*" >&2; }
@@ -57,11 +59,24 @@ bring() {
     # Nothing must start in there.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
+    touch "$root/$stamp"
+}
+
+install_missing() {
+    suite=$1
+    root=$folder/$suite
+    missing=
+    for package in $packages; do
+        chroot "$root" dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q ' installed$' ||
+            missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    say "$suite:$missing"
+    # shellcheck disable=SC2086 # several packages
     chroot "$root" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y --no-install-recommends qemu-system-x86 >>"$folder/$suite.log" 2>&1 ||
+        apt-get install -y --no-install-recommends $missing >>"$folder/$suite.log" 2>&1 ||
         fail "installing QEMU failed, see $folder/$suite.log"
     rm -rf "$root"/var/cache/apt/archives/*.deb
-    touch "$root/$stamp"
 }
 
 mount_once() {
@@ -82,6 +97,7 @@ for suite in $suites; do
     mount_once "$root/dev" --bind /dev
     mount_once "$root/proc" -t proc proc
     mount_once "$root$folder/work" --bind "$folder/work"
+    install_missing "$suite"
     say "$suite: $(chroot "$root" qemu-system-x86_64 --version | head -n 1)"
     commands="${commands:+$commands;}chroot $root qemu-system-x86_64"
 done

@@ -59,6 +59,13 @@ def _name(command: str) -> str:
         return command
 
 
+def _is_there(command: tuple[str, ...]) -> bool:
+    """Whether a QEMU of another target is installed, on the machine or in its chroot."""
+    if command[0] == "chroot":
+        return (Path(command[1]) / "usr/bin" / command[-1]).exists()
+    return shutil.which(command[0]) is not None
+
+
 TRIES = 3
 """How often a migration is tried whose course could not be followed."""
 
@@ -113,13 +120,15 @@ def stopped(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[[str],
     def make(name: str) -> Any:
         machine = stopped_guests.MACHINES[name]
         command = tuple(word.replace("x86_64", machine.target) for word in qemu_command)
+        if pair.version_of(qemu_command) < machine.since:
+            pytest.skip(f"this QEMU has no {name}, or can't migrate it")
         if machine.linux and not stopped_guests.LINUX:
             remedy = "tests/qemu/bring_linux.sh brings one; SAVEVM_LINUX names its folder"
             (pytest.fail if "linux" in REQUIRED else pytest.skip)(f"no Linux guest on this machine; {remedy}")
-        if command != qemu_command and (len(command) > 1 or not shutil.which(command[0])):
-            required = "linux" in REQUIRED and len(command) == 1
-            remedy = "Debian's package qemu-system-arm brings it"
-            (pytest.fail if required else pytest.skip)(f"no {command[-1]} on this machine; {remedy}")
+        if command != qemu_command and not _is_there(command):
+            required = "linux" in REQUIRED and len(command) == 1 and machine.linux
+            remedy = "Debian's packages qemu-system-* bring it, into a chroot with bring_qemus.sh's SAVEVM_PACKAGES"
+            (pytest.fail if required else pytest.skip)(f"no {' '.join(command)} on this machine; {remedy}")
         if name not in made:
             folder = Path(tempfile.mkdtemp(prefix="", dir=work_folder))
             made[name] = run_to_end(stopped_guests.stop_and_migrate(command, machine, folder))

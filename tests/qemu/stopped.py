@@ -33,6 +33,7 @@ class Machine:
         linux: Debian's name of the architecture of a Linux guest; empty if it is none.
         ask: what else to ask the human monitor; ``{text}`` is where the kernel's text starts, by its own account.
         target: QEMU's name of the architecture.
+        since: the first QEMU of the tests that has the machine and can migrate it.
     """
 
     options: str
@@ -42,6 +43,7 @@ class Machine:
     linux: str = ""
     ask: str = ""
     target: str = "x86_64"
+    since: tuple[int, int] = (0, 0)
 
 
 def _ignored(machine: str, size: str) -> Machine:
@@ -92,7 +94,44 @@ ARM_MACHINES = {
     "Linux, arm": _linux_arm("-machine virt -cpu cortex-a57 -m 256 -smp 2"),
     "Linux, arm, a host": _linux_arm("-machine virt,virtualization=on,gic-version=3 -cpu neoverse-n1 -m 256"),
 }
-MACHINES = {**BARE_MACHINES, **LARGE_MACHINES, **LINUX_MACHINES, **ARM_MACHINES}
+
+
+def _board(
+    target: str, machine: str, size: str = "", options: str = "", since: tuple[int, int] = (0, 0)
+) -> Machine:
+    size = f"-m {size}" if size else ""
+    return Machine(options=f"-machine {machine} {size} {options}", target=target, dump=False, since=since)
+
+
+_SINCE = (10, 0)
+_SILENT = "-audiodev none,id=silent"
+
+
+BOARDS = {
+    "ast2400": _board("arm", "palmetto-bmc"),
+    "ast2500": _board("arm", "romulus-bmc"),
+    "ast2600": _board("arm", "ast2600-evb"),
+    "isapc": _board("i386", "isapc", "64M", "-vga std"),
+    "g3beige": _board("ppc", "g3beige", "256M"),
+    "loongarch virt": _board("loongarch64", "virt", "1G", since=_SINCE),
+    "m68k virt": _board("m68k", "virt", "64M"),
+    "mac99": _board("ppc", "mac99", "256M"),
+    "malta": _board("mips", "malta", "256M"),
+    "malta, all of its RAM": _board("mips64el", "malta", "2G"),
+    "powernv8": _board("ppc64", "powernv8", "1G"),
+    "powernv9, two chips": _board("ppc64", "powernv9", "2G", "-smp 2,sockets=2"),
+    "powernv10": _board("ppc64", "powernv10", "1G"),
+    "pseries": _board("ppc64", "pseries", "256M"),
+    "raspi3b": _board("aarch64", "raspi3b"),
+    "raspi4b": _board("aarch64", "raspi4b", since=_SINCE),
+    "riscv virt": _board("riscv64", "virt", "128M"),
+    "s390x": _board("s390x", "s390-ccw-virtio", "128M"),
+    "sbsa-ref": _board("aarch64", "sbsa-ref", "1G"),
+    "sifive_u": _board("riscv64", "sifive_u", "128M"),
+    "sun4u": _board("sparc64", "sun4u", "128M", since=_SINCE),
+    "zcu102": _board("aarch64", "xlnx-zcu102,audiodev=silent", "3G", _SILENT, since=_SINCE),
+}
+MACHINES = {**BARE_MACHINES, **LARGE_MACHINES, **LINUX_MACHINES, **ARM_MACHINES, **BOARDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from savevm_stopped import BARE_MACHINES, LARGE_MACHINES, Stopped
+from savevm_stopped import BARE_MACHINES, BOARDS, LARGE_MACHINES, Stopped
 
 import savevm_inspect as si
 from savevm_inspect.memory.address_map import build_map
@@ -56,6 +56,23 @@ def test_memory_lies_where_qemu_says(name: str, stopped: Callable[[str], Stopped
     assert len(expected) > 1
     assert as_flat_view(found) == expected
     assert (as_flat_view(by_machine_type) == expected) == ("max-ram-below-4g" not in guest.machine.options)
+
+
+HIDDEN = {"raspi3b": 0x3F00_0000}
+"""From where on a board has devices in front of its RAM, which is seen between them."""
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_memory_of_a_board_lies_where_qemu_says(name: str, stopped: Callable[[str], Stopped]) -> None:
+    guest = stopped(name)
+    with si.open_stream(guest.stream, strict=False) as stream:
+        found = as_flat_view(stream.memory.address_map)
+        blocks = {each[2] for each in found}
+    seen = [each for each in flat_view(guest.views) if each[0] < HIDDEN.get(name, 1 << 64)]
+    expected = joined([(start, min(end, HIDDEN.get(name, end)), block, at) for start, end, block, at in seen])
+    assert found == [each for each in expected if each[2] in blocks]
+    unplaced = {each[2] for each in expected} - blocks
+    assert all("vram" in each for each in unplaced)  # which the guest places
 
 
 @pytest.mark.parametrize("name", [name for name in BARE_MACHINES if "VGA" not in name])
