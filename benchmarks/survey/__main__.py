@@ -33,7 +33,7 @@ else:
     from backports import zstd
 
 AT_ONCE = 2
-KEEP_BYTES = 64 << 20
+KEEP_BYTES = 4 << 20
 
 
 async def survey_one(start: Start, results: Results, work: Path) -> None:
@@ -84,11 +84,13 @@ def all_starts(chosen: argparse.Namespace) -> Iterator[Start]:
 def run(chosen: argparse.Namespace) -> None:
     """Start what has no result yet."""
     results = Results(chosen.folder)
-    wanted = [
-        each for each in all_starts(chosen)
-        if re.search(chosen.only, each.key) and (each.key not in results or results[each.key]["outcome"] in chosen.outcome)
-    ]  # fmt: skip
-    random.Random(0).shuffle(wanted)  # so that what comes first is a sample of all  # noqa: S311
+
+    def is_wanted(key: str) -> bool:
+        again = key not in results or results[key]["outcome"] in chosen.outcome
+        return again and re.search(chosen.only, key) is not None
+
+    wanted = [each for each in all_starts(chosen) if is_wanted(each.key)]
+    random.Random(0).shuffle(wanted)  # so that what is done first is a sample of all
     print(f"{len(wanted)} to start, {len(results)} done", flush=True)
     asyncio.run(in_turn(iter([survey_one(each, results, chosen.work) for each in wanted])))
 

@@ -41,7 +41,7 @@ def reasons(stream: Any) -> Counter[tuple[str, str, str, str]]:
         for each in fields:
             if isinstance(each.value, Undecoded):
                 path = re.sub(r"\[\d+\]", "[]", each.path)
-                found[idstr, path, each.type, re.sub(r"\d+", "N", each.value.why)] += each.span.length
+                found[idstr, path, each.type, re.sub(r"0x[0-9a-f]+|\d+", "N", each.value.why)] += each.span.length
     return found
 
 

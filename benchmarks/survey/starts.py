@@ -1,4 +1,4 @@
-"""What the survey starts: every machine type of every target, and on x86 every device alone and behind a root port."""
+"""What the survey starts: every machine type, and on x86 every device alone and behind a root port."""
 
 import re
 import subprocess

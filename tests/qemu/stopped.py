@@ -96,9 +96,7 @@ ARM_MACHINES = {
 }
 
 
-def _board(
-    target: str, machine: str, size: str = "", options: str = "", since: tuple[int, int] = (0, 0)
-) -> Machine:
+def _board(target: str, machine: str, size: str = "", options: str = "", since: tuple[int, int] = (0, 0)) -> Machine:
     size = f"-m {size}" if size else ""
     return Machine(options=f"-machine {machine} {size} {options}", target=target, dump=False, since=since)
 
