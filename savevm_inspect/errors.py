@@ -13,6 +13,7 @@
     ├── SchemaError(path)              a description that is not what it must be
     ├── NotFound                       a block, section or file that is asked for and is not there
     ├── AddressError                   memory that has no known place, or an address without memory
+    ├── FileError                      what a file of ours does not do: write, go before 0, read when closed
     ├── EngineError(phase, handler)    a handler of the engine, or a call that the phase forbids
     ├── RecordError                    a real QEMU; keeps its last words
     └── MissingPackage                 what an extra brings, and the command that brings it
@@ -20,6 +21,7 @@
 A message says where, what was there and what was expected, on one line.
 """
 
+import io
 from collections.abc import Iterable
 
 
@@ -121,6 +123,13 @@ class NotFound(SavevmError, LookupError):
 
 class AddressError(SavevmError, LookupError):
     """Guest memory that can't be placed, or an address where there is none."""
+
+
+class FileError(SavevmError, io.UnsupportedOperation):
+    """What a file-like object of ours does not do.
+
+    An ``io.UnsupportedOperation`` is an ``OSError`` and a ``ValueError``, the two that :mod:`io` raises for it.
+    """
 
 
 class EngineError(SavevmError):

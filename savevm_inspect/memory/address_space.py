@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 
-from ..errors import AddressError
+from ..errors import AddressError, FileError
 from .ranges import AddressMap
 from .raw_file import RawFile
 from .rebuild import BlockImage
@@ -13,8 +13,8 @@ from .search import find_bytes
 class AddressSpace(RawFile):
     """An address space; reads only what is asked for.
 
-    A read gives all the bytes that it asks for, or raises :class:`~savevm_inspect.errors.AddressError`: it never
-    stops short at a hole.
+    A read gives all the bytes that it asks for, up to where the address space ends, or raises
+    :class:`~savevm_inspect.errors.AddressError`: it never stops short at a hole.
     """
 
     @abstractmethod
@@ -35,7 +35,8 @@ class AddressSpace(RawFile):
 
     def readall(self) -> bytes:
         """Refused: an address space is too large to be read as a whole, and has holes."""
-        raise AddressError("an address space is not read to its end; say how many bytes")
+        self._check_open()
+        raise FileError("an address space is not read to its end; say how many bytes")
 
     def read_at(self, start: int, view: memoryview) -> None:
         """Fill a buffer from an address on, without moving the place of the next read.
@@ -45,8 +46,10 @@ class AddressSpace(RawFile):
             view: writable bytes.
 
         Raises:
+            FileError: the file is closed.
             AddressError: at some address of it there is no memory.
         """
+        self._check_open()
         self._check(start, len(view))
         done = 0
         while done < len(view):
@@ -60,16 +63,14 @@ class AddressSpace(RawFile):
             length: bytes.
 
         Raises:
+            FileError: the file is closed.
             AddressError: at some address of it there is no memory.
         """
+        self._check_open()
         self._check(address, length)
         content = bytearray(length)
         self.read_at(address, memoryview(content))
         return bytes(content)
-
-    def _check_place(self, place: int) -> None:
-        if not 0 <= place <= self.limit:
-            raise AddressError(f"address {place:#x} lies outside of 0 to {self.limit:#x}")
 
     def _check(self, address: int, length: int) -> None:
         if not 0 <= address <= address + length <= self.limit:

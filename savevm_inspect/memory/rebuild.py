@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import AddressError, BadPayload, NotFound, listed
+from ..errors import BadPayload, NotFound, listed
 from ..payload.page_log import PageKind
 from .page_table import PageTable
 from .raw_file import RawFile
@@ -81,10 +81,6 @@ class BlockImage(RawFile):
         if end < self.pages:
             yield end * self.page_size, self.block.used_bytes - end * self.page_size
 
-    def _check_place(self, place: int) -> None:
-        if place < 0:  # as of any file, a place behind the end is none; nothing is read there
-            raise AddressError(f"place {place} lies before the block")
-
     def read_at(self, start: int, view: memoryview) -> None:
         """Fill a buffer from a place on, without moving the place of the next read.
 
@@ -93,8 +89,10 @@ class BlockImage(RawFile):
             view: writable bytes, no more than the block has from there on.
 
         Raises:
+            FileError: the file is closed.
             BadPayload: a page can't be unpacked.
         """
+        self._check_open()
         size, end = self.page_size, start + len(view)
         first, behind = -(-start // size), end // size
         if first <= behind:

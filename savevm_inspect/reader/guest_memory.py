@@ -110,9 +110,9 @@ class GuestMemory(Memory):
         placed = {each.block for each in self.address_map.ranges}
         return tuple(sorted(set(self) - placed))
 
-    @cached_property
+    @property
     def physical(self) -> "PhysicalMemory":
-        """Guest-physical memory, as a file whose places are addresses.
+        """Guest-physical memory, as a file whose places are addresses; each time another, with its own position.
 
         Raises:
             AddressError: see :attr:`address_map`.

@@ -1,6 +1,5 @@
 """A block as a file: what is read, searched and extracted is what was sent last, wherever one looks."""
 
-import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.errors import AddressError
 from savevm_inspect.memory.extract import extract
 from savevm_inspect.memory.page_table import PageTable
 from savevm_inspect.memory.rebuild import BlockImage, Memory
@@ -82,18 +80,6 @@ def test_any_range_reads_as_it_was_sent(
         for start, end in image.filled(gap):
             left[start:end] = bytes(end - start)
         assert not any(left), "outside of what is filled all is zero"
-
-
-def test_places_of_a_block() -> None:
-    image, content, _ = image_of([])
-    assert image.seek(-1, os.SEEK_END) == len(content) - 1
-    assert len(image.read()) == 1
-    assert image.seek(5, os.SEEK_CUR) == len(content) + 5
-    assert image.read(10) == b"", "behind the end, as in any file"
-    for offset, whence in ((-1, os.SEEK_SET), (0, 9)):
-        with pytest.raises(AddressError):
-            image.seek(offset, whence)
-        assert image.tell() == len(content) + 5
 
 
 @settings(deadline=None)

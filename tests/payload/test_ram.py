@@ -57,28 +57,6 @@ def test_the_last_write_wins(rounds: list[list[tuple[tuple[RamBlock, int], bytes
         assert memory[name].missing_pages == len(expected[name]) // PAGE - len(addrs)
 
 
-@given(st.integers(-3, 12 * PAGE), st.integers(0, 12 * PAGE))
-def test_a_block_reads_like_a_file(place: int, length: int) -> None:
-    out = bytearray()
-    ram = RamWriter(Writer(out.extend))
-    ram.put_block_list(BLOCKS)
-    for number in range(8):
-        ram.put_page("pc.ram", number * PAGE, bytes([number + 1]) * PAGE)
-    ram.put_eos()
-    reader = RamReader(PAGE)
-    reader.consume(Cursor(memoryview(bytes(out))), head())
-    image = Memory({0: memoryview(bytes(out))}, PageTable.from_logs([reader.pages], reader.blocks, PAGE))["pc.ram"]
-    whole = b"".join(bytes([number + 1]) * PAGE for number in range(8))
-    if place < 0:
-        with pytest.raises(ValueError, match="before the block"):
-            image.seek(place)
-    else:
-        assert image.seek(place) == place
-        assert image.read(length) == whole[place : place + length]
-        assert image.seek(0, 2) == len(whole)
-        assert image.read() == b""
-
-
 def block_list(*blocks: RamBlock) -> bytearray:
     out = bytearray()
     RamWriter(Writer(out.extend)).put_block_list(list(blocks))
