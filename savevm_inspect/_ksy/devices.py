@@ -58,7 +58,7 @@ class Devices:
 
     def state_of(self, idstr: str, instance_id: int) -> StateSchema | None:
         """The schema of a device; ``None`` if no description names it."""
-        return None if self.schema is None else self.schema.devices.get((idstr, instance_id))
+        return None if self.schema is None else self.schema.device(idstr, instance_id)
 
     def fields_of(self, idstr: str, instance_id: int, payload: bytes, io: KaitaiStream) -> tuple[FieldValue, ...]:
         """Decode a payload.

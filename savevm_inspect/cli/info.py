@@ -68,6 +68,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
         ("  of these", ", ".join(f"{count} {kind}" for kind, count in shares.items())),
         *(("not decoded", name) for name in undecoded),
         *(("problem", problem) for problem in facts["problems"]),
+        *(("remark", remark) for remark in facts["remarks"]),
     ]
 
 

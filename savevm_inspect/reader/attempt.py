@@ -66,14 +66,14 @@ def described_sections(channels: Channels) -> list[Section]:
     return [record for record in channels.records if isinstance(record, Section) and record.framing is Framing.SCHEMA]
 
 
-def doubt_schema(found: Attempt, description: Description) -> StreamError | None:
+def doubt_schema(found: Attempt) -> StreamError | None:
     """Why a schema that is not the stream's own is not that of its devices; ``None`` if nothing speaks against it."""
     if found.misfit is not None:
         return found.misfit
     for section in described_sections(found.channels):
         claim = Claim(
             head=section.head,
-            schema=description.devices[section.idstr, section.instance_id],
+            schema=found.payloads.schema_of(section),
             buffer=found.channels.buffers[section.payload.channel][: section.payload.end],
             channel=section.payload.channel,
             start=section.payload.offset,

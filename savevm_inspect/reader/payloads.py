@@ -1,6 +1,6 @@
 """Where a payload ends: asks the reader of its own format, its schema, or the footer that follows it."""
 
-from collections import deque
+from collections import Counter, deque
 from itertools import count
 from typing import cast
 
@@ -10,8 +10,9 @@ from ..payload import FieldPayload, field_payload, ram
 from ..stream.command import command_fields
 from ..stream.cursor import Cursor
 from ..stream.plausible import FOOTER_BYTES, footer_of, next_record_is_plausible
-from ..stream.records import Command, Configuration, Framing, SectionHead, SectionKind
-from ..vmstate.schema import Description
+from ..stream.records import Command, Configuration, Framing, Section, SectionHead, SectionKind
+from ..vmstate.null_arrays import as_written
+from ..vmstate.schema import Description, StateSchema
 from ..wire import MigCmd, VmRecord
 from .claim import Claim
 
@@ -42,6 +43,8 @@ class Payloads:
         self._description = description
         self._capabilities: tuple[str, ...] = ()
         self._open: dict[int, FieldPayload] = {}
+        self._times: Counter[tuple[str, int]] = Counter()
+        self._schemas: dict[tuple[int, int], StateSchema] = {}
         self.ram: ram.RamReader | None = None
         self.discards: list[Discard] = []
         self.claim: Claim | None = None
@@ -100,9 +103,11 @@ class Payloads:
             reader = self._open.setdefault(head.section_id, make_reader())
             deque(reader.read(cursor, head), maxlen=0)
             return Framing.PAYLOAD
-        schema = self._description.devices.get((head.idstr, head.instance_id)) if self._description else None
-        if schema is None or head.kind is not SectionKind.FULL:  # what iterates is never described
+        schema = self._next_schema(head) if head.kind is SectionKind.FULL else None  # what iterates has none
+        if schema is None:
             return find_footer(cursor, head)
+        schema = as_written(schema, cursor)
+        self._schemas[cursor.channel, cursor.offset] = schema
         self.claim = Claim.at(cursor, head, schema)
         if schema.length > cursor.remaining:
             raise BadPayload(
@@ -112,6 +117,18 @@ class Payloads:
             )
         cursor.require(schema.length, "a device's state")
         return Framing.SCHEMA
+
+    def _next_schema(self, head: SectionHead) -> StateSchema | None:
+        """The schema of a section, which may be one of several of the same name, in their order."""
+        if self._description is None:
+            return None
+        name = head.idstr, head.instance_id
+        self._times[name] += 1
+        return self._description.device(*name, self._times[name] - 1)
+
+    def schema_of(self, section: Section) -> StateSchema:
+        """The schema that a section was framed by; a section of another framing has none."""
+        return self._schemas[section.payload.channel, section.payload.offset]
 
     def _ram_reader(self, cursor: Cursor, head: SectionHead) -> ram.RamReader:
         if self.ram is None:

@@ -102,7 +102,7 @@ def _read_head(cursor: Cursor, stream: Stream) -> SectionHead | None:
 
 def _readings(cursor: Cursor, stream: Stream, head: SectionHead) -> list[Reading]:
     readings = []
-    schema = stream.description.devices.get((head.idstr, head.instance_id)) if stream.description else None
+    schema = stream.description.device(head.idstr, head.instance_id) if stream.description else None
     if schema is not None:
         end = cursor.pos + schema.length
         readings.append(Reading(by="its description", end=end, fits=_fits(stream.buffer, end, head)))

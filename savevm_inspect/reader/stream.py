@@ -22,6 +22,7 @@ from .accounting import Account, account
 from .attempt import Attempt, attempt, described_sections, doubt_schema
 from .device import Device
 from .inputs import Inputs
+from .remarks import Remark, remarks
 from .trailer import find_description
 
 # What not every stream needs is imported where it is used: modules take their time.
@@ -82,7 +83,7 @@ class Stream:
             configuration = configuration_of(self._source.buffer[self.offset :])
             schema = choose_schema(wanted, configuration, self._count_described)
             found = attempt(self._inputs, schema.description, self._resources)
-            doubt = doubt_schema(found, schema.description) or self._doubt_by_comparison(found)
+            doubt = doubt_schema(found) or self._doubt_by_comparison(found)
         except SavevmError as error:
             self._report(error)
             return None
@@ -103,7 +104,7 @@ class Stream:
         """How many sections a schema describes; raises if it does not fit."""
         with ExitStack() as resources:
             found = attempt(self._inputs, description, resources)
-            doubt = doubt_schema(found, description) or self._doubt_by_comparison(found)
+            doubt = doubt_schema(found) or self._doubt_by_comparison(found)
             if doubt is not None:
                 raise doubt
             return len(described_sections(found.channels))
@@ -255,8 +256,7 @@ class Stream:
         if section.framing is Framing.PAYLOAD:
             yield from self._decode_by_its_format(section)
             return
-        assert self.description is not None  # framing by schema says that there is one
-        yield from decode_state(self.description.devices[section.idstr, section.instance_id], cursor)
+        yield from decode_state(self._payloads.schema_of(section), cursor)
         if cursor.remaining:
             raise BadPayload("the fields end before the section", offset=cursor.offset, section=cursor.section)
 
@@ -320,6 +320,11 @@ class Stream:
                 open_sections.discard(section.section_id)
         ended = any(isinstance(record, EndOfStream) for record in self.records)
         return ended and not open_sections and not any(isinstance(each, StreamError) for each in self.problems)
+
+    @cached_property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What one should know of it that is no problem: QEMU loads it all the same."""
+        return tuple(remarks(self))
 
     @cached_property
     def account(self) -> Account:

@@ -89,7 +89,8 @@ def ksy_document(
     types: dict[str, Any] = document["types"]
     made = StateTypes([*types, *parts["types"], "device_state"])
     devices = description.devices if description else {}
-    cases = {_case(*key): made.of_device(key[0], state) for key, state in devices.items()}
+    first = {key: state for key, state in devices.items() if not key.nth}  # a format knows no order of sections
+    cases = {_case(key.idstr, key.instance_id): made.of_device(key.idstr, state) for key, state in first.items()}
     for key, length in (lengths or {}).items():
         cases.setdefault(_case(*key), f"known_length({length})")
         made.parts.add("known_length")

@@ -29,6 +29,7 @@ def summary(stream: Stream) -> dict[str, Any]:
         "page_size_from": stream.page_size_from or None,
         "complete": stream.complete,
         "problems": [str(problem) for problem in problems(stream)],
+        "remarks": [str(remark) for remark in stream.remarks],
         "capabilities": list(configuration.capabilities) if configuration else [],
         "schema": stream.schema_from,
         "size_bytes": stream.size_bytes,

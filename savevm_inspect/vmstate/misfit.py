@@ -9,11 +9,11 @@ from ..stream.cursor import Cursor
 from ..stream.values import FieldValue
 from .decode import decode_state
 from .fields import TIMER_OFF
+from .null_arrays import NULL_MARKER
 from .scalars import SCALARS
 from .schema import StateSchema
 
 _LAST_EXPIRY_NS = 1 << 62
-_NULLPTR_MARKER = 0x30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def _check_unused(data: bytes) -> str:
 
 
 def _check_null(data: bytes) -> str:
-    return "" if data == bytes((_NULLPTR_MARKER,)) else f"{data.hex(' ')}, expected {_NULLPTR_MARKER:#04x}"
+    return "" if data == bytes((NULL_MARKER,)) else f"{data.hex(' ')}, expected {NULL_MARKER:#04x}"
 
 
 _CHECKS: dict[str, Callable[[bytes], str]] = {

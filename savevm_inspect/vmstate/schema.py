@@ -4,10 +4,12 @@ The description is somebody else's: its size, depth and every number in it are c
 (migration/vmstate.c, vmsd_desc_field_start and vmstate_save_state_v; migration/savevm.c, vmstate_save).
 """
 
+import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import SchemaError
 
@@ -17,7 +19,9 @@ LIMIT_BYTES = 256 << 20
 _LIMIT_DEPTH = 64
 _LIMIT_LENGTH = 1 << 62
 _SUBSECTION_OVERHEAD_BYTES = 1 + 1 + 4
-_NULL_TYPES = ("nullptr", "ptr-marker")
+NULL_POINTER = "nullptr"
+"""The type of array elements that are null pointers."""
+_NULL_TYPES = (NULL_POINTER, "ptr-marker")
 _ELEMENTS: Any = ("elements",)
 """Key of what was repeated; no text, so that no JSON can hold it."""
 _REPEATABLE = ("vmsd_name", "version", "fields", "subsections")
@@ -68,6 +72,21 @@ class FieldSchema:
         return self.size * self.count
 
 
+class DeviceKey(NamedTuple):
+    """What names a described section.
+
+    Attributes:
+        idstr: the device's name.
+        instance_id: tells devices of one idstr apart.
+        nth: how many sections of the same idstr and instance_id come before it: QEMU gives some devices the same
+            ones (two ``-netdev user`` up to 7.2, the two channels of ``isa-ide``), and describes each in its turn.
+    """
+
+    idstr: str
+    instance_id: int
+    nth: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
     """A whole description.
@@ -75,12 +94,24 @@ class Description:
     Attributes:
         page_size: the target page size in bytes, 0 if it does not say.
         configuration: schema of the configuration record; ``None`` before QEMU 8.
-        devices: schema of each described section by (idstr, instance_id).
+        devices: schema of each described section.
+        refused: why there is none of a section that is described, too: its description is not what one must be.
     """
 
     page_size: int
     configuration: StateSchema | None
-    devices: dict[tuple[str, int], StateSchema]
+    devices: dict[DeviceKey, StateSchema]
+    refused: dict[DeviceKey, SchemaError] = dataclasses.field(default_factory=dict)
+
+    def device(self, idstr: str, instance_id: int, nth: int = 0) -> StateSchema | None:
+        """Schema of a section; ``None`` if it has none, or a refused one.
+
+        Args:
+            idstr: the device's name.
+            instance_id: tells devices of one idstr apart.
+            nth: how many sections of the same idstr and instance_id come before it.
+        """
+        return self.devices.get(DeviceKey(idstr, instance_id, nth))
 
 
 def parse_description(text: bytes) -> Description:
@@ -90,7 +121,8 @@ def parse_description(text: bytes) -> Description:
         text: its JSON.
 
     Raises:
-        SchemaError: it is not JSON, too large, too deep, or something in it is not what it must be.
+        SchemaError: it is not JSON, too large, or not a list of devices with their names. What is wrong within a
+            device costs that device alone, and is kept in ``refused``.
     """
     if len(text) > LIMIT_BYTES:
         raise SchemaError(f"{len(text)} bytes, more than {LIMIT_BYTES}")
@@ -103,19 +135,24 @@ def parse_description(text: bytes) -> Description:
     page_size = _number(root, "page_size", "page_size", default=0)
     if page_size and (page_size & (page_size - 1) or not 256 <= page_size <= 1 << 24):
         raise SchemaError(f"pages of {page_size} bytes", path="page_size")
-    devices: dict[tuple[str, int], StateSchema] = {}
+    devices: dict[DeviceKey, StateSchema] = {}
+    refused: dict[DeviceKey, SchemaError] = {}
+    times: Counter[tuple[str, int]] = Counter()
     for position, raw in enumerate(_list(root, "devices", "devices")):
         path = f"devices[{position}]"
-        key = (_text(raw, "name", path), _number(raw, "instance_id", path))
-        if key in devices:
-            raise SchemaError(f"device {key[0]!r} instance {key[1]} is described twice", path=path)
-        devices[key] = _state(raw, f"{path} ({key[0]})", 0)
-    configuration = root.get("configuration")
-    return Description(
-        page_size=page_size,
-        configuration=None if configuration is None else _state(configuration, "configuration", 0),
-        devices=devices,
-    )
+        name = _text(raw, "name", path), _number(raw, "instance_id", path)
+        key = DeviceKey(*name, times[name])
+        times[name] += 1
+        try:
+            devices[key] = _state(raw, f"{path} ({key.idstr})", 0)
+        except SchemaError as error:
+            refused[key] = error
+    return Description(page_size=page_size, configuration=_configuration(root), devices=devices, refused=refused)
+
+
+def _configuration(root: dict[str, Any]) -> StateSchema | None:
+    raw = root.get("configuration")
+    return None if raw is None else _state(raw, "configuration", 0)
 
 
 def _keep_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -174,7 +211,9 @@ def _field(raw: Any, path: str, depth: int) -> FieldSchema:
         index = _number(raw, "index", path)
     where = f"{path} ({name})"
     states: tuple[StateSchema, ...] = ()
-    if kind == "struct":
+    if kind == "struct" and raw.get("struct") == {} and size == 1 and index is not None:
+        kind = NULL_POINTER  # the first element is one, whatever the others are
+    elif kind == "struct":
         states = (_state(raw.get("struct"), where, depth + 1),)
     elif _ELEMENTS in raw:
         states = tuple(_state(element, where, depth + 1) for element in raw[_ELEMENTS])

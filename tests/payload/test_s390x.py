@@ -29,7 +29,7 @@ def test_real_sections(idstr: str, capture_path: Callable[[str], Path]) -> None:
         (section,) = stream[idstr].sections
         assert section.framing is Framing.PAYLOAD
         assert sum(field.span.length for field in stream.decode(section)) == section.payload.length > 0
-        described = stream.description.devices[idstr, 0].length  # type: ignore[union-attr]
+        described = stream.description.device(idstr, 0).length  # type: ignore[union-attr]
         assert described == section.payload.length
 
 

@@ -16,6 +16,7 @@ from savevm_inspect.payload.vfio import VfioReader
 from savevm_inspect.stream.cursor import Cursor
 from savevm_inspect.stream.records import Framing, SectionHead, SectionKind
 from savevm_inspect.stream.values import FieldValue
+from savevm_inspect.vmstate.schema import DeviceKey
 from savevm_inspect.wire import VfioMigFlag
 
 IDSTR = "0000:00:05.0/vfio"
@@ -107,7 +108,7 @@ def test_what_the_flags_of_a_migration_are(recorded: Callable[[str], Path]) -> N
 def test_without_a_description_nothing_is_lost(recorded: Callable[[str], Path]) -> None:
     with si.open_stream(recorded("devices")) as stream:
         assert stream.description is not None
-        described = stream.description.devices[IDSTR, 0].length
+        described = stream.description.devices[DeviceKey(IDSTR, 0)].length
         whole = [section.payload for section in stream[IDSTR].sections]
         assert whole[-1].length == described
         eof = next(record.span.end for record in stream.records if type(record).__name__ == "EndOfStream")

@@ -12,7 +12,7 @@ from savevm_inspect.stream.cursor import Cursor
 from savevm_inspect.stream.records import Framing
 from savevm_inspect.vmstate.layout import number, state
 from savevm_inspect.vmstate.misfit import Misfit, first_misfit
-from savevm_inspect.vmstate.schema import FieldSchema, StateSchema
+from savevm_inspect.vmstate.schema import DeviceKey, FieldSchema, StateSchema
 
 
 def field(kind: str, size: int) -> FieldSchema:
@@ -34,7 +34,8 @@ def test_real_state_is_never_doubted(name: str, capture_path: Callable[[str], Pa
         assert len(described) > 10
         for section in described:
             cursor = Cursor(stream.buffer[: section.payload.end], pos=section.payload.offset)
-            assert first_misfit(stream.description.devices[section.idstr, section.instance_id], cursor) is None
+            schema = stream.description.devices[DeviceKey(section.idstr, section.instance_id)]
+            assert first_misfit(schema, cursor) is None
 
 
 @given(st.lists(st.integers(0, 255), min_size=1, max_size=6))
