@@ -33,6 +33,7 @@ INFO_KEYS = {
     "complete",
     "problems",
     "capabilities",
+    "remarks",
     "schema",
     "size_bytes",
     "decoded_bytes",
