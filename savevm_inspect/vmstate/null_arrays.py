@@ -50,7 +50,7 @@ def as_written(schema: StateSchema, cursor: Cursor) -> StateSchema:
         element = _ELEMENTS.get((schema.name, field.name))
         if element is None or field.type != NULL_POINTER:
             continue
-        start = cursor.offset + sum(before.length for before in schema.fields[:position])
+        start = cursor.pos + sum(before.length for before in schema.fields[:position])
         present = tuple(_present(cursor, start, field.count, element.length))
         if len(present) < field.count or not any(present):
             return schema
