@@ -1,8 +1,9 @@
-"""What each of the 20 callbacks of register.h promises, and where the machinery may call it.
+"""What each of the 20 callbacks of QEMU 10.2's register.h promises, and where the machinery may call it.
 
 The one table of the engine's rules: the engine's phase guard enforces it, the player shows it, and the
-documentation is drawn from it. Facts are of QEMU 10.2: include/migration/register.h for the promises,
-migration/savevm.c and migration/migration.c for who calls what, in which thread and under which lock.
+documentation is drawn from it. Facts are of QEMU 10.2: include/migration/register.h for promises and parameters,
+migration/savevm.c and migration/migration.c for who calls what, in which thread and under which lock. Other versions
+have other structures: :mod:`.interfaces`.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,20 @@ from enum import StrEnum
 from typing import Final
 
 from .phases import Phase
+from .signatures import (
+    BUF,
+    CAN_POSTCOPY,
+    ERRP,
+    F_IN,
+    F_OUT,
+    LEN,
+    MIGRATION_STATE,
+    MUST_PRECOPY,
+    OPAQUE,
+    TYPEDEFS,
+    VERSION_ID,
+    Signature,
+)
 from .threads import Side, Thread
 
 
@@ -56,16 +71,30 @@ class Callback:
     Attributes:
         name: as register.h spells it.
         promise: in one sentence, what a device that has it does.
+        signature: what it is given, and the C type of its value.
         places: every place that calls it, in the order of a run.
         returns: what its value means.
         absent: what it means for a device to have none.
+        legacy: the header wants it replaced by a VMStateDescription.
+        advice: what the header advises whoever writes one; empty for most.
+        does: the jobs that are done by calling it, each by the name of the one callback that did only that in some
+            version; empty for its own name.
     """
 
     name: str
     promise: str
+    signature: Signature
     places: tuple[Place, ...]
     returns: Returns
     absent: str
+    legacy: bool = False
+    advice: str = ""
+    does: tuple[str, ...] = ()
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """The jobs that are done by calling it."""
+        return self.does or (self.name,)
 
     @property
     def side(self) -> Side:
@@ -135,6 +164,8 @@ _TABLE = (
     Callback(
         name="save_state",
         promise="Writes the whole state at once, in the newest version of its format, while the VM is stopped.",
+        signature=Signature(returns="void", parameters=(F_OUT, OPAQUE)),
+        legacy=True,
         places=(_COMPLETE, _SNAPSHOT_DEVICES, _SAVEVM_COMPLETE),
         returns=Returns.NOTHING,
         absent="no FULL section, unless the device is described by a VMStateDescription",
@@ -142,6 +173,7 @@ _TABLE = (
     Callback(
         name="save_prepare",
         promise="Says before anything is sent whether this device can be migrated at all.",
+        signature=Signature(returns="int", parameters=(OPAQUE, ERRP)),
         places=(_PREPARE,),
         returns=Returns.ZERO_OR_NEGATIVE,
         absent="the device has no objection",
@@ -149,6 +181,7 @@ _TABLE = (
     Callback(
         name="save_setup",
         promise="Gets the source's bookkeeping ready and writes the device's first section.",
+        signature=Signature(returns="int", parameters=(F_OUT, OPAQUE, ERRP)),
         places=_SETUPS,
         returns=Returns.ZERO_OR_NEGATIVE,
         absent="no START section, so nothing would know its PART and END sections; it counts as plain device state",
@@ -156,6 +189,7 @@ _TABLE = (
     Callback(
         name="save_cleanup",
         promise="Gives up the source's bookkeeping; comes at every end, also if save_setup never ran.",
+        signature=Signature(returns="void", parameters=(OPAQUE,)),
         places=(_CLEANUP,),
         returns=Returns.NOTHING,
         absent="there is nothing to give up",
@@ -163,6 +197,8 @@ _TABLE = (
     Callback(
         name="save_complete",
         promise="Writes all that is left: in precopy with the VM stopped, in postcopy while the other side runs it.",
+        signature=Signature(returns="int", parameters=(F_OUT, OPAQUE)),
+        does=("save_live_complete_precopy", "save_live_complete_postcopy"),
         places=(_COMPLETE, _SAVEVM_COMPLETE, _POSTCOPY_END),
         returns=Returns.ZERO_OR_NEGATIVE,
         absent="no END section",
@@ -170,6 +206,7 @@ _TABLE = (
     Callback(
         name="save_complete_precopy_thread",
         promise="Sends what is left over the multifd channels, in a thread of its own beside save_complete.",
+        signature=TYPEDEFS["SaveCompletePrecopyThreadHandler"],
         places=(_source(Phase.COMPLETE, Thread.SAVE_STATE, bql=False),),
         returns=Returns.TRUE_OR_FALSE,
         absent="no thread is started for the device",
@@ -177,6 +214,7 @@ _TABLE = (
     Callback(
         name="is_active",
         promise="Tells whether the device takes part in this migration; asked anew before most calls.",
+        signature=Signature(returns="bool", parameters=(OPAQUE,)),
         places=(
             _PREPARE,
             *_SETUPS,
@@ -194,6 +232,7 @@ _TABLE = (
     Callback(
         name="has_postcopy",
         promise="Tells whether the rest of the device's data may follow after the destination has started.",
+        signature=Signature(returns="bool", parameters=(OPAQUE,)),
         places=(_COMPLETE, _POSTCOPY),
         returns=Returns.ANSWER,
         absent="all of it must have arrived before the destination starts",
@@ -201,6 +240,7 @@ _TABLE = (
     Callback(
         name="is_active_iterate",
         promise="Tells whether the device wants its turn in the iterations, though it takes part otherwise.",
+        signature=Signature(returns="bool", parameters=(OPAQUE,)),
         places=(*_ITERATIONS, _POSTCOPY),
         returns=Returns.ANSWER,
         absent="the device takes its turn",
@@ -208,6 +248,9 @@ _TABLE = (
     Callback(
         name="save_live_iterate",
         promise="Writes a chunk of data until the rate limit says stop, mostly while the VM runs; one section each.",
+        signature=Signature(returns="int", parameters=(F_OUT, OPAQUE)),
+        advice="Use data that only the migration thread touches, or that a lock of its own protects: the BQL is held "
+        "in savevm alone.",
         places=(*_ITERATIONS, _POSTCOPY),
         returns=Returns.MORE_OR_DONE,
         absent="no PART sections",
@@ -215,6 +258,7 @@ _TABLE = (
     Callback(
         name="save_postcopy_prepare",
         promise="Writes what must go out just before the switch to postcopy, while the VM still runs.",
+        signature=Signature(returns="bool", parameters=(F_OUT, OPAQUE, ERRP)),
         places=(_ITERATE,),
         returns=Returns.TRUE_OR_FALSE,
         absent="the device has nothing to do there",
@@ -222,6 +266,7 @@ _TABLE = (
     Callback(
         name="state_pending_estimate",
         promise="Guesses cheaply how many bytes are left, without a look at what the guest changed meanwhile.",
+        signature=Signature(returns="void", parameters=(OPAQUE, MUST_PRECOPY, CAN_POSTCOPY)),
         places=(_ITERATE, _POSTCOPY),
         returns=Returns.PENDING,
         absent="the device adds nothing to the estimate, however much it holds back",
@@ -229,6 +274,7 @@ _TABLE = (
     Callback(
         name="state_pending_exact",
         promise="Finds out how many bytes are left, at the price of a synchronisation; takes the lock by itself.",
+        signature=Signature(returns="void", parameters=(OPAQUE, MUST_PRECOPY, CAN_POSTCOPY)),
         places=(_ITERATE,),
         returns=Returns.PENDING,
         absent="the device adds nothing, so the switchover may come while it still has data",
@@ -236,6 +282,8 @@ _TABLE = (
     Callback(
         name="load_state",
         promise="Reads one section of any kind that the save callbacks wrote, to its last byte.",
+        signature=Signature(returns="int", parameters=(F_IN, OPAQUE, VERSION_ID)),
+        legacy=True,
         places=(_LOAD, _LOAD_PACKAGE, _LOAD_POSTCOPY),
         returns=Returns.ZERO_OR_NEGATIVE,
         absent="sections of the device can't be loaded, unless a VMStateDescription explains them",
@@ -243,6 +291,7 @@ _TABLE = (
     Callback(
         name="load_state_buffer",
         promise="Takes a piece of device state that came over a multifd channel.",
+        signature=Signature(returns="bool", parameters=(OPAQUE, BUF, LEN, ERRP)),
         places=(
             _destination(Phase.LOAD, Thread.MULTIFD_RECV, bql=False),
             _destination(Phase.SWITCHOVER, Thread.MULTIFD_RECV, bql=False),
@@ -254,6 +303,7 @@ _TABLE = (
     Callback(
         name="load_setup",
         promise="Gets the destination's bookkeeping ready, after the configuration and before the first section.",
+        signature=Signature(returns="int", parameters=(F_IN, OPAQUE, ERRP)),
         places=(_LOAD_SETUP,),
         returns=Returns.ZERO_OR_NEGATIVE,
         absent="there is nothing to get ready",
@@ -261,6 +311,7 @@ _TABLE = (
     Callback(
         name="load_cleanup",
         promise="Gives up the destination's bookkeeping; comes at every end, also if load_setup never ran.",
+        signature=Signature(returns="int", parameters=(OPAQUE,)),
         places=(_LOAD_CLEANUP,),
         returns=Returns.ZERO_OR_NEGATIVE,
         absent="there is nothing to give up",
@@ -268,6 +319,7 @@ _TABLE = (
     Callback(
         name="resume_prepare",
         promise="Gets the source ready to go on with a postcopy migration whose connection broke.",
+        signature=Signature(returns="int", parameters=(MIGRATION_STATE, OPAQUE)),
         places=(_RECOVER,),
         returns=Returns.ZERO_OR_NEGATIVE,
         absent="the device has nothing to repeat",
@@ -275,6 +327,7 @@ _TABLE = (
     Callback(
         name="switchover_ack_needed",
         promise="Tells whether the source must wait for this device's consent before it stops the VM.",
+        signature=Signature(returns="bool", parameters=(OPAQUE,)),
         places=(_LOAD_SETUP,),
         returns=Returns.ANSWER,
         absent="the source need not wait for the device",
@@ -282,6 +335,7 @@ _TABLE = (
     Callback(
         name="switchover_start",
         promise="Learns that the source has stopped the VM and that the last data is on its way.",
+        signature=Signature(returns="int", parameters=(OPAQUE,)),
         places=(_destination(Phase.SWITCHOVER, Thread.MAIN, bql=True),),
         returns=Returns.ZERO_OR_NEGATIVE,
         absent="the device is not told",
