@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from .compat import Behaviour, Compat
 from .threads import Side
 
 
@@ -68,6 +69,26 @@ STATUS_TRANSITIONS: Final[Mapping[Side, Mapping[MigrationStatus, tuple[Migration
 Read off the calls of migrate_set_state in QEMU 10.2's migration.c, savevm.c and postcopy-ram.c. Versions after 10.2
 have ``failing`` between a failure and ``failed``.
 """
+
+_Transitions = Mapping[Side, Mapping[MigrationStatus, tuple[MigrationStatus, ...]]]
+
+EARLIER_TRANSITIONS: Final[Mapping[Behaviour, _Transitions]] = {
+    Behaviour.STATE_DEVICE: {Side.SOURCE: {_S.ACTIVE: (_S.POSTCOPY_ACTIVE,)}},
+    Behaviour.INCOMING_SETUP: {Side.DESTINATION: {_S.NONE: (_S.ACTIVE,)}},
+}
+"""What else follows a state in a QEMU that lacks a behaviour."""
+
+
+def follows(side: Side, status: MigrationStatus, compat: Compat) -> tuple[MigrationStatus, ...]:
+    """The states that may follow one on a side of a migration, as its QEMU has it."""
+    earlier = (
+        after
+        for behaviour, sides in EARLIER_TRANSITIONS.items()
+        if not compat.has(behaviour)
+        for after in sides.get(side, {}).get(status, ())
+    )
+    return (*STATUS_TRANSITIONS[side][status], *earlier)
+
 
 _RUNNING: Final = frozenset(MigrationStatus) - {_S.NONE, _S.COMPLETED, _S.FAILED, _S.CANCELLED}
 

@@ -13,6 +13,7 @@ import pytest
 
 from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
+from savevm_inspect.rules.compat import Version
 from savevm_inspect.rules.options import Capability
 from savevm_inspect.rules.status import MigrationStatus
 
@@ -81,9 +82,17 @@ def version() -> tuple[int, ...]:
 def as_qemu_none(scenario: Scenario) -> Scenario:
     """A scenario's guest in the machine that a QEMU of any version can be without further ado."""
     none = SCENARIOS["none"]
-    new = version() >= (10, 0)
-    kind = replace(none.machine, send_switchover_start=new, describe_configuration=new)
-    return replace(scenario, machine=kind, devices=none.devices, ram_block="ram", disks=(), bitmaps=())
+    qemu = Version(*version()[:2])
+    kind = replace(none.machine, version=qemu)
+    return replace(
+        scenario,
+        machine=kind,
+        interface=str(qemu),
+        devices=none.devices,
+        ram_block="ram",
+        disks=(),
+        bitmaps=(),
+    )
 
 
 def by_one_way(scenario: Scenario) -> bool:

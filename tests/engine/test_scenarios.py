@@ -13,6 +13,7 @@ from savevm_inspect.engine.play.record import record_scenario
 from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.errors import NotFound
+from savevm_inspect.rules.compat import Behaviour
 from savevm_inspect.stream.events import Event, EventKind
 
 from .running import run
@@ -98,9 +99,11 @@ def test_what_a_machine_type_leaves_out_is_left_out(
 ) -> None:
     kind = MachineType(
         name="none",
-        send_section_footer=footers,
-        send_configuration=configuration,
-        send_switchover_start=switchover,
+        properties={
+            Behaviour.SEND_SECTION_FOOTER: footers,
+            Behaviour.SEND_CONFIGURATION: configuration,
+            Behaviour.SEND_SWITCHOVER_START: switchover,
+        },
         suppress_vmdesc=not description,
     )
     data, events = stream_of(replace(SCENARIOS["none"], machine=kind))

@@ -13,6 +13,7 @@ from savevm_inspect.engine.machine.vmsd import MigrationPriority, VMStateDescrip
 from savevm_inspect.engine.outgoing.migration import OutgoingMigration
 from savevm_inspect.engine.outgoing.pace import Pace
 from savevm_inspect.engine.sim.scheduler import CHECKPOINT, Steps, Wait
+from savevm_inspect.rules.compat import Behaviour
 from savevm_inspect.rules.options import Capability
 from savevm_inspect.rules.status import MigrationStatus
 from savevm_inspect.stream.events import EventKind
@@ -139,7 +140,7 @@ class DrivenRam:
         }.get(progress.round.then)
         if ready is not None:
             yield Wait(what="the user", ready=ready)
-        if progress.round.package_loaded:
+        if progress.round.package_loaded and self._machine.compat.has(Behaviour.POSTCOPY_DEVICE):
             yield Wait(what="the package to be loaded", ready=lambda: source.package_loaded)
         return progress.round.estimate or Pending()
 

@@ -5,16 +5,17 @@ is asked, commanded and answered, is the engine's doing, to be held against QEMU
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 from savevm_inspect.engine.incoming.postcopy import PostcopyState
 from savevm_inspect.engine.play.migration import Migration
-from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.play.scenario import OUR_MACHINE, Scenario
 from savevm_inspect.engine.play.script import UserAction
 from savevm_inspect.engine.sim.pipe import Sink
 from savevm_inspect.engine.sim.scheduler import CHECKPOINT, Steps, Task, Wait, fair
+from savevm_inspect.rules.compat import Version
 from savevm_inspect.rules.status import MigrationStatus
 from savevm_inspect.rules.threads import Side, Thread
 from savevm_inspect.stream.events import Event, EventKind
@@ -67,6 +68,8 @@ def drive(plan: Plan) -> Driven:
         name="driven",
         title="driven",
         teaches="",
+        machine=replace(OUR_MACHINE, version=Version.parse(plan.version)),
+        interface=plan.version,
         devices=(Built(progress),),
         ram_bytes=0,
         capabilities=plan.capabilities,

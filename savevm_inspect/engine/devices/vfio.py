@@ -332,7 +332,7 @@ class Vfio:
     def _multifd_setup(self) -> None:
         """Find out whether threads will carry the rest (vfio_multifd_setup)."""
         side = self._machine.source or self._machine.destination
-        supported = side is not None and vfio_multifd_transfer_supported(self._machine.kind, side.options)
+        supported = side is not None and vfio_multifd_transfer_supported(self._machine.compat, side.options)
         self.multifd_transfer = supported if self._wants_multifd is None else self._wants_multifd
         if self.multifd_transfer and not supported:
             raise DeviceError("its state is to go over multifd channels, and these can't carry it here")

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
+from ...rules.compat import Behaviour, Compat
 from ...rules.options import Options
 from ...rules.threads import Side
 from ...wire import VfioMigFlag
 from ..machine.handlers import DeviceError
-from ..machine.machine import MachineType
 from ..machine.qemu_file import BufferFile, QEMUFileInput
 from ..outgoing.device_state import multifd_device_state_supported
 from ..sim.scheduler import CHECKPOINT, Steps, Wait
@@ -29,9 +29,9 @@ VFIO_DEVICE_STATE_PACKET: Final = Struct(">III")
 _NO_INDEX: Final = 0xFFFFFFFF
 
 
-def vfio_multifd_transfer_supported(kind: MachineType, options: Options) -> bool:
+def vfio_multifd_transfer_supported(compat: Compat, options: Options) -> bool:
     """Whether multifd can carry device state, and the destination learns when it begins (function of that name)."""
-    return multifd_device_state_supported(options) and kind.send_switchover_start
+    return multifd_device_state_supported(options) and compat.has(Behaviour.SEND_SWITCHOVER_START)
 
 
 def save_device_state(device: "Vfio", data: "SaveCompletePrecopyThreadData") -> Steps[None]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import BadPayload, Unsupported
+from ...rules.compat import Behaviour
 from ...rules.options import Capability
 from ...rules.phases import Phase
 from ...stream.command import command_fields
@@ -66,7 +67,8 @@ class IncomingCommands:
         d = self._d
         if d.to_src_file is None:
             d.open_return_path()
-            if d.options.has(Capability.SWITCHOVER_ACK) and not d.switchover_ack_pending:
+            unasked = not d.machine.compat.has(Behaviour.ACK_ONLY_WHEN_NEEDED)
+            if unasked and d.options.has(Capability.SWITCHOVER_ACK) and not d.switchover_ack_pending:
                 d.send(MigRpMessage.MIG_RP_MSG_SWITCHOVER_ACK)  # no device needs to be asked
         yield CHECKPOINT
         return False

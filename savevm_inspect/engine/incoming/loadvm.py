@@ -14,6 +14,7 @@ from ...errors import (
     UnknownRecord,
     Unsupported,
 )
+from ...rules.compat import Behaviour
 from ...rules.options import Capability
 from ...rules.phases import Phase
 from ...rules.threads import Thread
@@ -161,7 +162,7 @@ class LoadVM:
         if version != QEMU_VM_FILE_VERSION:
             raise Unsupported(f"stream version {version}, expected {QEMU_VM_FILE_VERSION}", offset=place + 4)
         d.emit_record("header", f.span_from(start))
-        if d.machine.kind.send_configuration:
+        if d.machine.compat.has(Behaviour.SEND_CONFIGURATION):
             yield from self.need(f, "the configuration")
             self._configuration(f)
         yield CHECKPOINT
@@ -248,7 +249,7 @@ class LoadVM:
             yield from d.call(entry, "load_state", entry.load_version_id, f=f)
         else:
             raise d.fail("it has no load_state", entry=entry)
-        if d.machine.kind.send_section_footer:
+        if d.machine.compat.has(Behaviour.SEND_SECTION_FOOTER):
             yield from self.need(f, "a footer")
             try:
                 self._footer(f, entry)

@@ -7,6 +7,7 @@ How records are read is :mod:`.loadvm`'s, what the commands do is :mod:`.command
 from collections.abc import Callable
 
 from ...errors import EngineError, SavevmError
+from ...rules.compat import Behaviour
 from ...rules.options import Capability, Options
 from ...rules.phases import Phase
 from ...rules.status import MigrationStatus
@@ -61,7 +62,7 @@ class IncomingMigration(MigrationSide):
         self.stream_failed = False
         self.load_threads_abort = False
         self._load_threads: list[Task] = []
-        if listens:
+        if listens and machine.compat.has(Behaviour.INCOMING_SETUP):
             self.set_state(_S.SETUP)
 
     def accept(self, connection: Connection) -> None:
@@ -77,6 +78,12 @@ class IncomingMigration(MigrationSide):
         if self.options.has(Capability.MULTIFD):
             self.multifd = MultifdRecv(self, connection)
         self.scheduler.start(Thread.MAIN, self._incoming())
+
+    @property
+    def first_multifd_channel(self) -> int:
+        """Number of the first multifd channel; old machine types connect the preempt channel before it."""
+        at_setup = not self.machine.compat.has(Behaviour.PREEMPT_AT_SWITCHOVER)
+        return 1 + (at_setup and self.options.has(Capability.POSTCOPY_PREEMPT))
 
     def _further_channels(self, *, resumed: bool) -> int:
         """How many channels besides the main one are expected; those of multifd do not come again."""

@@ -58,7 +58,8 @@ class MultifdRecv:
 
     @property
     def _pipes(self) -> list[Pipe]:
-        return self._connection.forward[1 : 1 + self._count]
+        first = self._d.first_multifd_channel
+        return self._connection.forward[first : first + self._count]
 
     def start(self) -> None:
         """Begin to read all channels (multifd_recv_new_channel)."""

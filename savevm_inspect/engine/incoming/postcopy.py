@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import BadPayload, SavevmError
+from ...rules.compat import Behaviour
 from ...rules.options import Capability
 from ...rules.phases import Phase
 from ...rules.status import MigrationStatus
@@ -154,7 +155,8 @@ class PostcopyIncoming:
     def _listen_thread(self) -> Steps[None]:
         """Read the main channel while the main thread loads the package, and after that (postcopy_listen_thread)."""
         d = self._d
-        d.set_state(_S.POSTCOPY_DEVICE if d.to_src_file is not None else _S.POSTCOPY_ACTIVE, old=_S.ACTIVE)
+        loading = d.machine.compat.has(Behaviour.POSTCOPY_DEVICE) and d.to_src_file is not None
+        d.set_state(_S.POSTCOPY_DEVICE if loading else _S.POSTCOPY_ACTIVE, old=_S.ACTIVE)
         yield CHECKPOINT
         try:
             assert d.from_src_file is not None
@@ -244,7 +246,8 @@ class PostcopyIncoming:
         if connection is None:
             return None
         multifd = d.multifd is not None and not connection.resumed  # whose channels were connected before
-        number = 1 + (d.options.parameters.multifd_channels if multifd else 0)
+        at_switchover = d.machine.compat.has(Behaviour.PREEMPT_AT_SWITCHOVER)
+        number = 1 + (d.options.parameters.multifd_channels if multifd and at_switchover else 0)
         return connection.forward[number] if len(connection.forward) > number else None
 
     # When the connection breaks, and at the end.

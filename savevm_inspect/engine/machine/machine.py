@@ -1,10 +1,11 @@
 """A virtual machine as the migration sees it: what it is, what runs in it, and who holds its lock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from ...rules.compat import REFERENCE, Behaviour, Compat, Version
 from ..sim.clock import Clock
 from ..sim.scheduler import Scheduler
 from .bql import Bql
@@ -38,20 +39,16 @@ class MachineType:
         name: as the configuration states it; both sides must agree.
         page_size: target page size in bytes.
         page_bits: log2 of it, sent where the machine's pages are larger than its smallest; else ``None``.
-        send_configuration: whether there is a configuration record (off in types of QEMU 2.3 and older).
-        send_section_footer: whether sections have footers (off in types of QEMU 2.3 and older).
-        send_switchover_start: whether SWITCHOVER_START is sent (on in types of QEMU 10.0 and later).
-        describe_configuration: whether the description has an entry for the configuration.
+        version: the version of QEMU that it is named after; it decides what streams look like.
+        properties: what its user set otherwise (``-global migration.PROPERTY=...``).
         suppress_vmdesc: whether the description is left out.
     """
 
     name: str
     page_size: int = 4096
     page_bits: int | None = None
-    send_configuration: bool = True
-    send_section_footer: bool = True
-    send_switchover_start: bool = True
-    describe_configuration: bool = True
+    version: Version = REFERENCE
+    properties: Mapping[Behaviour, bool] = field(default_factory=dict)
     suppress_vmdesc: bool = False
 
 
@@ -95,6 +92,7 @@ class Machine:
         stats: what its devices count.
         devices: what was built in, in that order.
         disks: name and length in bytes of each disk.
+        qemu: the version of QEMU that runs it.
         uuid: 16 bytes that tell this VM from all others; empty if its user has set none (qemu_uuid_set).
         received_runstate: what the VM did on the source, as the stream told; ``None`` if it did not.
         ram: the device that moves its memory, once it is built in.
@@ -112,6 +110,7 @@ class Machine:
     stats: MigrationStats = field(default_factory=MigrationStats)
     devices: list[object] = field(default_factory=list)
     disks: tuple[tuple[str, int], ...] = ()
+    qemu: Version = REFERENCE
     uuid: bytes = b""
     received_runstate: RunState | None = None
     ram: "RamDevice | None" = None
@@ -124,6 +123,11 @@ class Machine:
     def __post_init__(self) -> None:
         self.bql = Bql(self.scheduler)
         self.clock.listen(self.guest.catch_up)
+
+    @property
+    def compat(self) -> Compat:
+        """What its type and its QEMU do, and what they do not do yet."""
+        return Compat(machine=self.kind.version, qemu=self.qemu, properties=self.kind.properties)
 
     @property
     def clock(self) -> Clock:

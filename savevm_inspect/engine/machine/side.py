@@ -10,7 +10,7 @@ from ...errors import EngineError, SavevmError, StreamError
 from ...rules.callbacks import CALLBACKS, Returns
 from ...rules.options import Options
 from ...rules.phases import Phase
-from ...rules.status import STATUS_TRANSITIONS, MigrationStatus, in_postcopy
+from ...rules.status import MigrationStatus, follows, in_postcopy
 from ...rules.threads import Side, Thread
 from ...span import Span
 from ...stream.events import Event, EventKind
@@ -232,7 +232,7 @@ class MigrationSide:
         """
         if old is not None and self.status is not old:
             return
-        if status not in STATUS_TRANSITIONS[self.side][self.status]:
+        if status not in follows(self.side, self.status, self.machine.compat):
             raise self.fail(f"state {status} can't follow {self.status} on the {self.side}")
         self.status = status
         self.emit(EventKind.STATE, name=status.value)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...errors import EngineError
+from ...payload.ram import RamWriter
+from ...rules.compat import Behaviour
 from ...rules.options import Capability, Options
 from ...rules.phases import Phase
 from ...rules.status import MigrationStatus, is_active, is_running
@@ -117,6 +119,8 @@ class OutgoingMigration(MigrationSide):
             if self.options.return_path:
                 self.return_path = ReturnPath(self, PipeInput(self.connection.back))
                 self.return_path.open()
+            if not self.machine.compat.has(Behaviour.PREEMPT_AT_SWITCHOVER):
+                self._connect_preempt()
         if resume:
             self.set_state(_S.POSTCOPY_RECOVER)  # which wakes the migration thread
             return
@@ -235,16 +239,32 @@ class OutgoingMigration(MigrationSide):
             yield from self.rp_wait(lambda: listener.pongs > 0, "an answer to a ping")
 
     def open_preempt(self) -> None:
-        """Connect the channel for pages that the destination asks for (postcopy_preempt_establish_channel).
+        """Make sure that there is a channel for requested pages (postcopy_preempt_establish_channel).
+
+        Old machine types have connected it at the setup; whether that worked matters only now.
 
         Raises:
             EngineError: the destination does not expect it.
         """
+        if not self.options.has(Capability.POSTCOPY_PREEMPT) or self.connection is None:
+            return
+        if self.machine.compat.has(Behaviour.PREEMPT_AT_SWITCHOVER):
+            self._connect_preempt()
+        if self.preempt is None:
+            raise self.fail("the destination refuses the preempt channel")
+
+    def _connect_preempt(self) -> None:
+        """Connect that channel (postcopy_preempt_setup)."""
         if self.options.has(Capability.POSTCOPY_PREEMPT) and self.connection is not None:
             pipe = self.connection.open_channel()
-            if pipe.hung_up:
-                raise self.fail("the destination refuses the preempt channel")
-            self.preempt = QEMUFile(pipe, self.rate)
+            self.preempt = None if pipe.hung_up else QEMUFile(pipe, self.rate)
+
+    def end_preempt(self) -> None:
+        """End the channel for requested pages with an EOS, for old machine types (postcopy_preempt_shutdown_file)."""
+        if self.preempt is not None and not self.machine.compat.has(Behaviour.PREEMPT_AT_SWITCHOVER):
+            RamWriter(self.preempt).put_eos()
+            self.preempt.end_record()
+            self.preempt.fflush()
 
     def close_return_path(self) -> Steps[bool]:
         """Wait for the end of the thread that listens to the destination (close_return_path_on_source).

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from ...errors import EngineError, SavevmError
+from ...rules.compat import Behaviour
 from ...rules.options import Capability
 from ...rules.phases import Phase
 from ...rules.status import MigrationStatus, is_active
@@ -162,6 +163,8 @@ class MigrationThread:
         s = self._s
         if not s.options.has(Capability.SWITCHOVER_ACK) or s.machine.runstate is not RunState.RUNNING:
             return True
+        if s.machine.compat.has(Behaviour.ACK_ONLY_WHEN_NEEDED) and not s.savevm.needs_switchover_ack():
+            return True
         return s.switchover_acked
 
     def _completion(self) -> Steps[None]:
@@ -174,6 +177,7 @@ class MigrationThread:
             elif s.status is _S.POSTCOPY_ACTIVE:
                 with suppress(EngineError):  # upstream goes on, and finds it in the file below
                     yield from s.machine.bql.around(s.savevm.complete_postcopy(s.to_dst_file))
+                s.end_preempt()
             else:
                 raise s.fail(f"state {s.status} at the completion")
             if (yield from s.close_return_path()):

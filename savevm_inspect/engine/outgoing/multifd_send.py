@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ...payload.multifd_writer import MultifdSender, MultifdWriter
+from ...rules.compat import Behaviour
 from ...stream.events import EventKind
 from ..machine.qemu_file import QEMUFile
 from ..sim.scheduler import CHECKPOINT, Steps
@@ -32,7 +33,11 @@ class MultifdSend:
             MultifdWriter(f, page_size=page_size, compression=parameters.multifd_compression.value)
             for f in self._files
         ]
-        self._sender = MultifdSender(self._writers, page_size=page_size)
+        self._sender = MultifdSender(
+            self._writers,
+            page_size=page_size,
+            zero_page_detection=source.machine.compat.has(Behaviour.MULTIFD_ZERO_PAGES),
+        )
         self._turn = 0
         self._told = {f.channel: 0 for f in self._files}
 

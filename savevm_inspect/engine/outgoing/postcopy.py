@@ -7,6 +7,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from ...errors import EngineError
+from ...rules.compat import Behaviour
 from ...rules.options import Capability
 from ...rules.phases import Phase
 from ...rules.status import MigrationStatus
@@ -46,7 +47,8 @@ def postcopy_start(s: "OutgoingMigration") -> Steps[None]:
         _fail(s, error)
         return
     try:
-        yield from s.savevm.postcopy_prepare(s.to_dst_file)
+        if s.machine.compat.has(Behaviour.POSTCOPY_PREPARE):
+            yield from s.savevm.postcopy_prepare(s.to_dst_file)
     except EngineError as error:
         s.propagate(error)  # upstream, too, goes on in state active, and the next round tries again
         return
@@ -58,15 +60,23 @@ def postcopy_start(s: "OutgoingMigration") -> Steps[None]:
 def _switch(s: "OutgoingMigration") -> Steps[None]:
     """The part of postcopy_start that holds the lock."""
     try:
+        if not (s.machine.compat.has(Behaviour.STATE_DEVICE) or s.options.has(Capability.PAUSE_BEFORE_SWITCHOVER)):
+            s.set_state(_S.POSTCOPY_ACTIVE)
         s.stop_vm(RunState.FINISH_MIGRATE)
         yield from switchover_start(s)
         s.enter(Phase.COMPLETE)
         yield from _send_package(s)
         s.rate.set(s.options.parameters.max_postcopy_bandwidth_bytes_per_s)
-        s.set_state(_S.POSTCOPY_DEVICE if s.return_path is not None else _S.POSTCOPY_ACTIVE)
+        if s.status is not _S.POSTCOPY_ACTIVE:
+            s.set_state(_S.POSTCOPY_DEVICE if _answers_package(s) else _S.POSTCOPY_ACTIVE)
         s.enter(Phase.POSTCOPY)
     except EngineError as error:
         _fail(s, error)
+
+
+def _answers_package(s: "OutgoingMigration") -> bool:
+    """Whether the destination says when it has loaded the package."""
+    return s.return_path is not None and s.machine.compat.has(Behaviour.POSTCOPY_DEVICE)
 
 
 def _fail(s: "OutgoingMigration", error: EngineError) -> None:
@@ -92,7 +102,7 @@ def _send_package(s: "OutgoingMigration") -> Steps[None]:
     yield from s.savevm.complete_precopy_non_iterable(package, in_postcopy=True)
     if ram is not None:
         s.savevm.ping(package, 3)
-    if s.return_path is not None:
+    if _answers_package(s):
         s.savevm.ping(package, QEMU_VM_PING_PACKAGED_LOADED)
     s.savevm.command(package, MigCmd.MIG_CMD_POSTCOPY_RUN)
     yield CHECKPOINT

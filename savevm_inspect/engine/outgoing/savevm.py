@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ...errors import EngineError
+from ...rules.compat import Behaviour
 from ...rules.options import Capability
 from ...stream.events import EventKind
 from ...stream.records import SectionHead, SectionKind
@@ -65,10 +66,10 @@ class SaveVM:
 
     def header(self, f: QEMUFile) -> None:
         """Write magic, version and configuration (qemu_savevm_state_header)."""
-        kind, options = self._machine.kind, self._side.options
+        kind, compat, options = self._machine.kind, self._machine.compat, self._side.options
         uuid = self._machine.uuid if options.has(Capability.VALIDATE_UUID) else b""  # vmstate_uuid_needed
         self._side.emit_record("header", put_file_header(f).span)
-        if kind.send_configuration:
+        if compat.has(Behaviour.SEND_CONFIGURATION):
             configuration = put_configuration(
                 f,
                 kind.name,
@@ -77,7 +78,7 @@ class SaveVM:
                 uuid=uuid,
             )
             self._side.emit_record("configuration", configuration.span)
-            if kind.describe_configuration and self._vmdesc is not None:
+            if compat.has(Behaviour.DESCRIBE_CONFIGURATION) and self._vmdesc is not None:
                 self._vmdesc["configuration"] = describe_configuration(
                     kind.name, kind.page_bits, options.in_configuration, uuid=bool(uuid)
                 )
@@ -179,9 +180,13 @@ class SaveVM:
             if entry.has("save_postcopy_prepare") and (yield from self._side.is_active(entry)):
                 yield from self._section(f, entry, SectionKind.PART, "save_postcopy_prepare")
 
+    def needs_switchover_ack(self) -> bool:
+        """Whether a device must agree to the switchover."""
+        return any(entry.has("switchover_ack_needed") for entry in self._registry)
+
     def maybe_send_switchover_start(self, f: QEMUFile) -> None:
         """Tell the destination that the VM has stopped (qemu_savevm_maybe_send_switchover_start)."""
-        if self._machine.kind.send_switchover_start:
+        if self._machine.compat.has(Behaviour.SEND_SWITCHOVER_START):
             self.command(f, MigCmd.MIG_CMD_SWITCHOVER_START)
 
     def complete_precopy(self, f: QEMUFile, multifd: "MultifdSend | None" = None) -> Steps[None]:
@@ -346,7 +351,7 @@ class SaveVM:
             raise self._side.fail(message_of(error), entry=entry) from error
 
     def _footer(self, f: QEMUFile, entry: SaveStateEntry, kind: SectionKind, start: int) -> None:
-        if self._machine.kind.send_section_footer:
+        if self._machine.compat.has(Behaviour.SEND_SECTION_FOOTER):
             put_section_footer(f, entry.section_id)
         f.end_record()
         self._side.emit_section(kind, f.span_from(start) if f.placed else None, entry)

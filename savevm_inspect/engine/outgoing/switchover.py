@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ...rules.compat import Behaviour
 from ...rules.options import Capability
 from ...rules.status import MigrationStatus
 from ..machine.qemu_file import RATE_LIMIT_DISABLED
@@ -32,7 +33,7 @@ def switchover_start(s: "OutgoingMigration") -> Steps[None]:
         s.set_state(_S.DEVICE, old=_S.PRE_SWITCHOVER)
         if s.status is not _S.DEVICE:
             raise s.fail("the switchover is interrupted")
-    else:
+    elif s.machine.compat.has(Behaviour.STATE_DEVICE):
         s.set_state(_S.DEVICE)
     yield CHECKPOINT
     s.rate.set(RATE_LIMIT_DISABLED)

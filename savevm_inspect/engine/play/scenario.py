@@ -4,6 +4,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final
 
+from ...rules.compat import REFERENCE, Version
 from ...rules.options import Capability, MigrationParameters, Options
 from ...rules.status import MigrationStatus
 from ...rules.threads import Side
@@ -29,6 +30,7 @@ class Scenario:
         title: what it is headed with.
         teaches: what there is to see.
         machine: type of both machines.
+        interface: the version of QEMU that both sides play, as ``10.2``.
         devices: what is built into both, in the order of registration.
         destination_devices: what is built into the destination instead; empty for the same.
         ram_block: name of the block of guest memory.
@@ -57,6 +59,7 @@ class Scenario:
     title: str
     teaches: str
     machine: MachineType = OUR_MACHINE
+    interface: str = str(REFERENCE)
     devices: tuple[Attach, ...] = ()
     destination_devices: tuple[Attach, ...] = ()
     ram_block: str = "vm.ram"
@@ -114,6 +117,13 @@ class Scenario:
         if self.shared_bytes:
             blocks.append(GuestBlock("shared", self.shared_bytes, page_size, shared=True))
         guest = Guest(blocks, page_size=page_size, workload=self.workload, seed=self.seed, filled=filled)
-        machine = Machine(kind=self.machine, guest=guest, scheduler=scheduler, disks=self.disks, uuid=uuid)
+        machine = Machine(
+            kind=self.machine,
+            guest=guest,
+            scheduler=scheduler,
+            disks=self.disks,
+            qemu=Version.parse(self.interface),
+            uuid=uuid,
+        )
         machine.attach(*devices)
         return machine

@@ -96,6 +96,7 @@ class RamDevice:
             if clock.now_us - began_us > MAX_WAIT_MS * 1000:
                 break
             yield from self._let_others()
+        saver.end_section()
         saver.writer.put_eos()
         error = f.fflush()
         return error if error < 0 else done
@@ -119,6 +120,7 @@ class RamDevice:
             yield from self._let_others()
         if isinstance(saver, MappedPages):
             saver.put_bitmaps()
+        saver.end_section()
         saver.writer.put_eos()
         return f.fflush()
 

@@ -10,6 +10,7 @@ from ...errors import BadPayload
 from ...payload import xbzrle
 from ...payload.page_log import PageKind, PageLog
 from ...payload.ram import IDSTR, RamReader
+from ...rules.compat import Behaviour
 from ...stream.records import SectionHead, SectionKind
 from ...wire import RAM_SAVE_VERSION, RamSaveFlag
 from ..machine.handlers import DeviceError
@@ -69,15 +70,18 @@ class RamLoad:
             self._check_blocks(reader, place, f.section)
         self._place_logged(reader, f)
         if destination is not None and destination.multifd is not None:
-            for _ in range(reader.flushes - flushes):
+            by_flush = self._machine.compat.has(Behaviour.MULTIFD_FLUSH)
+            for _ in range(reader.flushes - flushes if by_flush else 1):
                 yield from destination.multifd.sync_main()
 
     def preempt(self, f: QEMUFileInput) -> Steps[None]:
-        """Read the channel for requested pages, which may end behind any of them (postcopy_preempt_thread)."""
+        """Read the channel for requested pages, up to an EOS or its end (postcopy_preempt_thread)."""
         reader = self._started()
         while (yield from f.more()):
             reader.read_pages(f, bare=True)
             self._place_logged(reader, f)
+            if reader.ended:
+                return
 
     def _started(self) -> RamReader:
         if self._reader is None:

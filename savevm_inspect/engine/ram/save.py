@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ...payload import xbzrle
 from ...payload.ram import RamWriter
 from ...payload.ram_blocks import RamBlock
+from ...rules.compat import Behaviour
 from ..machine.qemu_file import QEMUFile
 from .state import Pages, RamState
 from .xbzrle_cache import XbzrleCache
@@ -67,6 +68,9 @@ class BarePages:
 
     def end_round(self) -> None:
         """Nothing is to be done."""
+
+    def end_section(self) -> None:
+        """Nothing is to be done before its EOS."""
 
 
 class XbzrlePages(BarePages):
@@ -142,6 +146,7 @@ class MultifdPages(BarePages):
     def __init__(self, machine: "Machine", source: "OutgoingMigration", f: QEMUFile) -> None:
         super().__init__(machine, f)
         self._source = source
+        self._compat = machine.compat
         self._f = f
 
     def save(self, block: "GuestBlock", pages: Pages) -> None:
@@ -150,21 +155,32 @@ class MultifdPages(BarePages):
         if self._source.in_postcopy or multifd is None:
             super().save(block, pages)
             return
+        in_packets = self._compat.has(Behaviour.MULTIFD_ZERO_PAGES)
         for page in pages.tolist():
-            content = block.page(page)
+            addr, content = page * block.page_size, block.page(page)
             zero = not any(content)
             self._stats.zero_pages += zero
             self._stats.normal_pages += not zero
-            multifd.queue_page(block.name, page * block.page_size, content)
+            if zero and not in_packets:
+                self.writer.put_zero_page(block.name, addr)
+            else:
+                multifd.queue_page(block.name, addr, content)
 
     def end_round(self) -> None:
-        """Bring all channels into line, so that the next pass finds this one's pages in place."""
-        self.flush_and_sync()
+        """Synchronise all channels, so that the next pass finds this one's pages in place (..._sync_per_round)."""
+        if self._compat.has(Behaviour.MULTIFD_FLUSH):
+            self.flush_and_sync()
+
+    def end_section(self) -> None:
+        """The same at the end of each section, for old machine types (multifd_ram_sync_per_section)."""
+        if not self._compat.has(Behaviour.MULTIFD_FLUSH):
+            self.flush_and_sync()
 
     def flush_and_sync(self) -> None:
         """End an epoch on all channels (multifd_ram_flush_and_sync)."""
         multifd = self._source.multifd
         if multifd is not None and not self._source.in_postcopy:
             multifd.sync()
-            self.writer.put_multifd_flush()
+            if self._compat.has(Behaviour.MULTIFD_FLUSH):
+                self.writer.put_multifd_flush()
             self._f.fflush()

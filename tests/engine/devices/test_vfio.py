@@ -23,6 +23,7 @@ from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.play.script import Step, UserAction
 from savevm_inspect.engine.play.transport import Transport
 from savevm_inspect.engine.scenarios.parts import OUR_DEVICES, SLOW
+from savevm_inspect.rules.compat import Version
 from savevm_inspect.rules.options import Capability, MultifdCompression
 from savevm_inspect.rules.phases import Phase
 from savevm_inspect.rules.status import MigrationStatus
@@ -201,7 +202,7 @@ def test_a_snapshot_is_possible_though_postcopy_is_on() -> None:
     "more",
     [
         {},
-        {"capabilities": MULTIFD, "machine": MachineType(name="old", send_switchover_start=False)},
+        {"capabilities": MULTIFD, "machine": MachineType(name="old", version=Version(9, 2))},
         {"capabilities": MULTIFD, "parameters": replace(SLOW, multifd_compression=MultifdCompression.ZSTD)},
     ],
 )
