@@ -2,8 +2,8 @@
 
     python tests/captures/make_multifd.py --output DIR --work DIR 'QEMU COMMAND' MACHINE-TYPE ...
 
-Nobody loads what is sent: without a return path a source is content with a listener that takes all channels. ``--work``
-is a folder that QEMU sees at the same path (it may run in a chroot). In ``--output`` appear
+Nobody loads what is sent: without a return path a source is content with a listener that takes all channels.
+``--work`` is a folder that QEMU sees at the same path (it may run in a chroot). In ``--output`` appear
 ``multifd-MACHINE-VERSION.chN.fwd.xz``.
 """
 

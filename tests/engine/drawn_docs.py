@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from savevm_inspect.rules.callbacks import CALLBACKS
+from savevm_inspect.rules.compat import CHANGES
 
 HERE: Final = Path(__file__).parent
-NAMES: Final = ("handlers.md", "migration-course.md", "trace-comparison.md")
+NAMES: Final = ("compat.md", "handlers.md", "migration-course.md", "trace-comparison.md")
 DOCS: Final = tuple(HERE.parent.parent / "docs" / name for name in NAMES)
 
 UPSTREAM: Final = runpy.run_path(str(HERE / "upstream_rules.py"))
@@ -148,8 +149,19 @@ def _trace_differences() -> str:
     )
 
 
+def _compat() -> str:
+    return _table(
+        "what | decided by | since | from then on | before | upstream",
+        (
+            (f"`{name}`", change.keyed_by, change.since, change.then, change.before, change.upstream)
+            for name, change in CHANGES.items()
+        ),
+    )
+
+
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "callbacks": _callbacks,
+    "compat": _compat,
     "transitions": _transitions,
     "commands": _commands,
     "failures": _failures,
