@@ -1,16 +1,34 @@
-"""What all tests share: the captures of the repository, and the rules for what a machine may lack."""
+"""What all tests share: the captures of the repository, how laws are searched, and what a machine may lack."""
 
 import json
 import lzma
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, is_hypothesis_test, settings
+
+import savevm_inspect
 
 CAPTURES = Path(__file__).parent / "captures"
+
+# No clock decides: a machine may be busy. What was found before is an @example, not a file of one developer's.
+settings.register_profile(
+    "fixed",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("random", settings.get_profile("fixed"), derandomize=False)
+settings.load_profile("fixed")  # --hypothesis-profile random takes its place, with --hypothesis-seed
 
 NEEDS = {
     "qemu": ("qemu-system-x86_64", "Debian's package qemu-system-x86 brings it"),
@@ -32,6 +50,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=f"no {program} on this machine; {remedy}"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Import the whole package before the first law: Hypothesis also tries numbers that stand in imported modules.
+
+    So a law sees the same inputs alone, in any process of a parallel run, and on every machine.
+    """
+    if any(is_hypothesis_test(getattr(item, "obj", None)) for item in session.items):
+        for module in walk_packages(savevm_inspect.__path__, f"{savevm_inspect.__name__}."):
+            if not module.name.endswith(".__main__"):
+                with suppress(ModuleNotFoundError):  # of an extra that is not installed
+                    import_module(module.name)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -14,7 +14,7 @@ Unpack = Callable[[str], Path]
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from savevm_inspect.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_export_writes_a_folder_of_parquet(capture_path: Unpack, tmp_path: Path) -> None:

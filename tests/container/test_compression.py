@@ -74,7 +74,7 @@ def test_every_compression_is_tried() -> None:
 
 
 @pytest.mark.parametrize("name", PACK)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     pieces=st.lists(st.tuples(st.binary(min_size=1, max_size=60), st.integers(1, 9000)), max_size=6),
     padding=st.integers(0, 3),
@@ -114,7 +114,6 @@ def test_cut_at_every_prefix(name: str) -> None:
         assert caught.value.offset == len(got)
 
 
-@pytest.mark.timeout(3600 if FACTOR > 1 else 240)
 @pytest.mark.parametrize("name", PACK)
 def test_mutations_end_in_bytes_or_one_line(name: str) -> None:
     plain = sample(3000)

@@ -220,8 +220,7 @@ for _image in MUTATED:
 WHOLE = [(image.whole(), len(image.clusters) - 3 * image.cluster) for image in MUTATED]
 
 
-@pytest.mark.timeout(3600 if FACTOR > 1 else 240)
-@settings(max_examples=1000 * FACTOR, deadline=2000)
+@settings(max_examples=1000 * FACTOR)
 @given(
     which=st.integers(0, len(MUTATED) - 1),
     changes=st.lists(

@@ -97,6 +97,7 @@ def test_an_offset_counts_in_what_a_container_holds(capture_path: Callable[[str]
         assert stream.complete
 
 
+@pytest.mark.qemu
 @needs_qemu_img
 @pytest.mark.parametrize(
     "options",

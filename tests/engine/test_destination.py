@@ -72,7 +72,7 @@ def test_a_stream_that_is_cut_anywhere_fails_and_is_cleaned_up() -> None:
         assert destination.status is expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, len(STREAM) - 1), st.integers(1, 255))
 def test_a_wrong_byte_never_gets_further_than_an_engine_error(place: int, change: int) -> None:
     data = bytearray(STREAM)
@@ -83,7 +83,7 @@ def test_a_wrong_byte_never_gets_further_than_an_engine_error(place: int, change
     assert destination.status is (MigrationStatus.COMPLETED if error is None else MigrationStatus.FAILED)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.sampled_from([0, 8, ENDS[1], ENDS[2]]))
 def test_bytes_out_of_the_blue_are_refused(data: bytes, keep: int) -> None:
     _, _, error = load(STREAM[:keep] + data)

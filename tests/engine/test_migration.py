@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import savevm_inspect as si
@@ -491,7 +491,7 @@ guests = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(guests, st.none() | st.integers(0, 100))
 def test_any_guest_that_falls_silent_arrives(scenario: Scenario, seed: int | None) -> None:
     made = run(scenario) if seed is None else run(scenario, choose=at_random(seed))

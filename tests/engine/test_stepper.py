@@ -32,7 +32,7 @@ def test_it_sees_the_events_of_the_run() -> None:
     assert [view.event for view in Stepper(SMALL)] == run(SMALL).events
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 150), max_size=12))
 def test_wherever_one_comes_from_one_sees_the_same(positions: list[int]) -> None:
     straight: list[View] = [Stepper(SMALL).view, *Stepper(SMALL)]

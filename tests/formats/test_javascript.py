@@ -147,12 +147,11 @@ def made_image(folder: Path, bits: int) -> Path:
 @pytest.mark.node
 def test_both_languages_read_the_same(capture_path: CapturePath, tmp_path: Path) -> None:
     if not (FORMATS / "node_modules" / "kaitai-struct").is_dir():
-        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=FORMATS, check=True, timeout=180)
+        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=FORMATS, check=True)
     subprocess.run(
         ["node", str(FORMATS / "compile.mjs"), str(tmp_path), "javascript"],
         check=True,
         capture_output=True,
-        timeout=120,
     )
     paths = [
         made_image(tmp_path, int(suffix)) if name == "made" else capture_path(name, suffix)
@@ -169,7 +168,6 @@ def test_both_languages_read_the_same(capture_path: CapturePath, tmp_path: Path)
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     for answer, path, (kind, arguments, _, _, leaves) in zip(json.loads(done.stdout), paths, CASES, strict=True):

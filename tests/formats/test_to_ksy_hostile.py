@@ -32,7 +32,7 @@ Make = Callable[[random.Random], bytes]
 FACTOR = int(os.environ.get("SAVEVM_FUZZ_FACTOR", "1"))
 """How much longer to try than in `make test`."""
 
-IN_NODE = settings(deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
+IN_NODE = settings(suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
 """Each example starts a Node, which is too slow for the search for a smaller one."""
 
 SILLY = "|class|True|constructor|__proto__|_root|io|a_1|a1|a__1|A-1|'|\\|- x|x: y|# x|${x}|1e3|no|~|é|𝄞|subsection"

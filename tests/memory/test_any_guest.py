@@ -216,7 +216,6 @@ def assert_history(stream: si.Stream, sent: list[Sent]) -> None:
 # The ways -------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(guests((256, 512, 1024, 4096)), st.integers(1, 9), st.booleans())
 def test_pages_in_words(guest: Guest, a_section: int, ends: bool) -> None:
     out = bytearray()
@@ -242,7 +241,7 @@ def test_pages_in_words(guest: Guest, a_section: int, ends: bool) -> None:
             assert not np.isin(stream.history.iteration[in_end], stream.history.iteration[~in_end]).any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     guests((1024, 4096), most_pages=30),
     st.integers(1, 3),
@@ -303,7 +302,7 @@ def test_pages_in_multifd_packets(guest: Guest, number: int, compression: str, d
             assert set(history.cost_bytes[bare].tolist()) <= {guest.page_size + 8}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(guests((1024, 4096)))
 def test_pages_at_their_places(guest: Guest) -> None:
     file = io.BytesIO()
@@ -367,7 +366,6 @@ def put_postcopy_start(source: Source, dirty: list[tuple[str, int, PageKind]]) -
     f.put_buffer(bytes(package))
 
 
-@settings(deadline=None)
 @given(
     guests((1024, 4096)),
     st.lists(writes, min_size=1, max_size=15),

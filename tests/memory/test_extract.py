@@ -14,7 +14,7 @@ from savevm_inspect.memory.extract import extract
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from savevm_inspect.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_a_block_is_written_as_it_reads(capture_path: Callable[[str], Path], tmp_path: Path) -> None:

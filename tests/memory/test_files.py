@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from savevm_inspect.errors import FileError
@@ -84,7 +84,6 @@ FILES: dict[str, Callable[[], RawFile]] = {
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(deadline=None)
 @given(operations=OPERATIONS)
 @example(operations=[("seek(-1)", lambda file: file.seek(-1))])
 def test_a_file_does_as_files_do(name: str, operations: list[Operation]) -> None:

@@ -1,7 +1,7 @@
 """Which sending of a page counts: the last one, unless the page was discarded after it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from savevm_inspect.memory import final
@@ -22,7 +22,6 @@ def put(log: PageLog, block: int, number: int, kind: int, epoch: int = 0) -> Non
     log.extend(PAGE_ROW.pack(1000 + len(log), PAGE, number * PAGE, block, kind, 0, 0, epoch))
 
 
-@settings(deadline=None)
 @given(steps, st.booleans(), st.sampled_from([1, 3, 1 << 18]))
 def test_the_last_sending_that_was_not_discarded_counts(
     course: list[tuple[object, ...]], dense: bool, step: int

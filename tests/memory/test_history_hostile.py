@@ -23,7 +23,6 @@ MUTATIONS = {
 FACTOR = int(os.environ.get("SAVEVM_FUZZ_FACTOR", "1"))
 
 
-@pytest.mark.timeout(3600 if FACTOR > 1 else 240)
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_mutations_end_in_a_history_or_an_error(name: str, capture_options: Callable[[str], dict[str, Any]]) -> None:
     options = capture_options(name)

@@ -296,7 +296,7 @@ seeds = st.integers(0, 1 << 30)
 
 
 @pytest.mark.parametrize("name", FORMS)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(seeds, st.integers(1, 25), st.data())
 def test_what_was_mapped_is_found_and_nothing_else(name: str, seed: int, count: int, data: st.DataObject) -> None:
     space = build(FORMS[name], seed, count)
@@ -315,7 +315,7 @@ def test_what_was_mapped_is_found_and_nothing_else(name: str, seed: int, count: 
 
 
 @pytest.mark.parametrize("name", FORMS)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(seeds)
 def test_pages_that_are_neighbours_are_read_and_searched_as_one(name: str, seed: int) -> None:
     space = build(FORMS[name], seed, 25)
@@ -460,7 +460,7 @@ def test_an_entry_that_can_not_be_maps_nothing(name: str) -> None:
         memory.translate(0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, TOP - 1), st.integers(0, TOP - 1), st.integers(0, TOP - 1))
 def test_any_registers_are_translated_or_refused(tcr: int, ttbr: int, address: int) -> None:
     physical = physical_memory(b"\xff" * MIB + bytes(RAM_BYTES - MIB))

@@ -59,7 +59,6 @@ def image_of(moves: list[tuple[int, int, int, bytes, bool]]) -> tuple[BlockImage
     return Memory({0: memoryview(bytes(out))}, table)["pc.ram"], bytes(content), sent
 
 
-@settings(deadline=None)
 @given(course, st.lists(st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)), max_size=5))
 def test_any_range_reads_as_it_was_sent(
     moves: list[tuple[int, int, int, bytes, bool]], ranges: list[tuple[int, int]]
@@ -82,7 +81,6 @@ def test_any_range_reads_as_it_was_sent(
         assert not any(left), "outside of what is filled all is zero"
 
 
-@settings(deadline=None)
 @given(
     course, st.sampled_from([b"a", b"ab", b"ba", b"a" * 1300, b"aab", b"\0", b"\0\0a", b"b\0"]), st.integers(0, SIZE)
 )
@@ -109,7 +107,7 @@ def test_a_search_for_nothing_is_refused(pattern: bytes, start: int) -> None:
         list(image.search(pattern, start))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(course)
 def test_what_is_extracted_reads_the_same(
     tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[int, int, int, bytes, bool]]

@@ -60,7 +60,7 @@ def read(data: bytes, scanner: ram_scan.Scanner) -> tuple[list[tuple[Any, ...]],
     return reader.pages.rows.tolist(), error, cursor.pos if not error else 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(pattern, max_size=8), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=2))
 @example([(["n"], 3000, 0), (["z"], 900, 0), (["n", "z"], 700, 0), (["n"], 40, 1)], [])
 @example([(["n", "z", "z"], 100, 0)], [(0.999, 7)])
@@ -75,7 +75,7 @@ def test_every_scanner_gives_the_same_table_or_the_same_error(
         assert read(bytes(data), scanner) == expected
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 200 * (8 + PAGE)))
 def test_a_stream_that_is_cut_ends_in_the_same_place(length: int) -> None:
     data = bytes(stream_of([(["n"], 90, 0), (["n", "z"], 90, 0)]))[:length]

@@ -286,6 +286,6 @@ async def _running(argv: Sequence[str], folder: Path, name: str) -> AsyncIterato
 
 def version_of(command: Sequence[str]) -> tuple[int, int]:
     """The version that a QEMU says it has."""
-    said = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True, timeout=30).stdout
+    said = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True).stdout
     major, minor = said.partition("version ")[2].split(".")[:2]
     return int(major), int(minor)

@@ -15,7 +15,7 @@ from savevm_inspect.recorder.process import QemuProcess
 from savevm_inspect.recorder.session import QmpSession
 
 MIB = 1 << 20
-RUN_S = 120
+RUN_S = 300
 GUEST = runpy.run_path(str(Path(__file__).parents[1] / "captures" / "boot_sector.py"))
 LINUX = os.environ.get("SAVEVM_LINUX", "")
 LAST_DIRTIED = GUEST["DIRTIED"][-1]

@@ -91,7 +91,7 @@ class Libvirt:
         )
         self.virsh("create", str(domain))
         seen: set[str] = set()
-        for _ in range(300):
+        for _ in range(3000):
             seen.add(self.monitor(name, f"xp /1xb {GUEST['DIRTIED'][-1]}"))
             if len(seen) > 3:
                 return
@@ -141,7 +141,7 @@ def libvirt(folder: Path, save_image_format: str) -> Iterator[Libvirt]:
 
 
 def wait_for(daemon: "subprocess.Popen[bytes]", socket: Path, log: Path) -> None:
-    for _ in range(300):
+    for _ in range(3000):
         if daemon.poll() is not None:
             break
         if socket.exists():

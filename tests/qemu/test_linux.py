@@ -67,7 +67,7 @@ def test_volatility_finds_the_banner_in_the_core(stopped: Callable[[str], Stoppe
     core = export_core(guest.stream, tmp_path / "core")
     volatility = Path(sys.executable).with_name("vol")  # volatility3 is in the extra [dev]
     options = ["-q", "--offline", "--cache-path", tmp_path, "-f", core, "banners.Banners"]
-    done = subprocess.run([volatility, *options], capture_output=True, text=True, check=True, timeout=200)
+    done = subprocess.run([volatility, *options], capture_output=True, text=True, check=True)
     address, banner = banner_of(guest)
     with si.open_stream(guest.stream) as stream:
         gpa = stream.memory.virtual().translate(address)

@@ -11,7 +11,7 @@ from savevm_relay import Channels
 
 from savevm_inspect.recorder.spool import PipeSpool
 
-RUN_S = 60.0
+RUN_S = 300.0
 """For a whole run, whatever happens."""
 
 

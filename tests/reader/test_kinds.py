@@ -150,7 +150,6 @@ FACTOR = int(os.environ.get("SAVEVM_FUZZ_FACTOR", "1"))
 """How many times the usual number of mutations; the long run sets it."""
 
 
-@pytest.mark.timeout(3600 if FACTOR > 1 else 240)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_mutations_end_in_a_stream_or_an_error(name: str, capture_path: Unpack) -> None:
     options = how_to_open(name, capture_path)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from savevm_inspect.recorder.spool import PipeSpool
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.binary(min_size=1, max_size=5000), max_size=8))
 def test_every_byte_arrives_in_order(chunks: list[bytes]) -> None:
     async def spool_all() -> tuple[bytes, int]:

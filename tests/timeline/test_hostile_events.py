@@ -27,7 +27,7 @@ VALUES = st.one_of(
 START = {"seq": 0, "time_us": 0, "side": "source", "event": "record"}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(lines=st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4), max_size=4))
 def test_any_line_is_an_event_or_refused(lines: list[dict[str, object]]) -> None:
     try:

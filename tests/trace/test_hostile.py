@@ -48,7 +48,7 @@ ANY_LINE = st.sampled_from(LINES) | st.text(max_size=30)
 PREFIX = st.sampled_from(["", "7@5.000001:", "8@4.000000:", "2026-11-23T00:57:31.061887Z ", "9999-99-99T99:99:99Z "])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(lines=st.lists(st.tuples(PREFIX, ANY_LINE), max_size=40), side=st.sampled_from([None, *Side]))
 def test_any_lines_are_events(lines: list[tuple[str, str]], side: Side | None) -> None:
     data = "\n".join(prefix + line for prefix, line in lines).encode("utf-8", "surrogatepass")

@@ -144,7 +144,7 @@ def test_every_page_lies_within_a_run_of_pages(capture_path: Unpack) -> None:
             assert row["offset"] + row["length"] <= ends[start]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_stream_that_was_cut_is_covered_too(capture_path: Unpack, data: st.DataObject) -> None:
     whole = capture_path("none-11.1").read_bytes()
@@ -156,7 +156,7 @@ def test_a_stream_that_was_cut_is_covered_too(capture_path: Unpack, data: st.Dat
         assert stream.size_bytes - unread == sum(record.span.length for record in stream.records)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_stream_that_was_changed_is_covered_or_refused(capture_path: Unpack, data: st.DataObject) -> None:
     raw = bytearray(capture_path("none-11.1").read_bytes())
@@ -165,7 +165,7 @@ def test_a_stream_that_was_changed_is_covered_or_refused(capture_path: Unpack, d
         check_cover(stream, name_bytes(stream))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_what_a_span_touches_is_what_lies_there(capture_path: Unpack, data: st.DataObject) -> None:
     with si.open_stream(capture_path("none-7.2")) as stream:

@@ -82,7 +82,7 @@ def assert_keeps_the_rules(entries: list[dict[str, Any]]) -> None:
     assert all(ends[number] >= start for number, start in arrows.items())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(events=EVENTS)
 def test_any_events_keep_the_rules(events: list[Event]) -> None:
 

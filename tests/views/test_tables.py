@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import savevm_inspect as si
@@ -128,7 +128,6 @@ values = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(values, min_size=1, max_size=20))
 def test_no_value_is_lost(held: list[Any]) -> None:
     section = SimpleNamespace(idstr="x", instance_id=0)

@@ -9,7 +9,7 @@ from savevm_inspect.widgets.extra import NEEDED
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 def test_opening_a_stream_loads_no_widgets() -> None:

@@ -84,7 +84,7 @@ def test_after_some_steps_the_card_shows_that_event(player: Player) -> None:
     assert player.position == len(player.run.timeline) - 1, "a step at the end stays there"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(start=st.integers(0, 150), steps=st.integers(0, 12))
 def test_back_restores_every_pane(player: Player, start: int, steps: int) -> None:
     player.go_to(start)

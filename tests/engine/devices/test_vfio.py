@@ -283,7 +283,7 @@ def test_a_piece_without_multifd_is_refused() -> None:
         device(Migration(BASE).destination.machine).load_state_buffer(piece(0))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**16))
 def test_pieces_may_come_in_any_order(seed: int) -> None:
     """Several threads receive, and whichever is quicker: the same state is there at the end."""
@@ -297,7 +297,6 @@ def test_pieces_may_come_in_any_order(seed: int) -> None:
 # The card by itself.
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_card_read_in_any_pieces_while_it_works_is_the_same_card(data: st.DataObject) -> None:
     blocks = data.draw(st.integers(1, 12), label="blocks")
