@@ -112,7 +112,7 @@ const stream = {
 Made by formats/bundle.mjs of the formats beside it; see those for the ideas one by one.
 
 The length of a device's section is written nowhere. Here the section ends where its footer seems to be. What a
-device's fields are, and with them where it surely ends, is in the description behind the end mark of each stream;
+device's fields are, and with them where it surely ends, is in the description after the end mark of each stream;
 \`savevm-inspect schema to-ksy SOURCE\` writes this format with the devices of that one machine.
 `,
   "doc-ref": envelope["doc-ref"],

@@ -65,7 +65,7 @@ types:
         type: u4
         valid:
           min: 1
-        doc: bytes of the XML, the cookie and the padding behind them
+        doc: bytes of the XML, the cookie and the padding after them
       - id: was_running
         type: u4
         doc: 1 if the guest is to run when it is restored

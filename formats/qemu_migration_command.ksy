@@ -8,7 +8,7 @@ meta:
   encoding: UTF-8
   endian: be
 doc: |
-  What the source tells the destination to do, behind the record's type byte. A command lies wholly in its
+  What the source tells the destination to do, after the record's type byte. A command lies wholly in its
   argument; what `packaged` announces follows it.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c loadvm_process_command
 seq:
@@ -51,7 +51,7 @@ instances:
     doc: size of a target page in bytes, if this command tells it; 0 otherwise
   len_package:
     value: 'command == command::packaged ? argument.as<packaged>.len_package : 0'
-    doc: how many bytes of records behind this command are its package; 0 for other commands
+    doc: how many bytes of records after this command are its package; 0 for other commands
 types:
   ping:
     doc: asks for an answer with the same number

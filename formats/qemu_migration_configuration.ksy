@@ -34,23 +34,23 @@ seq:
         _index > 0 and subsections[_index - 1].is_mapped_ram
       )
     repeat: until
-    repeat-until: _.byte_behind != 0x05 or _index == 2
-    if: byte_behind_machine == 0x05
+    repeat-until: _.byte_after != 0x05 or _index == 2
+    if: byte_after_machine == 0x05
     doc: each of the three kinds at most once
   - id: mark_end
     size: 0
     if: ofs_end >= 0
     doc: no bytes; makes the parser keep the position
 instances:
-  byte_behind_machine:
+  byte_after_machine:
     pos: _io.pos
     type: u1
     doc: type byte of the first subsection, or of the first record
   ofs_end:
     value: _io.pos
-    doc: offset behind the last byte of the configuration
+    doc: offset after the last byte of the configuration
   has_subsections:
-    value: byte_behind_machine == 0x05
+    value: byte_after_machine == 0x05
   page_bits:
     value: 'has_subsections ? subsections.last.page_bits : 0'
     doc: log2 of the size of a target page in bytes; 0 if the stream leaves it to the machine
@@ -97,7 +97,7 @@ types:
             '"configuration/capabilities"': capabilities
             '"configuration/uuid"': uuid
     instances:
-      byte_behind:
+      byte_after:
         pos: _io.pos
         type: u1
         doc: type byte of the next subsection, or of the first record

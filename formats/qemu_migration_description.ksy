@@ -8,7 +8,7 @@ meta:
   encoding: UTF-8
   endian: be
 doc: |
-  What the devices' payloads consist of, in JSON, behind the end mark of a stream. With postcopy there is none, nor
+  What the devices' payloads consist of, in JSON, after the end mark of a stream. With postcopy there is none, nor
   for machine types with the property `suppress-vmdesc` on.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c qemu_savevm_state_complete_precopy_non_iterable
 seq:
@@ -31,4 +31,4 @@ seq:
 instances:
   ofs_end:
     value: _io.pos
-    doc: offset behind the last byte
+    doc: offset after the last byte

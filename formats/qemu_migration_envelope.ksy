@@ -31,12 +31,12 @@ doc: |
   (`full`); one with much, such as RAM, has a `start`, any number of `part` and an `end` section.
 
   **The length of a device's section is written nowhere.** It follows from the device's list of fields, and of
-  these the stream tells only in the JSON description behind the end mark. Kaitai Struct can't follow that, so
+  these the stream tells only in the JSON description after the end mark. Kaitai Struct can't follow that, so
   such a payload is an opaque type, `qemu_migration_device_payload`, that has to be written by hand in the target
   language. It is given `idstr` and `instance_id`, starts at the payload's first byte and has to consume the
   payload exactly: find the entry of that `name` and `instance_id` in the description's `devices`, and add up
   `size` times `array_len` (1 where it is absent) of its `fields`, and for each of its `subsections` one byte,
-  the name behind a byte of length, a 32-bit version and, again, fields and subsections.
+  the name after a byte of length, a 32-bit version and, again, fields and subsections.
 
   Streams of the format before version 3 (QEMU 0.15), those inside a TLS session and those of Xen and COLO are
   not described here.
@@ -75,7 +75,7 @@ seq:
     repeat-until: _.record_type == record_type::eof
   - id: description
     type: qemu_migration_description
-    if: not _io.eof and type_behind_eof == record_type::description
+    if: not _io.eof and type_after_eof == record_type::description
     doc: absent with postcopy, and for machine types with the property `suppress-vmdesc` on
   - id: padding
     type: qemu_migration_extent(_io.size - _io.pos)
@@ -85,7 +85,7 @@ instances:
     pos: _io.pos
     type: u1
     enum: record_type
-  type_behind_eof:
+  type_after_eof:
     pos: _io.pos
     type: u1
     enum: record_type
@@ -110,7 +110,7 @@ types:
       section bound to it. Each record therefore remembers where the last `start` record before it is, and with
       that the chain of all of them.
 
-      The command `packaged` tells how many bytes of records behind it belong together: a destination reads all of
+      The command `packaged` tells how many bytes of records after it belong together: a destination reads all of
       them before it acts on the first, since the channel has to be free for pages by then. They are records like all
       others, and stand in the same list.
     params:
@@ -125,7 +125,7 @@ types:
         doc: size of a target page in bytes as known before this record; 0 if it is not
       - id: ofs_package_end_before
         type: u8
-        doc: offset behind the last package that was announced before this record; 0 if there was none
+        doc: offset after the last package that was announced before this record; 0 if there was none
     seq:
       - id: mark_start
         size: 0
@@ -156,14 +156,14 @@ types:
         size: 0
         valid:
           expr: ofs_end <= ofs_package_end_before or not is_packaged
-        doc: no bytes; makes the parser keep the position, which must not lie behind the record's package
+        doc: no bytes; makes the parser keep the position, which must not lie after the record's package
     instances:
       ofs_start:
         value: _io.pos
         doc: offset of the type byte
       ofs_end:
         value: _io.pos
-        doc: offset behind the last byte of the record
+        doc: offset after the last byte of the record
       is_packaged:
         value: ofs_start < ofs_package_end_before
         doc: the record lies in a package
@@ -172,7 +172,7 @@ types:
           record_type == record_type::command and body.as<qemu_migration_command>.len_package != 0
             ? ofs_end + body.as<qemu_migration_command>.len_package
             : ofs_package_end_before
-        doc: offset behind the last package that was announced up to and with this record; 0 if there was none
+        doc: offset after the last package that was announced up to and with this record; 0 if there was none
       idx_last_start:
         value: 'record_type == record_type::section_start ? idx : idx_start_before'
         doc: place of the last `start` record up to and with this one; -1 if there is none
@@ -181,7 +181,7 @@ types:
           record_type == record_type::command and body.as<qemu_migration_command>.page_size != 0
             ? body.as<qemu_migration_command>.page_size
             : page_size_before
-        doc: size of a target page in bytes as known behind this record; 0 if it is not
+        doc: size of a target page in bytes as known after this record; 0 if it is not
   section_name:
     doc: what `start` and `full` sections bind their number to
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c save_section_header
@@ -273,7 +273,7 @@ types:
         doc: place of a `start` record in the list of records
       - id: num_later
         type: u1
-        doc: how many `start` records behind that one were looked at before
+        doc: how many `start` records after that one were looked at before
     seq:
       - id: found
         size: 0
@@ -367,7 +367,7 @@ enums:
     0x06:
       id: description
       -orig-id: QEMU_VM_VMDESCRIPTION
-      doc: what the devices' payloads consist of; behind the end mark
+      doc: what the devices' payloads consist of; after the end mark
     0x07:
       id: configuration
       -orig-id: QEMU_VM_CONFIGURATION

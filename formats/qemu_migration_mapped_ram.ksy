@@ -12,7 +12,7 @@ doc: |
   With the capability `mapped-ram` each page of guest memory has a place of its own in the file, so that a page that
   changes is written over instead of being sent again. This header follows each RAM block in the list of blocks.
 
-  Behind it lie the bitmap, a gap up to a multiple of 1 MiB, and a place for each page of the block. A page that is
+  After it lie the bitmap, a gap up to a multiple of 1 MiB, and a place for each page of the block. A page that is
   all zero is not written: its bit is not set, and its place is a hole in the file.
 doc-ref:
   - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c MappedRamHeader

@@ -15,7 +15,7 @@ doc: |
   QEMU 10.0, a piece of a device's state.
 
   Pages have no order between channels, except by packets with `is_sync`: all that was sent before them, on any
-  channel, is older than all that comes behind. There is one on each channel, and a `multifd_flush` record on the main
+  channel, is older than all that comes after. There is one on each channel, and a `multifd_flush` record on the main
   one; for machine types up to 8.0 the end of each RAM section stands for that record.
 doc-ref:
   - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/multifd.h
@@ -86,7 +86,7 @@ types:
       is_sync:
         value: (flags & 0x01) != 0
         -orig-id: MULTIFD_FLAG_SYNC
-        doc: everything before this packet, on all channels, is older than everything behind it
+        doc: everything before this packet, on all channels, is older than everything after it
       compression:
         value: flags & 0x3e
         enum: compression

@@ -82,7 +82,7 @@ types:
           max: _root.page_size
       - id: delta
         size: len_delta
-        doc: runs of equal and of differing bytes in turn, each behind its length in ULEB128
+        doc: runs of equal and of differing bytes in turn, each after its length in ULEB128
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/xbzrle.c
   compressed_page:
     doc: a page in a zlib stream of its own; up to QEMU 9.0

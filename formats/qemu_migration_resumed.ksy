@@ -65,7 +65,7 @@ types:
         doc: offset of the type byte
       ofs_end:
         value: _io.pos
-        doc: offset behind the last byte of the record
+        doc: offset after the last byte of the record
   section:
     doc: more of RAM or of the dirty bitmaps
     seq:

@@ -8,7 +8,7 @@ meta:
   encoding: UTF-8
   endian: be
 doc: |
-  What the destination tells the source, on the way back of the main channel: messages, one behind the other, with
+  What the destination tells the source, on the way back of the main channel: messages, one after the other, with
   no header and no end mark.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c source_return_path_thread
 seq:

@@ -22,7 +22,7 @@ seq:
     if: header == 0
 types:
   chunk:
-    doc: a run of valid entries and the invalid ones behind them
+    doc: a run of valid entries and the invalid ones after them
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/ppc/spapr.c htab_save_chunk
     seq:
       - id: index
@@ -34,7 +34,7 @@ types:
       - id: num_invalid
         -orig-id: n_invalid
         type: u2
-        doc: entries behind the valid ones that have become invalid; they have no content
+        doc: entries after the valid ones that have become invalid; they have no content
       - id: entries
         size: 16
         repeat: expr

@@ -60,7 +60,7 @@ types:
       is_last:
         value: flag != flag::dev_data_state and (flag != flag::dev_config_state or is_full)
         doc: |
-          nothing follows in this section; QEMU 5.2 put the configuration into the `end` section, with data behind it
+          nothing follows in this section; QEMU 5.2 put the configuration into the `end` section, with data after it
   data:
     doc: "a piece of the device's state"
     seq:

@@ -12,7 +12,7 @@
     │   └── Unsupported                named and known, but not read by this version
     ├── SchemaError(path)              a description that is not what it must be
     ├── NotFound                       a block, section or file that is asked for and is not there
-    ├── AddressError                   memory that has no known place, or an address without memory
+    ├── AddressError                   memory whose address is not known, or an address without memory
     ├── FileError                      what a file of ours does not do: write, go before 0, read when closed
     ├── EngineError(phase, handler)    a handler of the engine, or a call that the phase forbids
     ├── RecordError                    a real QEMU; keeps its last words

@@ -1,4 +1,4 @@
-"""A place in a stream: everything that is decoded points at its bytes with one of these."""
+"""A run of bytes in a stream: everything that is decoded points at its bytes with one."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Span:
 
     @property
     def end(self) -> int:
-        """Offset in bytes of the first byte behind the span."""
+        """Offset in bytes of the first byte after the span."""
         return self.offset + self.length
 
     def __str__(self) -> str:

@@ -78,7 +78,7 @@ MULTIFD_MAGIC: Final = 0x11223344
 """What opens a multifd channel and each of its packets (migration/multifd.h)."""
 
 MULTIFD_VERSION: Final = 1
-"""The version behind it."""
+"""The version after it."""
 
 MULTIFD_PACKET_SIZE: Final = 512 * 1024
 """Bytes of pages that a packet has room for (migration/multifd.h)."""
@@ -109,7 +109,7 @@ MAPPED_RAM_HDR_VERSION: Final = 1
 """The version of a block's mapped-ram header (migration/ram.c)."""
 
 MAPPED_RAM_FILE_OFFSET_ALIGNMENT: Final = 1 << 20
-"""What the place of a block's first page is a multiple of, in bytes (migration/ram.c)."""
+"""What the offset of a block's first page is a multiple of, in bytes (migration/ram.c)."""
 
 
 class StattribFlag(IntFlag):
@@ -168,10 +168,10 @@ MIG_RP_MSG_LENGTH: Final[dict[MigRpMessage, int]] = {
 """The length in bytes of each message that has a fixed one (migration/migration.c, rp_cmd_args)."""
 
 MIG_RP_MSG_LIMIT_BYTES: Final = 512
-"""What a message holds at most, without the bitmap behind it (migration/migration.c, source_return_path_thread)."""
+"""What a message holds at most, without the bitmap after it (migration/migration.c, source_return_path_thread)."""
 
 RAMBLOCK_RECV_BITMAP_ENDING: Final = 0x0123456789ABCDEF
-"""The 64-bit number behind a received bitmap (migration/ram.c)."""
+"""The 64-bit number after a received bitmap (migration/ram.c)."""
 
 MIGRATION_RESUME_ACK_VALUE: Final = 1
 """The only value that a resume is acknowledged with (migration/migration.h)."""

@@ -7,7 +7,7 @@ meta:
   ks-version: 0.11
   endian: be
 doc: |
-  Bytes up to the section's footer: the first 0x7e with the section's own number behind it, where a record can follow.
+  Bytes up to the section's footer: the first 0x7e with the section's own number after it, where a record can follow.
   State may hold such bytes by chance; only a description is sure.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c vmstate_save
 params:

@@ -38,20 +38,20 @@ instances:
     pos: ofs_start
     type: ahead
     if: len_field >= 276
-  levels_behind_256:
+  levels_after_256:
     pos: ofs_start + 260
     type: levels
     if: len_field >= 276
-  levels_behind_4096:
+  levels_after_4096:
     pos: ofs_start + 4100
     type: levels
     if: len_field >= 4116
   len_config:
     value: |
-      len_field >= 276 and levels_behind_256.is_levels ? 256
-      : len_field >= 4116 and levels_behind_4096.is_levels ? 4096 : 0
+      len_field >= 276 and levels_after_256.is_levels ? 256
+      : len_field >= 4116 and levels_after_4096.is_levels ? 4096 : 0
     doc: |
-      Size of configuration space in bytes, which nothing tells but the interrupt lines behind it, whose levels are 0 or
+      Size of configuration space in bytes, which nothing tells but the interrupt lines after it, whose levels are 0 or
       1; 0 if there are none.
   kind:
     value: |

@@ -13,7 +13,7 @@ doc: |
   Made by formats/bundle.mjs of the formats beside it; see those for the ideas one by one.
 
   The length of a device's section is written nowhere. Here the section ends where its footer seems to be. What a
-  device's fields are, and with them where it surely ends, is in the description behind the end mark of each stream;
+  device's fields are, and with them where it surely ends, is in the description after the end mark of each stream;
   `savevm-inspect schema to-ksy SOURCE` writes this format with the devices of that one machine.
 doc-ref:
   - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c
@@ -43,7 +43,7 @@ seq:
     repeat-until: _.record_type == record_type::eof
   - id: description
     type: qemu_migration_description
-    if: not _io.eof and type_behind_eof == record_type::description
+    if: not _io.eof and type_after_eof == record_type::description
     doc: absent with postcopy, and for machine types with the property `suppress-vmdesc` on
   - id: padding
     type: qemu_migration_extent(_io.size - _io.pos)
@@ -61,7 +61,7 @@ instances:
     pos: _io.pos
     type: u1
     enum: record_type
-  type_behind_eof:
+  type_after_eof:
     pos: _io.pos
     type: u1
     enum: record_type
@@ -86,7 +86,7 @@ types:
       section bound to it. Each record therefore remembers where the last `start` record before it is, and with
       that the chain of all of them.
 
-      The command `packaged` tells how many bytes of records behind it belong together: a destination reads all of
+      The command `packaged` tells how many bytes of records after it belong together: a destination reads all of
       them before it acts on the first, since the channel has to be free for pages by then. They are records like all
       others, and stand in the same list.
     params:
@@ -101,7 +101,7 @@ types:
         doc: size of a target page in bytes as known before this record; 0 if it is not
       - id: ofs_package_end_before
         type: u8
-        doc: offset behind the last package that was announced before this record; 0 if there was none
+        doc: offset after the last package that was announced before this record; 0 if there was none
     seq:
       - id: mark_start
         size: 0
@@ -132,14 +132,14 @@ types:
         size: 0
         valid:
           expr: ofs_end <= ofs_package_end_before or not is_packaged
-        doc: no bytes; makes the parser keep the position, which must not lie behind the record's package
+        doc: no bytes; makes the parser keep the position, which must not lie after the record's package
     instances:
       ofs_start:
         value: _io.pos
         doc: offset of the type byte
       ofs_end:
         value: _io.pos
-        doc: offset behind the last byte of the record
+        doc: offset after the last byte of the record
       is_packaged:
         value: ofs_start < ofs_package_end_before
         doc: the record lies in a package
@@ -148,7 +148,7 @@ types:
           record_type == record_type::command and body.as<qemu_migration_command>.len_package != 0
             ? ofs_end + body.as<qemu_migration_command>.len_package
             : ofs_package_end_before
-        doc: offset behind the last package that was announced up to and with this record; 0 if there was none
+        doc: offset after the last package that was announced up to and with this record; 0 if there was none
       idx_last_start:
         value: 'record_type == record_type::section_start ? idx : idx_start_before'
         doc: place of the last `start` record up to and with this one; -1 if there is none
@@ -157,7 +157,7 @@ types:
           record_type == record_type::command and body.as<qemu_migration_command>.page_size != 0
             ? body.as<qemu_migration_command>.page_size
             : page_size_before
-        doc: size of a target page in bytes as known behind this record; 0 if it is not
+        doc: size of a target page in bytes as known after this record; 0 if it is not
   section_name:
     doc: what `start` and `full` sections bind their number to
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c save_section_header
@@ -249,7 +249,7 @@ types:
         doc: place of a `start` record in the list of records
       - id: num_later
         type: u1
-        doc: how many `start` records behind that one were looked at before
+        doc: how many `start` records after that one were looked at before
     seq:
       - id: found
         size: 0
@@ -405,7 +405,7 @@ types:
       encoding: UTF-8
       endian: be
     doc: |
-      What the source tells the destination to do, behind the record's type byte. A command lies wholly in its
+      What the source tells the destination to do, after the record's type byte. A command lies wholly in its
       argument; what `packaged` announces follows it.
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c loadvm_process_command
     seq:
@@ -448,7 +448,7 @@ types:
         doc: size of a target page in bytes, if this command tells it; 0 otherwise
       len_package:
         value: 'command == command::packaged ? argument.as<packaged>.len_package : 0'
-        doc: how many bytes of records behind this command are its package; 0 for other commands
+        doc: how many bytes of records after this command are its package; 0 for other commands
     types:
       ping:
         doc: asks for an answer with the same number
@@ -603,23 +603,23 @@ types:
             _index > 0 and subsections[_index - 1].is_mapped_ram
           )
         repeat: until
-        repeat-until: _.byte_behind != 0x05 or _index == 2
-        if: byte_behind_machine == 0x05
+        repeat-until: _.byte_after != 0x05 or _index == 2
+        if: byte_after_machine == 0x05
         doc: each of the three kinds at most once
       - id: mark_end
         size: 0
         if: ofs_end >= 0
         doc: no bytes; makes the parser keep the position
     instances:
-      byte_behind_machine:
+      byte_after_machine:
         pos: _io.pos
         type: u1
         doc: type byte of the first subsection, or of the first record
       ofs_end:
         value: _io.pos
-        doc: offset behind the last byte of the configuration
+        doc: offset after the last byte of the configuration
       has_subsections:
-        value: byte_behind_machine == 0x05
+        value: byte_after_machine == 0x05
       page_bits:
         value: 'has_subsections ? subsections.last.page_bits : 0'
         doc: log2 of the size of a target page in bytes; 0 if the stream leaves it to the machine
@@ -667,7 +667,7 @@ types:
                 '"configuration/capabilities"': capabilities
                 '"configuration/uuid"': uuid
         instances:
-          byte_behind:
+          byte_after:
             pos: _io.pos
             type: u1
             doc: type byte of the next subsection, or of the first record
@@ -745,7 +745,7 @@ types:
       encoding: UTF-8
       endian: be
     doc: |
-      What the devices' payloads consist of, in JSON, behind the end mark of a stream. With postcopy there is none, nor
+      What the devices' payloads consist of, in JSON, after the end mark of a stream. With postcopy there is none, nor
       for machine types with the property `suppress-vmdesc` on.
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c qemu_savevm_state_complete_precopy_non_iterable
     seq:
@@ -769,7 +769,7 @@ types:
     instances:
       ofs_end:
         value: _io.pos
-        doc: offset behind the last byte
+        doc: offset after the last byte
   qemu_migration_dirty_bitmap:
     meta:
       encoding: UTF-8
@@ -967,7 +967,7 @@ types:
       With the capability `mapped-ram` each page of guest memory has a place of its own in the file, so that a page that
       changes is written over instead of being sent again. This header follows each RAM block in the list of blocks.
 
-      Behind it lie the bitmap, a gap up to a multiple of 1 MiB, and a place for each page of the block. A page that is
+      After it lie the bitmap, a gap up to a multiple of 1 MiB, and a place for each page of the block. A page that is
       all zero is not written: its bit is not set, and its place is a hole in the file.
     doc-ref:
       - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c MappedRamHeader
@@ -1095,7 +1095,7 @@ types:
               max: _parent.page_size
           - id: delta
             size: len_delta
-            doc: runs of equal and of differing bytes in turn, each behind its length in ULEB128
+            doc: runs of equal and of differing bytes in turn, each after its length in ULEB128
             doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/xbzrle.c
       compressed_page:
         doc: a page in a zlib stream of its own; up to QEMU 9.0
@@ -1289,7 +1289,7 @@ types:
         if: header == 0
     types:
       chunk:
-        doc: a run of valid entries and the invalid ones behind them
+        doc: a run of valid entries and the invalid ones after them
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/ppc/spapr.c htab_save_chunk
         seq:
           - id: index
@@ -1301,7 +1301,7 @@ types:
           - id: num_invalid
             '-orig-id': n_invalid
             type: u2
-            doc: entries behind the valid ones that have become invalid; they have no content
+            doc: entries after the valid ones that have become invalid; they have no content
           - id: entries
             size: 16
             repeat: expr
@@ -1373,7 +1373,7 @@ types:
           is_last:
             value: flag != flag::dev_data_state and (flag != flag::dev_config_state or is_full)
             doc: |
-              nothing follows in this section; QEMU 5.2 put the configuration into the `end` section, with data behind it
+              nothing follows in this section; QEMU 5.2 put the configuration into the `end` section, with data after it
       data:
         doc: a piece of the device's state
         seq:
@@ -1439,7 +1439,7 @@ types:
     meta:
       endian: be
     doc: |
-      Bytes up to the section's footer: the first 0x7e with the section's own number behind it, where a record can follow.
+      Bytes up to the section's footer: the first 0x7e with the section's own number after it, where a record can follow.
       State may hold such bytes by chance; only a description is sure.
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c vmstate_save
     params:
@@ -1513,7 +1513,7 @@ enums:
     '6':
       id: description
       '-orig-id': QEMU_VM_VMDESCRIPTION
-      doc: what the devices' payloads consist of; behind the end mark
+      doc: what the devices' payloads consist of; after the end mark
     '7':
       id: configuration
       '-orig-id': QEMU_VM_CONFIGURATION

@@ -93,7 +93,7 @@ def _find(stream: KaitaiStream) -> bytes | None:
 
 
 def _pieces_from_the_end(stream: KaitaiStream, end: int) -> Iterator[tuple[int, bytes]]:
-    """Pieces of a stream before a place, the last one first, each with its place."""
+    """Pieces of a stream before an offset, the last one first, each with its offset."""
     while end:
         start = max(end - _STEP_BYTES, 0)
         stream.seek(start)
@@ -120,18 +120,18 @@ def _fields_bytes(fields: list[dict[str, Any]]) -> int:
     number = 0
     while number < len(fields):
         first = fields[number]
-        behind = number + 1
-        while behind < len(fields) and _continues(fields[behind - 1], fields[behind]):
-            behind += 1
-        pieces = [_count(piece) for piece in fields[number:behind]]
+        stop = number + 1
+        while stop < len(fields) and _continues(fields[stop - 1], fields[stop]):
+            stop += 1
+        pieces = [_count(piece) for piece in fields[number:stop]]
         if len(pieces) > 1 and "array_len" in first and first["type"] not in _NULL_TYPES:
             pieces[0] -= sum(pieces[1:])
-        for field, count in zip(fields[number:behind], pieces, strict=True):
+        for field, count in zip(fields[number:stop], pieces, strict=True):
             size = field["size"]
             if not isinstance(size, int) or size < 0 or count < 0:
                 raise ValueError(f"field {field['name']!r} of {count} times {size!r} bytes")
             total += size * count
-        number = behind
+        number = stop
     return total
 
 

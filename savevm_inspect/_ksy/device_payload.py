@@ -15,10 +15,10 @@ class QemuMigrationDevicePayload(KaitaiStruct):  # type: ignore[misc] # the runt
     Args:
         idstr: the device's name.
         instance_id: unsigned 32-bit number that tells devices of one idstr apart.
-        io: stands at the payload's first byte; behind its last one afterwards.
+        io: stands at the payload's first byte; left after its last one.
 
     Attributes:
-        ofs_content: place of the payload's first byte in ``io``.
+        ofs_content: offset of the payload's first byte in ``io``.
         len_content: its length in bytes.
         is_described: whether a description names the device.
         fields: its fields in stream order, each with name, type, value and span.

@@ -25,7 +25,7 @@ class Devices:
     Attributes:
         lengths: what the stream's own description says of lengths; ``None`` if it has none.
         schema: that description, or one from elsewhere, for fields; ``None`` if there is none.
-        ends: payloads of which another reader found the end: offset of the first byte -> offset behind the last.
+        ends: payloads of which another reader found the end: offset of the first byte -> offset after the last.
     """
 
     lengths: DeviceLengths | None = None
@@ -67,7 +67,7 @@ class Devices:
             idstr: the device's name.
             instance_id: unsigned 32-bit number that tells devices of one idstr apart.
             payload: all of it.
-            io: stands behind it.
+            io: stands after it.
 
         Returns:
             Its fields in stream order; none if no description names the device.

@@ -1,4 +1,4 @@
-"""In the place of what ``qemu_migration_extent.ksy`` compiles to: the bytes stay where they are."""
+"""In place of what ``qemu_migration_extent.ksy`` compiles to: the bytes stay where they are."""
 
 from kaitaistruct import EndOfStreamError, InvalidArgumentError, KaitaiStream, KaitaiStruct
 
@@ -6,10 +6,10 @@ _MANY_BYTES = 1 << 24
 """No page is as long; from here on the stream is asked for its size first, since files do not seek just anywhere."""
 
 
-def read_at(io: KaitaiStream, place: int, length: int) -> bytes:
-    """Bytes from another place of a stream; its position is kept."""
+def read_at(io: KaitaiStream, offset: int, length: int) -> bytes:
+    """Bytes from another offset of a stream; its position is kept."""
     position = io.pos()
-    io.seek(place)
+    io.seek(offset)
     try:
         content: bytes = io.read_bytes(length)
     finally:
@@ -22,11 +22,11 @@ class QemuMigrationExtent(KaitaiStruct):  # type: ignore[misc] # the runtime has
 
     Args:
         len_content: in bytes.
-        io: stands at the first byte; behind the last one afterwards.
+        io: stands at the first byte; left after the last one.
 
     Attributes:
         len_content: in bytes.
-        ofs_content: place of the first byte in ``io``.
+        ofs_content: offset of the first byte in ``io``.
 
     Raises:
         EndOfStreamError: fewer bytes are left; the stream stands where it stood.

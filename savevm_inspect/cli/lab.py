@@ -28,7 +28,7 @@ def command(notebook: str, directory: Path) -> None:
     """Open JupyterLab on the notebooks, at NOTEBOOK, such as 01_kaitai."""
     if find_spec("jupyterlab") is None:
         raise MissingPackage("opening notebooks", "jupyterlab", extra="lab")
-    folder = next(place for place in _NOTEBOOKS if place.is_dir())
+    folder = next(each for each in _NOTEBOOKS if each.is_dir())
     if folder == _NOTEBOOKS[0]:
         folder = _own_copy(folder, directory)
     known = sorted(folder.glob("*.ipynb"))

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class OutputFile(click.Path):
-    """A file to write; it appears by a rename, which would put it in the place of a device or a pipe of that name."""
+    """A file to write; it appears by a rename, which would replace a device or a pipe of that name."""
 
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)

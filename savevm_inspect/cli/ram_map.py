@@ -41,9 +41,9 @@ def mapped(stream: Stream, given: tuple[str, ...]) -> GuestMemory:
     sizes = {block.name: block.used_bytes for block in stream.blocks}
     ranges = []
     for each in given:
-        name, _, place = each.rpartition("=")
+        name, _, range_text = each.rpartition("=")
         try:
-            gpa, *part = (int(number, 0) for number in place.split(":"))
+            gpa, *part = (int(number, 0) for number in range_text.split(":"))
             addr, length = part or (0, sizes.get(name, 0))
             if not name or min(gpa, addr, length) < 0:
                 raise ValueError(each)
@@ -60,7 +60,7 @@ def mapped(stream: Stream, given: tuple[str, ...]) -> GuestMemory:
 def command(chosen: Chosen, given: tuple[str, ...], as_json: bool) -> None:
     """Show where the RAM blocks of SOURCE lie in guest-physical memory, and who says so.
 
-    Behind them come the blocks of which no address is known: what only firmware reads, video memory that the guest
+    After them come the blocks of which no address is known: what only firmware reads, video memory that the guest
     may place, memory modules that were plugged in.
     """
     with chosen.open_as_far_as_sound() as stream:
@@ -77,8 +77,8 @@ def _show(memory: GuestMemory, *, as_json: bool) -> None:
         return
     grid = table(*_KEYS, numbers=("gpa", "length", "addr"))
     for each in ranges:
-        place = f"{each.gpa:#x}", f"{each.length:#x}", cell(each.block), f"{each.addr:#x}"
-        grid.add_row(*place, cell(each.source))
+        numbers = f"{each.gpa:#x}", f"{each.length:#x}", cell(each.block), f"{each.addr:#x}"
+        grid.add_row(*numbers, cell(each.source))
     for name, size in unplaced:
         grid.add_row("", f"{size:#x}", cell(name), "0x0", "none is known; --map gives one")
     show(grid)

@@ -40,7 +40,7 @@ class Chosen:
 
 
 def _to_offset(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
-    """Read a number in decimal, or in hex behind ``0x``."""
+    """Read a number in decimal, or in hex after ``0x``."""
     try:
         number = int(value, 0)
     except ValueError:

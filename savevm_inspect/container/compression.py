@@ -1,6 +1,6 @@
 """Unpacking gzip, bzip2, xz and zstd step by step, in bounded memory.
 
-All of them may be several members one behind the other, as their own tools write and read them, followed by
+All of them may be several members one after the other, as their own tools write and read them, followed by
 zero padding. The libraries' decoders are incremental and take a bound for each step's output; the window that a
 file asks for is bounded too.
 """
@@ -36,7 +36,7 @@ class Decoder(Protocol):
 
     @property
     def unused_data(self) -> bytes:
-        """What was given to it and lies behind its end."""
+        """What was given to it and follows its end."""
 
     def decompress(self, data: bytes, max_length: int = ...) -> bytes:
         """Give it more, and get at most so many bytes."""
@@ -123,11 +123,11 @@ def unpack_members(
             if stalled and not (piece or data or member.eof):
                 raise Truncated(f"the {name} data is cut at its end, byte {len(packed)}", offset=produced)
             stalled = not (piece or data)
-        position = _behind_zeros(packed, position - len(member.unused_data))
+        position = _after_zeros(packed, position - len(member.unused_data))
 
 
-def _behind_zeros(packed: memoryview, position: int) -> int:
-    """The place of the next byte that is not zero, or the end."""
+def _after_zeros(packed: memoryview, position: int) -> int:
+    """The offset of the next byte that is not zero, or the end."""
     read_bytes = _FIRST_READ_BYTES  # little at first: there may be very many members
     while position < len(packed):
         step = bytes(packed[position : position + read_bytes])

@@ -31,7 +31,7 @@ _NAME: Final = re.compile(r"<name>([^<]{1,255})</name>")
 
 
 class VirQEMUSaveHeader(NamedTuple):
-    """The numbers of virQEMUSaveHeader, behind its magic.
+    """The numbers of virQEMUSaveHeader, after its magic.
 
     Attributes:
         version: 1 or 2; before 2 nothing was compressed.
@@ -62,7 +62,7 @@ def read_header(view: memoryview) -> tuple[str, VirQEMUSaveHeader]:
         Unsupported: its version or its format is unknown.
         BadPayload: a length in it can't be right.
     """
-    for order, struct in _ORDERS.items():  # noqa: B007 - used behind the loop
+    for order, struct in _ORDERS.items():  # noqa: B007 - used after the loop
         header = VirQEMUSaveHeader(*unpack(struct, view, _MAGIC_BYTES, "the libvirt header"))
         if 1 <= header.version <= QEMU_SAVE_VERSION:
             break
@@ -79,21 +79,21 @@ def read_header(view: memoryview) -> tuple[str, VirQEMUSaveHeader]:
 
 
 def _fault(header: VirQEMUSaveHeader, left_bytes: int) -> StreamError | None:
-    place = {name: _MAGIC_BYTES + 4 * index for index, name in enumerate(header._fields)}
+    offset = {name: _MAGIC_BYTES + 4 * index for index, name in enumerate(header._fields)}
     if not header.data_len:
-        return BadPayload("the libvirt header gives its XML no bytes (data_len 0)", offset=place["data_len"])
+        return BadPayload("the libvirt header gives its XML no bytes (data_len 0)", offset=offset["data_len"])
     if header.cookieOffset > header.data_len:
         return BadPayload(
-            f"the libvirt header puts the cookie at {header.cookieOffset}, behind its {header.data_len} bytes",
-            offset=place["cookieOffset"],
+            f"the libvirt header puts the cookie at {header.cookieOffset}, after its {header.data_len} bytes",
+            offset=offset["cookieOffset"],
         )
     if header.data_len > left_bytes:
         return Truncated(
             f"the libvirt header puts {header.data_len} bytes before the stream, {left_bytes} are left in the file",
-            offset=place["data_len"],
+            offset=offset["data_len"],
         )
     if header.version >= QEMU_SAVE_VERSION and header.compressed >= len(SAVE_FORMATS):
-        return Unsupported(f"libvirt save format {header.compressed} is not known", offset=place["compressed"])
+        return Unsupported(f"libvirt save format {header.compressed} is not known", offset=offset["compressed"])
     return None
 
 

@@ -1,4 +1,4 @@
-"""qcow2 images: the VM state of an internal snapshot, which ``savevm`` writes behind the disk's end.
+"""qcow2 images: the VM state of an internal snapshot, which ``savevm`` writes after the disk's end.
 
 The VM state is addressed like more disk: its first byte belongs to the first L1 entry that no byte of the disk
 needs (block/qcow2.h, qcow2_vm_state_offset), by the size that the disk had at the snapshot. Offsets of records

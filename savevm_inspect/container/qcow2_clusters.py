@@ -25,7 +25,7 @@ _ENTRY: Final = Struct(">Q")
 _ENTRY_EXTENDED: Final = Struct(">QQ")
 
 Extent = range | bytes | int
-"""A run of the VM state: the place of its bytes in the file, or its bytes, or how many zeros it is."""
+"""A run of the VM state: the offset of its bytes in the file, or its bytes, or how many zeros it is."""
 
 
 def vm_state(image: Image, snapshot: Snapshot) -> Iterator[Extent]:
@@ -63,16 +63,16 @@ def _extents(image: Image, snapshot: Snapshot) -> Iterator[Extent]:
     file_bytes = len(image.view)
     left = snapshot.vm_state_size
     used = 0
-    for place, whole, table_bytes in _walk(image, snapshot):
+    for entry_offset, whole, table_bytes in _walk(image, snapshot):
         extent = _first(whole, left)
         used += table_bytes
         if isinstance(extent, range):
             used += len(extent)
             if extent.stop > file_bytes:
                 yield range(min(extent.start, file_bytes), file_bytes)
-                raise _outside("cluster", extent.start, image, place)
+                raise _outside("cluster", extent.start, image, entry_offset)
         if used > file_bytes:
-            raise BadPayload("the VM state refers to more tables and clusters than the file has", offset=place)
+            raise BadPayload("the VM state refers to more tables and clusters than the file has", offset=entry_offset)
         yield extent
         left -= extent if isinstance(extent, int) else len(extent)
         if not left:
@@ -80,7 +80,7 @@ def _extents(image: Image, snapshot: Snapshot) -> Iterator[Extent]:
 
 
 def _walk(image: Image, snapshot: Snapshot) -> Iterator[tuple[int, Extent, int]]:
-    """Whole extents with the place of the entry that describes each, and the bytes of tables it took to get there."""
+    """Whole extents, each with the offset of its entry and the bytes of tables it took to get there."""
     l1_coverage = image.cluster_bytes * image.l2_entries
     l1_vm_state_index = -(-snapshot.disk_size // l1_coverage)
     end = l1_vm_state_index + -(-snapshot.vm_state_size // l1_coverage)
@@ -95,9 +95,9 @@ def _walk(image: Image, snapshot: Snapshot) -> Iterator[tuple[int, Extent, int]]
         if l2_offset + image.cluster_bytes > len(image.view):
             raise _outside("L2 table", l2_offset, image, l1_place)
         table_bytes = image.cluster_bytes
-        for place in range(l2_offset, l2_offset + image.cluster_bytes, image.l2_entry_bytes):
-            for extent in _cluster(image, place):
-                yield place, extent, table_bytes
+        for entry_offset in range(l2_offset, l2_offset + image.cluster_bytes, image.l2_entry_bytes):
+            for extent in _cluster(image, entry_offset):
+                yield entry_offset, extent, table_bytes
                 table_bytes = 0
 
 
@@ -120,28 +120,32 @@ def _check_l1(image: Image, snapshot: Snapshot, end: int) -> None:
         raise _outside("L1 table", snapshot.l1_table_offset, image, snapshot.offset)
 
 
-def _check_aligned(image: Image, offset: int, place: int, what: str) -> None:
+def _check_aligned(image: Image, offset: int, entry_offset: int, what: str) -> None:
     if offset % image.cluster_bytes:
-        raise BadPayload(f"a qcow2 {what} at {offset:#x}, expected at a multiple of the cluster size", offset=place)
+        raise BadPayload(
+            f"a qcow2 {what} at {offset:#x}, expected at a multiple of the cluster size", offset=entry_offset
+        )
 
 
-def _outside(what: str, offset: int, image: Image, place: int) -> Truncated:
-    return Truncated(f"a qcow2 {what} at {offset:#x} runs out of the file, {len(image.view):#x} bytes", offset=place)
+def _outside(what: str, offset: int, image: Image, entry_offset: int) -> Truncated:
+    return Truncated(
+        f"a qcow2 {what} at {offset:#x} runs out of the file, {len(image.view):#x} bytes", offset=entry_offset
+    )
 
 
-def _cluster(image: Image, place: int) -> Iterator[Extent]:
-    """What the L2 entry at ``place`` describes: extents of a cluster's length together."""
-    (entry,) = _ENTRY.unpack_from(image.view, place)
+def _cluster(image: Image, entry_offset: int) -> Iterator[Extent]:
+    """What the L2 entry at ``entry_offset`` describes: extents of a cluster's length together."""
+    (entry,) = _ENTRY.unpack_from(image.view, entry_offset)
     offset = entry & L2E_OFFSET_MASK
     if entry & QCOW_OFLAG_COMPRESSED:
-        yield _unpack_cluster(image, entry, place)
+        yield _unpack_cluster(image, entry, entry_offset)
         return
-    _check_aligned(image, offset, place, "cluster")
+    _check_aligned(image, offset, entry_offset, "cluster")
     if image.extended_l2:
-        yield from _subclusters(image, offset, place)
+        yield from _subclusters(image, offset, entry_offset)
     elif entry & QCOW_OFLAG_ZERO:
         if image.version < 3:
-            raise BadPayload("a zero cluster in a qcow2 image of version 2, which has none", offset=place)
+            raise BadPayload("a zero cluster in a qcow2 image of version 2, which has none", offset=entry_offset)
         yield image.cluster_bytes
     elif not offset:
         yield image.cluster_bytes
@@ -149,45 +153,45 @@ def _cluster(image: Image, place: int) -> Iterator[Extent]:
         yield range(offset, offset + image.cluster_bytes)
 
 
-def _subclusters(image: Image, offset: int, place: int) -> Iterator[Extent]:
-    _, bitmap = _ENTRY_EXTENDED.unpack_from(image.view, place)
+def _subclusters(image: Image, offset: int, entry_offset: int) -> Iterator[Extent]:
+    _, bitmap = _ENTRY_EXTENDED.unpack_from(image.view, entry_offset)
     length = image.cluster_bytes // QCOW_EXTL2_SUBCLUSTERS_PER_CLUSTER
     allocated, zero = bitmap & 0xFFFF_FFFF, bitmap >> 32
     if allocated & zero or (allocated and not offset):
-        raise BadPayload(f"a qcow2 cluster at {offset:#x} with the subclusters {bitmap:#018x}", offset=place)
+        raise BadPayload(f"a qcow2 cluster at {offset:#x} with the subclusters {bitmap:#018x}", offset=entry_offset)
     for number in range(QCOW_EXTL2_SUBCLUSTERS_PER_CLUSTER):
         start = offset + number * length
         yield range(start, start + length) if allocated >> number & 1 else length
 
 
-def _unpack_cluster(image: Image, entry: int, place: int) -> bytes:
+def _unpack_cluster(image: Image, entry: int, entry_offset: int) -> bytes:
     csize_shift = 62 - (image.cluster_bits - 8)
     csize_mask = (1 << (image.cluster_bits - 8)) - 1
     coffset = entry & ((1 << csize_shift) - 1)
     nb_csectors = (entry >> csize_shift & csize_mask) + 1
     csize = nb_csectors * QCOW2_COMPRESSED_SECTOR_SIZE - coffset % QCOW2_COMPRESSED_SECTOR_SIZE
     if coffset >= len(image.view):
-        raise _outside("compressed cluster", coffset, image, place)
+        raise _outside("compressed cluster", coffset, image, entry_offset)
     # Its last sector may be cut by the end of the file.
     packed = bytes(image.view[coffset : coffset + csize])
-    plain = _UNPACK[image.compression](packed, image.cluster_bytes, place)
+    plain = _UNPACK[image.compression](packed, image.cluster_bytes, entry_offset)
     if len(plain) != image.cluster_bytes:
         raise BadPayload(
             f"a compressed qcow2 cluster at {coffset:#x} unpacks to {len(plain)} bytes, "
             f"expected {image.cluster_bytes}",
-            offset=place,
+            offset=entry_offset,
         )
     return plain
 
 
-def _inflate(packed: bytes, length: int, place: int) -> bytes:
+def _inflate(packed: bytes, length: int, entry_offset: int) -> bytes:
     try:
         return zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(packed, length)
     except zlib.error as error:
-        raise BadPayload(f"a compressed qcow2 cluster is damaged: {error}", offset=place) from error
+        raise BadPayload(f"a compressed qcow2 cluster is damaged: {error}", offset=entry_offset) from error
 
 
-def _unpack_zstd(packed: bytes, length: int, place: int) -> bytes:
+def _unpack_zstd(packed: bytes, length: int, entry_offset: int) -> bytes:
     zstd = zstd_module()
     decoder = zstd.ZstdDecompressor()
     plain = b""
@@ -198,7 +202,7 @@ def _unpack_zstd(packed: bytes, length: int, place: int) -> bytes:
                 break
             plain += piece
     except zstd.ZstdError as error:
-        raise BadPayload(f"a compressed qcow2 cluster is damaged: {error}", offset=place) from error
+        raise BadPayload(f"a compressed qcow2 cluster is damaged: {error}", offset=entry_offset) from error
     return plain
 
 

@@ -38,7 +38,7 @@ _LISTED: Final = 20
 
 
 class QCowHeader(NamedTuple):
-    """QCowHeader: the numbers that every version has, behind the magic."""
+    """QCowHeader: the numbers that every version has, after the magic."""
 
     version: int
     backing_file_offset: int

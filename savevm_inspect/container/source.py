@@ -166,7 +166,7 @@ def _standard_input() -> IO[bytes]:
 
 
 def _mode(file: IO[bytes]) -> int:
-    """The kind of file; 0 for an object that no descriptor is behind."""
+    """The kind of file; 0 for an object that has no descriptor."""
     try:
         return os.fstat(file.fileno()).st_mode
     except (OSError, ValueError):

@@ -127,8 +127,8 @@ class _Comparison:
     def _theirs(self, field: FieldValue) -> object:
         """What Kaitai says lies in a field's bytes."""
         start = bisect_left(self._starts, field.span.offset)
-        behind = bisect_left(self._starts, field.span.end)
-        values = self._values[start:behind]
+        stop = bisect_left(self._starts, field.span.end)
+        values = self._values[start:stop]
         if not values or values[0].span.offset != field.span.offset or values[-1].span.end != field.span.end:
             return f"other bytes: {', '.join(f'{each.path} at {each.span}' for each in values)}"
         if isinstance(field.value, bytes):
@@ -230,12 +230,12 @@ class _Comparison:
     def _sent_pages(self, records: list[Any]) -> _Pages:
         """The pages that lie in RAM records; what Kaitai does not say twice is remembered, as the format does."""
         pages = [record for record in records if record.kind.name in _KIND_OF_PAGE]
-        places = [value.span for value in self._values if _is_content(value)]
+        contents = [value.span for value in self._values if _is_content(value)]
         numbers = {block.name: number for number, block in enumerate(self._stream.blocks)}
         rows = np.zeros(len(pages), _PAGE_DTYPE)
-        self._same(len(places), len(pages), "contents of pages", 0)
-        rows["offset"] = [span.offset for span in places]
-        rows["length"] = [span.length for span in places]
+        self._same(len(contents), len(pages), "contents of pages", 0)
+        rows["offset"] = [span.offset for span in contents]
+        rows["length"] = [span.length for span in contents]
         rows["addr"] = [record.addr for record in pages]
         rows["kind"] = [_KIND_OF_PAGE[record.kind.name] for record in pages]
         block = 0
@@ -267,18 +267,18 @@ class _Comparison:
         initial = next(each for each in records if isinstance(each, MultifdInitial))
         found = (tree.initial.uuid, tree.initial.channel_id)
         self._same(found, (initial.uuid, initial.channel_id), "what opens the channel", 0)
-        places = {value.path: value.span for value in self._values}
+        spans = {value.path: value.span for value in self._values}
         rows: list[tuple[int, ...]] = []
         packets = (each for each in records if isinstance(each, MultifdPacket))
         for number, (theirs, ours) in enumerate(zip_longest(tree.packets, packets)):
-            start = places.get(f"packets[{number}]/magic")
+            start = spans.get(f"packets[{number}]/magic")
             self._same(start and start.offset, ours and ours.span.offset, "packet", 0)
             self._same(_packet(theirs), _our_packet(ours), "packet", ours.span.offset)
-            rows += self._packet_pages(theirs, places, f"packets[{number}]/body")
+            rows += self._packet_pages(theirs, spans, f"packets[{number}]/body")
             self.counts["packets"] += 1
         self._compare_multifd_pages(np.array(rows, _PAGE_DTYPE), channel)
 
-    def _packet_pages(self, packet: Any, places: dict[str, Span], path: str) -> Iterator[tuple[int, ...]]:
+    def _packet_pages(self, packet: Any, spans: dict[str, Span], path: str) -> Iterator[tuple[int, ...]]:
         """The pages of one packet; those that are packed lie nowhere in the channel."""
         body = packet.body
         if packet.is_device_state or not body.num_normal + body.num_zero:
@@ -287,8 +287,8 @@ class _Comparison:
         block = names.index(body.block_name)
         for slot in range(body.num_normal + body.num_zero):
             zero = slot >= body.num_normal
-            place = places[f"{path}/offsets[{slot}]"] if zero else places.get(f"{path}/pages[{slot}]")
-            where = (place.offset, place.length) if place else (0, self._stream.page_size)
+            content = spans[f"{path}/offsets[{slot}]"] if zero else spans.get(f"{path}/pages[{slot}]")
+            where = (content.offset, content.length) if content else (0, self._stream.page_size)
             yield (*where, body.offsets[slot], block, PageKind.ZERO if zero else PageKind.NORMAL)
 
     def _compare_multifd_pages(self, theirs: _Pages, channel: ChannelTree) -> None:
@@ -297,7 +297,7 @@ class _Comparison:
         for column in ("addr", "block", "kind", "length"):
             self._same(theirs[column].tolist(), ours[column].tolist(), f"{column} of pages", 0)
         bare = ours["channel"] == channel.number
-        self._same(theirs["offset"][bare].tolist(), ours["offset"][bare].tolist(), "places of pages", 0)
+        self._same(theirs["offset"][bare].tolist(), ours["offset"][bare].tolist(), "offsets of pages", 0)
         self.counts["pages"] += len(ours)
 
     def _compare_return(self, channel: ChannelTree) -> None:

@@ -52,7 +52,7 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
         return self._position
 
     def seek(self, n: int) -> None:
-        """Go to a position; one behind the end is allowed, and nothing can be read there."""
+        """Go to a position; one after the end is allowed, and nothing can be read there."""
         if n < 0:
             raise InvalidArgumentError(f"cannot seek to invalid position {n}")
         self._position = n

@@ -156,11 +156,11 @@ class StreamTree(QemuMigrationEnvelope):
         self.problems.append(error)
 
     def _check_padding(self, buffer: memoryview) -> None:
-        """Behind the end there may be zeros, and nothing else."""
+        """After the end there may be zeros, and nothing else."""
         padding = getattr(self, "padding", None)
         content = end_of_content(buffer)
         if padding is not None and content > padding.ofs_content:
-            self._report(BadPayload("bytes behind the end of the stream that are not zero", offset=content - 1))
+            self._report(BadPayload("bytes after the end of the stream that are not zero", offset=content - 1))
 
     def own(self, stream: Stream) -> None:
         """Close a stream together with the tree."""
@@ -181,7 +181,7 @@ class StreamTree(QemuMigrationEnvelope):
         self.close()
 
 
-def parse(source: Stream | SourceLike, *, page_size: int = 0, strict: bool = True, **places: Any) -> StreamTree:
+def parse(source: Stream | SourceLike, *, page_size: int = 0, strict: bool = True, **options: Any) -> StreamTree:
     """Read a stream with the modules that ``formats/*.ksy`` compile to.
 
     Every record becomes Python objects, some 300 bytes of them for each RAM record; pages stay where they are.
@@ -193,7 +193,7 @@ def parse(source: Stream | SourceLike, *, page_size: int = 0, strict: bool = Tru
             command or in a description. 0 for the one that our reader finds.
         strict: raise at the first thing that can't be right. Otherwise the tree holds what could be read, and
             :attr:`StreamTree.problems` what is wrong.
-        places: what else :func:`open_stream` takes, such as ``channels`` and ``schema``, if it has to open it.
+        options: what else :func:`open_stream` takes, such as ``channels`` and ``schema``, if it has to open it.
 
     Returns:
         The tree of the main channel, with those of the other channels in :attr:`StreamTree.channels`. It is a
@@ -209,7 +209,7 @@ def parse(source: Stream | SourceLike, *, page_size: int = 0, strict: bool = Tru
     """
     if isinstance(source, Stream):
         return StreamTree(source, page_size=page_size or source.page_size, strict=strict)
-    stream = open_stream(source, strict=False, **places)
+    stream = open_stream(source, strict=False, **options)
     try:
         tree = StreamTree(stream, page_size=page_size or stream.page_size, strict=strict)
     except BaseException:

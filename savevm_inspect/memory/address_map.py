@@ -28,7 +28,7 @@ def build_map(evidence: Evidence, given: Sequence[Range] = ()) -> AddressMap:
 
     Args:
         evidence: what the stream tells.
-        given: ranges by hand; they take the place of all that would be found out about their blocks. Their sizes
+        given: ranges by hand; they replace all that would be found out about their blocks. Their sizes
             are checked.
 
     Returns:
@@ -83,11 +83,11 @@ def _lay_out(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> Ite
         for each in _fixed(blocks[name], pieces, source)
     ]
     top = []
-    place = FOUR_GIB
+    gpa = FOUR_GIB
     for name in family.top:
         if name in blocks:
-            place -= blocks[name].used_bytes
-            top.append(Range(block=name, addr=0, gpa=place, length=blocks[name].used_bytes, source=source))
+            gpa -= blocks[name].used_bytes
+            top.append(Range(block=name, addr=0, gpa=gpa, length=blocks[name].used_bytes, source=source))
     if family.isa_bios:
         isa_bios, has_vga = blocks.get("isa-bios"), any(each.name.endswith(_VGA) for each in evidence.blocks)
         has_pam = family.pam is not None
@@ -163,7 +163,7 @@ def _ram_blocks(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> 
     if len(left) == 1:
         return [block for block in left.values() if block.name not in by_hand]
     if by_hand:
-        return []  # who gives a backend's place by hand gives that of all
+        return []  # who gives a backend's address by hand gives that of all
     raise AddressError(
         f"there is no block {family.ram!r}, and which of {listed(map(repr, left))} is RAM is not known; "
         f"give the map by hand"

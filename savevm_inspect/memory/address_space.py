@@ -1,4 +1,4 @@
-"""Memory as an address space: a read-only file whose places are addresses, with holes where nothing is."""
+"""Memory as an address space: a read-only file whose offsets are addresses, with holes where nothing is."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ class AddressSpace(RawFile):
 
         Args:
             start: the first address.
-            end: the address behind the last.
+            end: the address after the last.
 
         Yields:
             Address and length in bytes of each piece, ascending.
@@ -39,7 +39,7 @@ class AddressSpace(RawFile):
         raise FileError("an address space is not read to its end; say how many bytes")
 
     def read_at(self, start: int, view: memoryview) -> None:
-        """Fill a buffer from an address on, without moving the place of the next read.
+        """Fill a buffer from an address on, without moving the position of the next read.
 
         Args:
             start: address of the first byte.
@@ -56,7 +56,7 @@ class AddressSpace(RawFile):
             done += self._fill(view[done:], start + done)
 
     def read_bytes(self, address: int, length: int) -> bytes:
-        """Read from an address on, without moving the place of the next read.
+        """Read from an address on, without moving the position of the next read.
 
         Args:
             address: of the first byte.
@@ -82,7 +82,7 @@ class AddressSpace(RawFile):
         Args:
             pattern: what to look for; at least one byte.
             start: the first address that is looked at.
-            end: the address behind the last; that of the address space if ``None``.
+            end: the address after the last; that of the address space if ``None``.
 
         Yields:
             Each address where it begins, ascending.
@@ -90,26 +90,26 @@ class AddressSpace(RawFile):
         Raises:
             AddressError: the address space can't be walked.
         """
-        for first, behind in _runs(self.extents(start, self.limit if end is None else end)):
-            filled = self._filled(first, behind)
-            yield from find_bytes(pattern, start=first, size=behind, filled=filled, read=self.read_at)
+        for first, stop in _runs(self.extents(start, self.limit if end is None else end)):
+            filled = self._filled(first, stop)
+            yield from find_bytes(pattern, start=first, size=stop, filled=filled, read=self.read_at)
 
     def _filled(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        """What of a range without holes may be other than zero: address, and the one behind it; ascending."""
+        """What of a range without holes may be other than zero: address, and the one after it; ascending."""
         yield start, end
 
 
 def _runs(extents: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Addresses and lengths, ascending, as runs without holes: the first address, and the one behind the last."""
-    first = behind = 0
+    """Addresses and lengths, ascending, as runs without holes: the first address, and the one after the last."""
+    first = stop = 0
     for address, length in extents:
-        if address != behind:
-            if first < behind:
-                yield first, behind
+        if address != stop:
+            if first < stop:
+                yield first, stop
             first = address
-        behind = address + length
-    if first < behind:
-        yield first, behind
+        stop = address + length
+    if first < stop:
+        yield first, stop
 
 
 class PhysicalMemory(AddressSpace):
@@ -144,9 +144,9 @@ class PhysicalMemory(AddressSpace):
             part = each.part(start, end)
             if part is not None:
                 shift = part.gpa - part.addr
-                for first, behind in self._images[part.block].filled():
-                    if first < part.addr + part.length and behind > part.addr:
-                        yield max(first + shift, part.gpa), min(behind + shift, part.end)
+                for first, stop in self._images[part.block].filled():
+                    if first < part.addr + part.length and stop > part.addr:
+                        yield max(first + shift, part.gpa), min(stop + shift, part.end)
 
     def _fill(self, view: memoryview, address: int) -> int:
         found = self.address_map.find(address)

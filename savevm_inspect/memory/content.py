@@ -71,7 +71,7 @@ class Content:
     entropy: npt.NDArray[np.float32]
 
     def of(self, numbers: npt.NDArray[np.int64]) -> "Content":
-        """That of some of the pages, by their places among them."""
+        """That of some of the pages, by their indices among them."""
         return Content(self.classes[numbers], self.entropy[numbers])
 
     def counts(self) -> dict[ContentClass, int]:
@@ -138,9 +138,9 @@ def count_bytes_for(count: int, page_size: int) -> CountBytes:
 def _histograms(pages: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """How often each byte value comes in each page; shape (n, 256)."""
     count = len(pages)
-    places = pages.astype(np.int64)
-    places += (np.arange(count) * 256)[:, None]
-    return np.bincount(places.ravel(), minlength=count * 256).reshape(count, 256)
+    keys = pages.astype(np.int64)
+    keys += (np.arange(count) * 256)[:, None]
+    return np.bincount(keys.ravel(), minlength=count * 256).reshape(count, 256)
 
 
 def _entropy(histogram: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.float32]:
@@ -194,7 +194,7 @@ def classify_sendings(pages: PageTable, buffers: Buffers, numbers: npt.NDArray[n
     Args:
         pages: the stream's pages.
         buffers: the bytes of each channel.
-        numbers: which sendings, by their places in the table; all if ``None``.
+        numbers: which sendings, by their indices in the table; all if ``None``.
 
     Returns:
         For each sending; one that can't be unpacked is ``UNREADABLE``.
@@ -215,7 +215,7 @@ def classify_sendings(pages: PageTable, buffers: Buffers, numbers: npt.NDArray[n
 def _normal_pages(
     rows: npt.NDArray[np.void], buffers: Buffers, page_size: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]]:
-    """The pages that lie bare in the stream, some at a time: their places among the rows, and their bytes."""
+    """The pages that lie bare in the stream, some at a time: their indices among the rows, and their bytes."""
     normal = rows["kind"] == PageKind.NORMAL
     if not normal.any():
         return  # without any page nothing may tell how large one is

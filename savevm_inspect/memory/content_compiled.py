@@ -23,8 +23,8 @@ def histograms(pages: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
 
 def _count_plainly(pages: Any, found: Any) -> None:
     for number in range(pages.shape[0]):
-        for place in range(pages.shape[1]):
-            found[number, pages[number, place]] += 1
+        for index in range(pages.shape[1]):
+            found[number, pages[number, index]] += 1
 
 
 _count = numba.njit(nogil=True)(_count_plainly)

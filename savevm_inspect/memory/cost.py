@@ -77,7 +77,7 @@ def ram_bytes(records: Iterable[Record], pages: PageTable, costs: Costs) -> int:
 
     Args:
         records: of all channels.
-        pages: the stream's pages; what they take of a channel behind its last record, where it broke, counts, too.
+        pages: the stream's pages; what they take of a channel after its last record, where it broke, counts, too.
         costs: what they cost.
     """
     rows = pages.rows
@@ -95,8 +95,8 @@ def ram_bytes(records: Iterable[Record], pages: PageTable, costs: Costs) -> int:
     for channel in np.unique(rows["channel"]).tolist():
         of_channel = rows["channel"] == channel
         if channel >= UNPACKED_CHANNEL:
-            behind = of_channel & (rows["offset"] >= unpacked.get(channel, 0))
-            total += int(costs[behind].sum(dtype=np.int64))
+            stop = of_channel & (rows["offset"] >= unpacked.get(channel, 0))
+            total += int(costs[stop].sum(dtype=np.int64))
         else:
             end = int((rows["offset"][of_channel] + rows["length"][of_channel]).max())
             total += max(end - ends.get(channel, 0), 0)
@@ -123,7 +123,7 @@ def _is_mapped(rows: npt.NDArray[np.void], blocks: Sequence[RamBlock]) -> _Mask:
 
 
 def _shares(packets: Sequence[MultifdPacket], page_size: int, offsets: npt.NDArray[np.uint64]) -> Costs:
-    """Each page's share of its packet's data, by the page's place among what was unpacked of the channel."""
+    """Each page's share of its packet's data, by the page's index among what was unpacked of the channel."""
     packed = [each for each in packets if each.flags & MULTIFD_FLAG_COMPRESSION_MASK and each.normal_pages]
     counts = np.array([each.normal_pages for each in packed], np.int64)
     lengths = np.array([each.data.length for each in packed], np.int64)
@@ -164,7 +164,7 @@ def _continues(rows: npt.NDArray[np.void], before: npt.NDArray[np.uint64], buffe
         data = np.frombuffer(buffers[channel], np.uint8)
         for start in range(0, len(numbers), _STEP_ROWS):
             step = numbers[start : start + _STEP_ROWS]
-            places = (rows["offset"][step] - before[step]).astype(np.int64)
-            words = data[places[:, None] + np.arange(_WORD_BYTES)].view(">u8")[:, 0]
+            starts = (rows["offset"][step] - before[step]).astype(np.int64)
+            words = data[starts[:, None] + np.arange(_WORD_BYTES)].view(">u8")[:, 0]
             found[step] = words == (rows["addr"][step] | flags[rows["kind"][step]])
     return found

@@ -20,7 +20,7 @@ _STEP_BYTES = 1 << 20
 _LEAST_HOLE_BYTES = 64 << 10
 _CLASS32, _CLASS64 = 1, 2
 _MOST_BYTES32 = (1 << 32) - (8 << 20)
-"""Of memory in a file whose places have 32 bits; the rest is for headers and notes."""
+"""Of memory in a file whose offsets have 32 bits; the rest is for headers and notes."""
 
 _LSB, _MSB = 1, 2
 
@@ -153,17 +153,17 @@ def _write(
     head = target.header(count)
     if notes:
         head += target.segment(_PT_NOTE, notes_offset, 0, len(notes))
-    places = []
+    offsets = []
     for each in ranges:
         head += target.segment(_PT_LOAD, offset, each.gpa, each.length)
-        places.append(offset)
+        offsets.append(offset)
         offset = _aligned(offset + each.length)
-    file.truncate(places[-1] + ranges[-1].length)
+    file.truncate(offsets[-1] + ranges[-1].length)
     file.write(head + notes)
     done = 0
-    for each, place in zip(ranges, places, strict=True):
+    for each, range_offset in zip(ranges, offsets, strict=True):
         for start, content in _pieces(blocks[each.block], each):
-            file.seek(place + start)
+            file.seek(range_offset + start)
             file.write(content)
             progress(done + start)
         done += each.length
@@ -171,14 +171,14 @@ def _write(
 
 
 def _pieces(image: BlockImage, wanted: Range) -> Iterator[tuple[int, memoryview]]:
-    """What of a range is not zero, in steps: its place in the range, and its bytes."""
+    """What of a range is not zero, in steps: its offset in the range, and its bytes."""
     piece = memoryview(bytearray(_STEP_BYTES))
     for start, end in image.filled(_LEAST_HOLE_BYTES // image.page_size):
-        first, behind = max(start, wanted.addr), min(end, wanted.addr + wanted.length)
-        for place in range(first, behind, _STEP_BYTES):
-            view = piece[: min(_STEP_BYTES, behind - place)]
-            image.read_at(place, view)
-            yield place - wanted.addr, view
+        first, stop = max(start, wanted.addr), min(end, wanted.addr + wanted.length)
+        for addr in range(first, stop, _STEP_BYTES):
+            view = piece[: min(_STEP_BYTES, stop - addr)]
+            image.read_at(addr, view)
+            yield addr - wanted.addr, view
 
 
 def _aligned(offset: int) -> int:

@@ -47,11 +47,11 @@ def _write_sparse(image: BlockImage, file: int, progress: Callable[[int], object
 def _steps(image: BlockImage) -> Iterator[tuple[int, int]]:
     """The ranges that may hold other bytes than zero, no longer than a step; no hole is smaller than is worth it."""
     for start, end in image.filled(_LEAST_HOLE_BYTES // image.page_size):
-        for place in range(start, end, _STEP_BYTES):
-            yield place, min(place + _STEP_BYTES, end)
+        for pos in range(start, end, _STEP_BYTES):
+            yield pos, min(pos + _STEP_BYTES, end)
 
 
-def _write_at(file: int, view: memoryview, place: int) -> None:
+def _write_at(file: int, view: memoryview, pos: int) -> None:
     while view:
-        count = os.pwrite(file, view, place)
-        view, place = view[count:], place + count
+        count = os.pwrite(file, view, pos)
+        view, pos = view[count:], pos + count

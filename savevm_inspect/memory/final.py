@@ -39,15 +39,15 @@ class Discard:
     rows_before: int
     epoch: int = 0
 
-    def behind(self, rows_before: int) -> "Discard":
-        """The same one behind another number of rows."""
+    def at_rows(self, rows_before: int) -> "Discard":
+        """The same one after another number of rows."""
         return replace(self, rows_before=rows_before)
 
 
 class FinalPages:
     """The last row of each page of each block.
 
-    The pages of all blocks, one block behind the other, are numbered as slots. Where most of them were sent, there is
+    The pages of all blocks, one block after the other, are numbered as slots. Where most of them were sent, there is
     an entry for every slot; otherwise there is one for each that was sent.
 
     Args:
@@ -108,47 +108,47 @@ class FinalPages:
         for discard in discards:
             base, end = bases.get(discard.block, (0, 0))  # a name that the list lacks is the destination's to refuse
             first = base + discard.start // self._page_size
-            behind = base + -(-(discard.start + discard.length) // self._page_size)
-            if first < min(behind, end):
-                ranges.append((first, min(behind, end), discard.rows_before))
-        for first, behind, rows_before in _last_of_ranges(ranges):
-            place, stop = self._slots(np.array([first, behind]))
-            last = self._last[place:stop]
+            stop = base + -(-(discard.start + discard.length) // self._page_size)
+            if first < min(stop, end):
+                ranges.append((first, min(stop, end), discard.rows_before))
+        for first, stop, rows_before in _last_of_ranges(ranges):
+            slot, slot_end = self._slots(np.array([first, stop]))
+            last = self._last[slot:slot_end]
             last[last < rows_before] = _NONE
-            self.not_sent_again += behind - first - int(np.count_nonzero(last != _NONE))
+            self.not_sent_again += stop - first - int(np.count_nonzero(last != _NONE))
 
     @property
     def missing(self) -> int:
         """Pages of all blocks that were never sent, or discarded and not sent again."""
         return int(self._base[-1]) - int(np.count_nonzero(self._last != _NONE))
 
-    def between(self, block: int, first: int, behind: int) -> tuple[Numbers, Numbers]:
+    def between(self, block: int, first: int, stop: int) -> tuple[Numbers, Numbers]:
         """The pages of a range that were sent.
 
         Args:
             block: index of the block.
             first: number of the first page in the block.
-            behind: number of the page behind the last one.
+            stop: number of the page after the last one.
 
         Returns:
             The numbers of the pages in the block, ascending, and the index of the last row of each.
         """
         base, end = (int(self._base[block + more]) for more in (0, 1))
-        start, stop = (min(base + number, end) for number in (first, behind))
+        start, stop = (min(base + number, end) for number in (first, stop))
         if self._keys is None:
             last = self._last[start:stop]
             sent = np.flatnonzero(last != _NONE)
             return sent + (start - base), last[sent].astype(np.int64)
-        place, beyond = self._slots(np.array([start, stop]))
-        last = self._last[place:beyond]
+        slot, slot_end = self._slots(np.array([start, stop]))
+        last = self._last[slot:slot_end]
         sent = np.flatnonzero(last != _NONE)
-        return self._keys[place:beyond][sent] - base, last[sent].astype(np.int64)
+        return self._keys[slot:slot_end][sent] - base, last[sent].astype(np.int64)
 
     def steps(self, block: int) -> Iterator[tuple[Numbers, Numbers]]:
         """All pages of a block that were sent, as :meth:`between`, some at a time."""
-        place, stop = self._slots(self._base[block : block + 2]).tolist()
+        slot, stop = self._slots(self._base[block : block + 2]).tolist()
         base = int(self._base[block])
-        for first in range(place, stop, _STEP_PAGES):
+        for first in range(slot, stop, _STEP_PAGES):
             last = self._last[first : min(first + _STEP_PAGES, stop)]
             sent = np.flatnonzero(last != _NONE)
             keys = sent + first if self._keys is None else self._keys[first:stop][sent]
@@ -156,8 +156,8 @@ class FinalPages:
 
     def count(self, block: int) -> int:
         """How many pages of a block were sent and not discarded."""
-        place, stop = self._slots(self._base[block : block + 2])
-        return int(np.count_nonzero(self._last[place:stop] != _NONE))
+        slot, stop = self._slots(self._base[block : block + 2])
+        return int(np.count_nonzero(self._last[slot:stop] != _NONE))
 
     def history(self, row: int) -> list[int]:
         """The rows that make a page: up to a given one, from the last one before it that holds all of the page.
@@ -178,9 +178,9 @@ _EMPTY: Numbers = np.zeros(0, np.int64)
 
 
 def _last_of_ranges(ranges: Sequence[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
-    """Cut ranges so that none overlaps a later one; each place is then visited once, however many they are."""
-    edges = sorted({edge for first, behind, _ in ranges for edge in (first, behind)})
-    place = {edge: number for number, edge in enumerate(edges)}
+    """Cut ranges so that none overlaps a later one; each page is then visited once, however many they are."""
+    edges = sorted({edge for first, stop, _ in ranges for edge in (first, stop)})
+    index = {edge: number for number, edge in enumerate(edges)}
     free = list(range(len(edges)))  # the first piece from here on that no later range took
 
     def next_free(number: int) -> int:
@@ -189,9 +189,9 @@ def _last_of_ranges(ranges: Sequence[tuple[int, int, int]]) -> Iterator[tuple[in
             number = free[number]
         return number
 
-    for first, behind, value in reversed(ranges):
-        number = next_free(place[first])
-        while number < place[behind]:
+    for first, stop, value in reversed(ranges):
+        number = next_free(index[first])
+        while number < index[stop]:
             yield edges[number], edges[number + 1], value
             free[number] = number + 1
             number = next_free(number + 1)

@@ -29,7 +29,7 @@ HISTORY_DTYPE = np.dtype(
         *((name, PAGE_DTYPE[name].str) for name in PAGE_DTYPE.names or ()),
     ]
 )
-"""A sending: its place in the order of all, from 0; the iteration, from 1; whether it lies behind the start of
+"""A sending: its index in the order of all, from 0; the iteration, from 1; whether it lies after the start of
 postcopy; what it cost, in bytes; whether a later one made it useless; and the columns of ``PAGE_DTYPE``."""
 
 
@@ -113,13 +113,13 @@ class History:
 
         Args:
             block: name of the block.
-            addr: any place in the page, in bytes in the block.
+            addr: any address in the page, in bytes in the block.
 
         Returns:
             Shape (n,), dtype :data:`HISTORY_DTYPE`, in the order in which they were sent; none if it never was.
 
         Raises:
-            NotFound: there is no such block, or the place lies outside of it.
+            NotFound: there is no such block, or the address lies outside of it.
         """
         index = next((number for number, each in enumerate(self.pages.blocks) if each.name == block), None)
         if index is None:
@@ -134,7 +134,7 @@ class History:
         """Sendings as one table.
 
         Args:
-            numbers: their places in the order of all; shape (n,).
+            numbers: their indices in the order of all; shape (n,).
 
         Returns:
             Shape (n,), dtype :data:`HISTORY_DTYPE`.
@@ -162,16 +162,16 @@ class History:
         wasted_bytes = np.bincount(which[self.overwritten], self.cost_bytes[self.overwritten], count)
         return [
             Iteration(
-                number=int(numbers[place]),
-                postcopy=bool(postcopy[place]),
-                sent_pages=int(sent[place]),
-                kind_pages={kind: int(kinds[kind][place]) for kind in PageKind},
-                resent_pages=int(resent[place]),
-                page_bytes=int(page_bytes[place]),
-                overwritten_pages=int(useless[place]),
-                wasted_bytes=int(wasted_bytes[place]),
+                number=int(numbers[index]),
+                postcopy=bool(postcopy[index]),
+                sent_pages=int(sent[index]),
+                kind_pages={kind: int(kinds[kind][index]) for kind in PageKind},
+                resent_pages=int(resent[index]),
+                page_bytes=int(page_bytes[index]),
+                overwritten_pages=int(useless[index]),
+                wasted_bytes=int(wasted_bytes[index]),
             )
-            for place in range(count)
+            for index in range(count)
         ]
 
     @property
@@ -194,11 +194,11 @@ def _sendings_before(rows: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.int64],
     again = np.flatnonzero(same)
     before[order[again]] = order[again - 1]
     # The last sending of a page that is whole, no difference, is where its final content begins.
-    places = np.arange(len(rows))
+    indices = np.arange(len(rows))
     whole = rows["kind"][order] != PageKind.XBZRLE
     pages = np.cumsum(~same) - 1
     begins = np.full(int(pages[-1]) + 1 if len(pages) else 0, -1, np.int64)
-    np.maximum.at(begins, pages[whole], places[whole])
+    np.maximum.at(begins, pages[whole], indices[whole])
     overwritten = np.zeros(len(rows), np.bool_)
-    overwritten[order] = places < begins[pages]
+    overwritten[order] = indices < begins[pages]
     return before, overwritten

@@ -93,7 +93,7 @@ def is_postcopy(rows: npt.NDArray[np.void], records: Iterable[Record]) -> npt.ND
         records: of all channels.
 
     Returns:
-        Shape (pages,): those behind MIG_CMD_POSTCOPY_RUN on the main channel, and all on channels that resumed it
+        Shape (pages,): those after MIG_CMD_POSTCOPY_RUN on the main channel, and all on channels that resumed it
         or that are postcopy-preempt's.
     """
     late = np.zeros(len(rows), np.bool_)

@@ -53,10 +53,10 @@ class PageTable:
             return cls(logs[0].rows, blocks, page_size, discards)
         further = [log.rows["epoch"] for log in logs[1:]]
         moved = [
-            each.behind(each.rows_before + sum(bisect_left(epochs, each.epoch) for epochs in further))
+            each.at_rows(each.rows_before + sum(bisect_left(epochs, each.epoch) for epochs in further))
             for each in discards
         ]
-        del further  # so that the logs can shrink in their places
+        del further  # so that the logs can shrink in place
         return cls(_merge(logs), blocks, page_size, moved)
 
     def __len__(self) -> int:

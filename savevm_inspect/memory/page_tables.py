@@ -55,7 +55,7 @@ class Tree:
 
     Attributes:
         start: the first virtual address.
-        end: the one behind the last.
+        end: the one after the last.
         root: guest-physical address of the first table.
         levels: from the first table to the last.
         entry_bytes: size of an entry, 4 or 8.
@@ -124,7 +124,7 @@ class PageTables:
         table = tree.root
         for number, level in enumerate(tree.levels):
             index = address >> level.shift & ((1 << level.bits) - 1)
-            place = table + index * tree.entry_bytes
+            entry_gpa = table + index * tree.entry_bytes
             entries = self._table(tree, level, table)
             if entries is None:
                 raise AddressError(
@@ -133,7 +133,8 @@ class PageTables:
             step = tree.decode(int(entries[index]), level, number == len(tree.levels) - 1)
             if step is None:
                 raise AddressError(
-                    f"{asked:#x} is not mapped: the {level.name} entry at gpa {place:#x} is {int(entries[index]):#x}"
+                    f"{asked:#x} is not mapped: the {level.name} entry at gpa {entry_gpa:#x} "
+                    f"is {int(entries[index]):#x}"
                 )
             if not step.is_table:
                 length = 1 << level.shift
@@ -146,7 +147,7 @@ class PageTables:
 
         Args:
             start: the first address.
-            end: the address behind the last.
+            end: the address after the last.
 
         Yields:
             Each page that is mapped, ascending; those whose tables are not in RAM are not.
@@ -162,10 +163,10 @@ class PageTables:
                 yield from self._walk(tree, 0, tree.root, (tree.start & -size, first, last), budget)
 
     def _walk(
-        self, tree: Tree, number: int, table: int, place: tuple[int, int, int], budget: Iterator[int]
+        self, tree: Tree, number: int, table: int, wanted: tuple[int, int, int], budget: Iterator[int]
     ) -> Iterator[Mapping]:
-        """The pages below a table; ``place`` is where its first entry is for, and the range that is asked for."""
-        base, first, last = place
+        """The pages below a table; ``wanted`` is the address of its first entry, and the range that is asked for."""
+        base, first, last = wanted
         level = tree.levels[number]
         entries = self._table(tree, level, table)
         if entries is None:

@@ -99,8 +99,8 @@ def _translate_aarch64(cpu: Aarch64Registers, physical: PhysicalMemory) -> PageT
     for half, ttbr in enumerate((cpu.ttbr0, cpu.ttbr1)):
         if cpu.tcr >> _TCR_EPD[half] & 1:
             continue
-        place, granules = _TCR_GRANULE[half]
-        granule = granules.get(cpu.tcr >> place & 3)
+        shift, granules = _TCR_GRANULE[half]
+        granule = granules.get(cpu.tcr >> shift & 3)
         input_bits = 64 - (cpu.tcr >> _TCR_SIZE[half] & 0x3F)
         if granule is None or not granule < input_bits or input_bits not in _INPUT_BITS:
             raise AddressError(f"TCR {cpu.tcr:#x} asks for a granule or a size of TTBR{half} that there is not")

@@ -29,7 +29,7 @@ class Range:
 
     @property
     def end(self) -> int:
-        """The guest-physical address behind it."""
+        """The guest-physical address after it."""
         return self.gpa + self.length
 
     def part(self, start: int, end: int) -> "Range | None":

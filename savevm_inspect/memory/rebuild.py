@@ -25,7 +25,7 @@ class BlockImage(RawFile):
     Args:
         buffers: the bytes of each channel.
         pages: all pages of the stream.
-        index: place of the block in the block list.
+        index: of the block in the block list.
     """
 
     def __init__(self, buffers: Buffers, pages: PageTable, index: int) -> None:
@@ -74,18 +74,18 @@ class BlockImage(RawFile):
             return
         end = 0
         for numbers, _ in self._final.steps(self._index):
-            for first, behind in _consecutive(numbers):
+            for first, stop in _consecutive(numbers):
                 if first > end:
                     yield end * self.page_size, (first - end) * self.page_size
-                end = behind
+                end = stop
         if end < self.pages:
             yield end * self.page_size, self.block.used_bytes - end * self.page_size
 
     def read_at(self, start: int, view: memoryview) -> None:
-        """Fill a buffer from a place on, without moving the place of the next read.
+        """Fill a buffer from an address on, without moving the position of the next read.
 
         Args:
-            start: place in bytes in the block.
+            start: address of the first byte, in bytes in the block.
             view: writable bytes, no more than the block has from there on.
 
         Raises:
@@ -94,17 +94,17 @@ class BlockImage(RawFile):
         """
         self._check_open()
         size, end = self.page_size, start + len(view)
-        first, behind = -(-start // size), end // size
-        if first <= behind:
-            self._fill(np.frombuffer(view, np.uint8, (behind - first) * size, first * size - start), first)
-            edges = [(start, first * size), (behind * size, end)]
+        first, full_end = -(-start // size), end // size  # the whole pages
+        if first <= full_end:
+            self._fill(np.frombuffer(view, np.uint8, (full_end - first) * size, first * size - start), first)
+            edges = [(start, first * size), (full_end * size, end)]
         else:
             edges = [(start, end)]  # within one page
-        for place, stop in edges:
-            if place < stop:
+        for addr, stop in edges:
+            if addr < stop:
                 page = np.empty(size, np.uint8)
-                self._fill(page, place // size)
-                view[place - start : stop - start] = page[place % size :][: stop - place].data
+                self._fill(page, addr // size)
+                view[addr - start : stop - start] = page[addr % size :][: stop - addr].data
 
     def _fill(self, target: npt.NDArray[np.uint8], first: int) -> None:
         """Fill a buffer with whole pages, from a page on."""
@@ -136,10 +136,10 @@ class BlockImage(RawFile):
 
         Args:
             pattern: what to look for; at least one byte.
-            start: the first place that is looked at, in bytes in the block.
+            start: where to begin, in bytes in the block.
 
         Yields:
-            Each place where it begins, ascending, in bytes in the block.
+            Each address where it begins, ascending, in bytes in the block.
         """
         size = self.block.used_bytes
         return find_bytes(pattern, start=start, size=size, filled=self.filled(), read=self.read_at)
@@ -155,8 +155,8 @@ class BlockImage(RawFile):
         """
         for numbers, index in self._final.steps(self._index):
             filled = numbers[self._rows["kind"][index] != PageKind.ZERO]
-            for first, behind in _consecutive(filled, gap_pages):
-                yield first * self.page_size, min(behind * self.page_size, self.block.used_bytes)
+            for first, stop in _consecutive(filled, gap_pages):
+                yield first * self.page_size, min(stop * self.page_size, self.block.used_bytes)
 
     def problems(self) -> Iterator[BadPayload]:
         """Unpack every page that does not lie bare in the stream.
@@ -174,7 +174,7 @@ class BlockImage(RawFile):
 
 
 def _consecutive(numbers: npt.NDArray[np.int64], gap: int = 0) -> Iterator[tuple[int, int]]:
-    """Ascending numbers as ranges: the first one, and the one behind the last.
+    """Ascending numbers as ranges: the first one, and the one after the last.
 
     Args:
         numbers: the numbers.

@@ -10,7 +10,7 @@ Numbers = npt.NDArray[np.int64]
 
 
 class Run(NamedTuple):
-    """Some of many pages, regular in both places.
+    """Some of many pages, regular in both offset and addr.
 
     Attributes:
         first: index of its first page among the many.
@@ -34,7 +34,7 @@ def find_runs(numbers: Numbers, offsets: Numbers, apart: npt.NDArray[np.bool_]) 
         apart: whether a page can't be in one run with the next one; shape (n - 1,), or (0,) for no page.
 
     Yields:
-        The runs, one behind the other.
+        The runs, one after the other.
     """
     steps, strides = np.diff(numbers), np.diff(offsets)
     apart = apart | (strides <= 0)
@@ -49,7 +49,7 @@ def find_runs(numbers: Numbers, offsets: Numbers, apart: npt.NDArray[np.bool_]) 
         yield _run(first, len(numbers), steps, strides)
 
 
-def _run(first: int, behind: int, steps: Numbers, strides: Numbers) -> Run:
-    if behind - first == 1:
+def _run(first: int, stop: int, steps: Numbers, strides: Numbers) -> Run:
+    if stop - first == 1:
         return Run(first, 1, 1, 1)
-    return Run(first, behind - first, int(steps[first]), int(strides[first]))
+    return Run(first, stop - first, int(steps[first]), int(strides[first]))

@@ -13,7 +13,7 @@ class FieldPayload(Protocol):
     """A payload that is read as fields; one object reads all sections of a device, in order."""
 
     def read(self, cursor: Cursor, head: SectionHead) -> Iterator[FieldValue]:
-        """Read one section's payload and leave the cursor behind it."""
+        """Read one section's payload and leave the cursor after it."""
 
 
 FIELD_PAYLOADS: dict[str, Callable[[], FieldPayload]] = {

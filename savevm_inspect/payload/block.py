@@ -28,7 +28,7 @@ _CHUNKS = {
     BlkMigFlag.BLK_MIG_FLAG_DEVICE_BLOCK: _CHUNK_BYTES,
     BlkMigFlag.BLK_MIG_FLAG_DEVICE_BLOCK | BlkMigFlag.BLK_MIG_FLAG_ZERO_BLOCK: 0,
 }
-"""Bytes of content behind a chunk's name, by its flags."""
+"""Bytes of content after a chunk's name, by its flags."""
 
 
 class BlockReader:
@@ -45,7 +45,7 @@ class BlockReader:
         flags, number = BlkMigFlag(0), 0
         while flags != BlkMigFlag.BLK_MIG_FLAG_EOS:
             record = f"record[{number}]"
-            place = cursor.offset
+            offset = cursor.offset
             ahead = int.from_bytes(bytes(cursor.peek(8)))
             flags = BlkMigFlag(ahead & ((1 << _SECTOR_BITS) - 1))
             meaning = flags.name or hex(flags)
@@ -61,5 +61,5 @@ class BlockReader:
                 if _CHUNKS[flags]:
                     yield reader.buffer(_CHUNKS[flags], record, "content")
             elif flags not in (BlkMigFlag.BLK_MIG_FLAG_EOS, BlkMigFlag.BLK_MIG_FLAG_PROGRESS):
-                raise UnknownRecord(f"block migration flags {flags:#x}", offset=place, section=cursor.section)
+                raise UnknownRecord(f"block migration flags {flags:#x}", offset=offset, section=cursor.section)
             number += 1

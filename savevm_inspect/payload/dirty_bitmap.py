@@ -61,13 +61,13 @@ class DirtyBitmapReader:
         number = 0
         while True:
             record = f"record[{number}]"
-            place = cursor.offset
+            offset = cursor.offset
             field, flags = _read_flags(reader, record)
             yield field
             yield from self._read_names(reader, record, flags)
             body = next((read for flag, read in _BODIES.items() if flags & flag), None)
             if body is not None:
-                yield from body(self, reader, record, flags, place)
+                yield from body(self, reader, record, flags, offset)
             if flags & DirtyBitmapFlag.EOS:
                 return
             number += 1
@@ -81,7 +81,7 @@ class DirtyBitmapReader:
             yield field
 
     def _read_start(
-        self, reader: FieldReader, record: str, _flags: DirtyBitmapFlag, place: int
+        self, reader: FieldReader, record: str, _flags: DirtyBitmapFlag, offset: int
     ) -> Iterator[FieldValue]:
         """Read what announces a bitmap (dirty_bitmap_load_start); the granularity is 32 bits, whatever is written."""
         field, granularity = reader.be32(record, "granularity")
@@ -92,18 +92,18 @@ class DirtyBitmapReader:
             raise _bad(reader, f"bitmap flags {start_flags:#x}, reserved ones among them", mark)
         yield replace(field, meaning=_names(DirtyBitmapStartFlag(start_flags)))
         if granularity < _SECTOR_BYTES or granularity & (granularity - 1):
-            raise _bad(reader, f"granularity of {granularity} bytes", place)
+            raise _bad(reader, f"granularity of {granularity} bytes", offset)
         if not self.node or not self.name:
-            raise _bad(reader, "a bitmap without a name is started", place)
+            raise _bad(reader, "a bitmap without a name is started", offset)
         if (self.node, self.name) in self._bitmaps:
-            raise _bad(reader, f"{self._who()} is started again", place)
+            raise _bad(reader, f"{self._who()} is started again", offset)
         self._bitmaps[self.node, self.name] = _Bitmap(granularity)
 
     def _read_bits(
-        self, reader: FieldReader, record: str, flags: DirtyBitmapFlag, place: int
+        self, reader: FieldReader, record: str, flags: DirtyBitmapFlag, offset: int
     ) -> Iterator[FieldValue]:
         """Read a chunk of bits (dirty_bitmap_load_bits)."""
-        bitmap = self._open_bitmap(reader, "bits", place)
+        bitmap = self._open_bitmap(reader, "bits", offset)
         field, first = reader.be64(record, "first_sector")
         yield field
         field, count = reader.be32(record, "nr_sectors")
@@ -112,7 +112,7 @@ class DirtyBitmapReader:
             raise _bad(
                 reader,
                 f"bits from sector {first}, one stands for {bitmap.granularity_bytes} bytes",
-                place,
+                offset,
             )
         if flags & DirtyBitmapFlag.ZEROES:
             return
@@ -132,18 +132,18 @@ class DirtyBitmapReader:
         yield reader.buffer(size, record, "bits")
 
     def _read_complete(
-        self, reader: FieldReader, _record: str, _flags: DirtyBitmapFlag, place: int
+        self, reader: FieldReader, _record: str, _flags: DirtyBitmapFlag, offset: int
     ) -> Iterator[FieldValue]:
         """Note that all bits of a bitmap were sent (dirty_bitmap_load_complete); there are no bytes to it."""
-        self._open_bitmap(reader, "the end", place).complete = True
+        self._open_bitmap(reader, "the end", offset).complete = True
         return iter(())
 
-    def _open_bitmap(self, reader: FieldReader, what: str, place: int) -> _Bitmap:
+    def _open_bitmap(self, reader: FieldReader, what: str, offset: int) -> _Bitmap:
         bitmap = self._bitmaps.get((self.node, self.name))
         if bitmap is None:
-            raise _bad(reader, f"{what} of {self._who()}, which was never started", place)
+            raise _bad(reader, f"{what} of {self._who()}, which was never started", offset)
         if bitmap.complete:
-            raise _bad(reader, f"{what} of {self._who()}, which was completed before", place)
+            raise _bad(reader, f"{what} of {self._who()}, which was completed before", offset)
         return bitmap
 
     def _who(self) -> str:
@@ -167,7 +167,7 @@ def _read_flags(reader: FieldReader, record: str) -> tuple[FieldValue, DirtyBitm
     flags proper are in the last byte; no version writes any in the others.
     """
     cursor = reader.cursor
-    place = cursor.offset
+    offset = cursor.offset
     long = [bool(byte & DIRTY_BITMAP_MIG_EXTRA_FLAGS) for byte in bytes(cursor.peek(2))]
     if long[:1] != [True]:
         read, marks = reader.u8, 0
@@ -177,7 +177,7 @@ def _read_flags(reader: FieldReader, record: str) -> tuple[FieldValue, DirtyBitm
         read, marks = reader.be32, DIRTY_BITMAP_MIG_EXTRA_FLAGS << 24 | DIRTY_BITMAP_MIG_EXTRA_FLAGS << 16
     field, value = read(record, "flags")
     if (value & ~marks) & ~_KNOWN_FLAGS:
-        raise UnknownRecord(f"dirty bitmap flags {value & ~marks:#x}", offset=place, section=cursor.section)
+        raise UnknownRecord(f"dirty bitmap flags {value & ~marks:#x}", offset=offset, section=cursor.section)
     flags = DirtyBitmapFlag(value & ~marks)
     return replace(field, meaning=_names(flags)), flags
 
@@ -186,5 +186,5 @@ def _names(flags: DirtyBitmapFlag | DirtyBitmapStartFlag) -> str:
     return " ".join(flag.name or "" for flag in flags) or "none"
 
 
-def _bad(reader: FieldReader, message: str, place: int) -> BadPayload:
-    return BadPayload(message, offset=place, section=reader.cursor.section)
+def _bad(reader: FieldReader, message: str, offset: int) -> BadPayload:
+    return BadPayload(message, offset=offset, section=reader.cursor.section)

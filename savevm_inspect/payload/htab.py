@@ -33,13 +33,13 @@ class HtabReader:
         if head.version_id != _VERSION:
             raise Unsupported(f"{IDSTR} version {head.version_id}, expected {_VERSION}", offset=cursor.offset)
         reader = FieldReader(cursor)
-        place = cursor.offset
+        offset = cursor.offset
         field, shift = reader.be32("htab_shift")
         yield field
         if shift == _NO_TABLE:
             return
         if shift > _LARGEST_SHIFT:
-            raise BadPayload(f"a table of 2**{shift} bytes", offset=place, section=cursor.section)
+            raise BadPayload(f"a table of 2**{shift} bytes", offset=offset, section=cursor.section)
         if shift:
             self._entries = (1 << shift) // _ENTRY_BYTES
             return
@@ -49,7 +49,7 @@ class HtabReader:
         number = 0
         while True:
             chunk = f"chunk[{number}]"
-            place = reader.cursor.offset
+            offset = reader.cursor.offset
             index_field, index = reader.be32(chunk, "index")
             valid_field, valid = reader.be16(chunk, "n_valid")
             invalid_field, invalid = reader.be16(chunk, "n_invalid")
@@ -59,7 +59,7 @@ class HtabReader:
             if index + valid + invalid > self._entries:
                 raise BadPayload(
                     f"chunk of {valid} + {invalid} entries at {index} in a table of {self._entries}",
-                    offset=place,
+                    offset=offset,
                     section=reader.cursor.section,
                 )
             yield reader.buffer(valid * _ENTRY_BYTES, chunk, "entries")

@@ -1,4 +1,4 @@
-"""mapped-ram: a block's pages at their own places in the file, and a bitmap of those that are there.
+"""mapped-ram: a fixed offset in the file for each page of a block, and a bitmap of those that are there.
 
 Reader and writer together.
 
@@ -27,7 +27,7 @@ def log_mapped_pages(log: PageLog, cursor: Cursor, number: int, block: RamBlock,
 
     Args:
         log: where to.
-        cursor: of the channel; stands behind the block list and is not moved.
+        cursor: of the channel; stands after the block list and is not moved.
         number: index of the block in the block list.
         block: a block with a mapped-ram header.
         page_size: bytes of a page.
@@ -37,7 +37,7 @@ def log_mapped_pages(log: PageLog, cursor: Cursor, number: int, block: RamBlock,
         of pages that are absent.
 
     Raises:
-        BadPayload: the bitmap has pages behind the block's end.
+        BadPayload: the bitmap has pages after the block's end.
     """
     assert block.mapped is not None
     mapped = block.mapped
@@ -65,7 +65,7 @@ def log_mapped_pages(log: PageLog, cursor: Cursor, number: int, block: RamBlock,
             ("epoch", 0),
         ):
             rows[name] = value
-        del rows  # so that the log can grow in its place
+        del rows  # so that the log can grow in place
         log.commit(len(present))
         logged += len(present)
     region = mapped.pages_offset + block.used_bytes - mapped.bitmap_offset
@@ -87,14 +87,14 @@ class MappedRamWriter:
         self._bitmaps: dict[str, bytearray] = {}
 
     def put_block_list(self, blocks: Sequence[RamBlock], *, ignored: Container[str] = ()) -> list[RamBlock]:
-        """Write the block list, and leave room behind each block for its bitmap and pages (ram_save_setup).
+        """Write the block list, and leave room after each block for its bitmap and pages (ram_save_setup).
 
         Args:
             blocks: the blocks.
             ignored: names of those that x-ignore-shared leaves out.
 
         Returns:
-            The blocks with their places in the file.
+            The blocks with their offsets in the file.
         """
         put_total_size(self._f, blocks)
         return [replace(block, mapped=self._put_block(block, ignored=block.name in ignored)) for block in blocks]
@@ -121,17 +121,17 @@ class MappedRamWriter:
         return MappedRam(bitmap_offset=bitmap_offset, bitmap_bytes=bitmap_bytes, pages_offset=pages_offset)
 
     def put_page(self, block: str, addr: int, content: bytes) -> None:
-        """Write a page at its place and mark it as there (save_normal_page)."""
+        """Write a page at its offset and mark it as there (save_normal_page)."""
         self._f.put_buffer_at(content, self._blocks[block].pages_offset + addr)
         byte, bit = divmod(addr // self._page_size, 8)
         self._bitmaps[block][byte] |= 1 << bit
 
     def put_zero_page(self, block: str, addr: int) -> None:
-        """Mark a page as absent; what was written at its place stays there (save_zero_page)."""
+        """Mark a page as absent; what was written there before stays (save_zero_page)."""
         byte, bit = divmod(addr // self._page_size, 8)
         self._bitmaps[block][byte] &= ~(1 << bit)
 
     def put_file_bmap(self) -> None:
-        """Write the bitmaps at their places; before the end mark of the last section (ram_save_file_bmap)."""
+        """Write the bitmaps at their offsets; before the end mark of the last section (ram_save_file_bmap)."""
         for name, bitmap in self._bitmaps.items():
             self._f.put_buffer_at(bytes(bitmap), self._blocks[name].bitmap_offset)

@@ -89,13 +89,13 @@ class MultifdReader:
         return MultifdInitial(span=cursor.span_from(start), uuid=self.uuid, channel_id=channel_id)
 
     def _read_magic(self) -> None:
-        place = self._cursor.offset
+        offset = self._cursor.offset
         magic = self._cursor.be32("a packet's magic")
         version = self._cursor.be32("a packet's version")
         if (magic, version) != (MULTIFD_MAGIC, MULTIFD_VERSION):
             raise BadMagic(
                 f"magic {magic:#x} version {version}, expected {MULTIFD_MAGIC:#x} version {MULTIFD_VERSION}",
-                offset=place,
+                offset=offset,
                 section=self._cursor.section,
             )
 
@@ -127,9 +127,9 @@ class MultifdReader:
         )
 
     def _read_pages(self, start: int, flags: int) -> MultifdPacket:
-        """Read a packet's header, the places of its pages, and their data (multifd_ram_unfill_packet)."""
+        """Read a packet's header, the addresses of its pages, and their data (multifd_ram_unfill_packet)."""
         cursor = self._cursor
-        place = cursor.offset
+        offset = cursor.offset
         cursor.be32("a packet's pages_alloc")
         normal = cursor.be32("a packet's normal_pages")
         next_packet_size = cursor.be32("a packet's next_packet_size")
@@ -139,14 +139,14 @@ class MultifdReader:
         if normal + zero > self._slots:
             raise BadPayload(
                 f"a packet of {normal} + {zero} pages, expected at most {self._slots}",
-                offset=place,
+                offset=offset,
                 section=cursor.section,
             )
         name = bytes(cursor.take(_NAME_BYTES, "a packet's block"))
-        offsets = cursor.require(self._slots * _OFFSET_BYTES, "the places of a packet's pages")
+        offsets = cursor.require(self._slots * _OFFSET_BYTES, "the addresses of a packet's pages")
         begin = cursor.pos
         if normal or zero:
-            number, block = self._find_block(name, place)
+            number, block = self._find_block(name, offset)
             addrs = np.ndarray((normal + zero,), ">u8", cursor.buffer, offsets).astype(np.uint64)
             first, channel = self._read_data(flags, normal, next_packet_size)
             self._check_addrs(addrs, block, cursor.base + offsets)
@@ -165,7 +165,7 @@ class MultifdReader:
         )
 
     def _append(self, addrs: npt.NDArray[np.uint64], block: int, first: tuple[int, int, PageKind, int]) -> None:
-        """Log pages whose contents lie one behind the other, from the first one's place, length, kind and channel."""
+        """Log pages whose contents follow one another, from the first one's offset, length, kind and channel."""
         offset, length, kind, channel = first
         rows = self._log.reserve(len(addrs))
         rows["offset"] = np.arange(len(addrs), dtype=np.uint64) * np.uint64(length) + np.uint64(offset)
@@ -182,47 +182,47 @@ class MultifdReader:
         """Step over the pages' data.
 
         Returns:
-            The place of the first page, and the number of the channel that this place is on.
+            The offset of the first page, and the number of the channel that it is on.
         """
         cursor = self._cursor
-        place = cursor.offset
+        offset = cursor.offset
         expected = normal * self._page_size
         compression = flags & MULTIFD_FLAG_COMPRESSION_MASK
         if not compression or not normal:
             cursor.require(expected, "the pages of a packet")
-            return place, cursor.channel
+            return offset, cursor.channel
         if compression not in _INFLATERS:
             names = {int(flag): flag.name for flag in MultifdFlag}
             name = names.get(compression, f"compression {compression:#x}")
-            raise Unsupported(f"pages compressed as {name}", offset=place, section=cursor.section)
+            raise Unsupported(f"pages compressed as {name}", offset=offset, section=cursor.section)
         if self._inflate is None:
             self._inflate = _INFLATERS[compression]()
         packed = bytes(cursor.take(size, "the compressed pages of a packet"))
         try:
             pages = self._inflate(packed, expected + 1)
         except ValueError as error:
-            raise BadPayload(f"compressed pages that can't be unpacked ({error})", offset=place) from error
+            raise BadPayload(f"compressed pages that can't be unpacked ({error})", offset=offset) from error
         if len(pages) != expected:
             more = "more than " if len(pages) > expected else ""
             raise BadPayload(
                 f"{size} bytes unpack to {more}{min(len(pages), expected)}, expected {expected}",
-                offset=place,
+                offset=offset,
                 section=cursor.section,
             )
         first = self._sink.length
         self._sink.write(pages)
         return first, self._sink_channel
 
-    def _find_block(self, name: bytes, place: int) -> tuple[int, RamBlock]:
+    def _find_block(self, name: bytes, offset: int) -> tuple[int, RamBlock]:
         text = name.split(b"\0")[0].decode("utf-8", "backslashreplace")
         try:
             return self._blocks[text]
         except KeyError:
             raise BadPayload(
-                f"block {text!r} is not in the block list", offset=place, section=self._cursor.section
+                f"block {text!r} is not in the block list", offset=offset, section=self._cursor.section
             ) from None
 
-    def _check_addrs(self, addrs: npt.NDArray[np.uint64], block: RamBlock, place: int) -> None:
+    def _check_addrs(self, addrs: npt.NDArray[np.uint64], block: RamBlock, offset: int) -> None:
         page_size = np.uint64(self._page_size)
         outside = (addrs % page_size != 0) | (addrs >= np.uint64(block.used_bytes))
         outside |= np.uint64(block.used_bytes) - addrs < page_size
@@ -230,7 +230,7 @@ class MultifdReader:
             slot = int(outside.argmax())
             raise BadPayload(
                 f"page at {int(addrs[slot]):#x} in block {block.name!r} of {block.used_bytes:#x} bytes",
-                offset=place + slot * _OFFSET_BYTES,
+                offset=offset + slot * _OFFSET_BYTES,
                 section=self._cursor.section,
             )
 

@@ -23,7 +23,7 @@ class Page(NamedTuple):
     """A page that waits for its packet.
 
     Attributes:
-        addr: its place in bytes in the block.
+        addr: of the page, in bytes in the block.
         content: its bytes.
     """
 
@@ -87,7 +87,7 @@ class MultifdWriter:
             packet_num: number of the packet, counted over all channels.
             block: name of the block.
             normal: the pages with content.
-            zero: places in bytes of the pages of zeros.
+            zero: addresses of the pages of zeros, in bytes in the block.
         """
         data = self._pack([page.content for page in normal]) if normal else b""
         return self.put_packet(
@@ -133,7 +133,7 @@ class MultifdWriter:
             next_packet_size: length of the data as the packet states it; 7.2 states an old one if there is none.
             zero_pages: how many of the next ones are zero.
             block: name of the block.
-            addrs: places of the pages in bytes; behind them may be what else the slots hold.
+            addrs: of the pages, in bytes in the block; whatever else the slots hold may follow.
             data: what follows the packet.
         """
         f = self._f
@@ -223,7 +223,7 @@ class MultifdSender:
 
         Args:
             block: name of the block.
-            addr: place of the page in bytes.
+            addr: of the page, in bytes in the block.
             content: its bytes.
         """
         if self._pages and (block != self._block or len(self._pages) == self._slots):
@@ -278,7 +278,7 @@ def detect_zero_pages(pages: Sequence[Page]) -> tuple[list[Page], list[Page]]:
 
 
 def _name(text: str) -> bytes:
-    """A name in its field; cut to leave a zero behind it (pstrcpy)."""
+    """A name in its field; cut to leave a zero after it (pstrcpy)."""
     return text.encode()[: _NAME_BYTES - 1].ljust(_NAME_BYTES, b"\0")
 
 

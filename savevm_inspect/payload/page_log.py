@@ -22,9 +22,9 @@ PAGE_DTYPE = np.dtype(
 )
 """A row, 32 bytes.
 
-- ``offset``: place in bytes on the channel of the page's content, of the fill byte for a zero page
+- ``offset``: in bytes on the channel, of the page's content, of the fill byte for a zero page
 - ``length``: bytes of that content
-- ``addr``: place in bytes in the RAM block
+- ``addr``: in bytes in the RAM block
 - ``block``: index of the block in the block list
 - ``kind``: a :class:`PageKind`
 - ``section``: running number of the RAM section that holds it, from 0 (the START section)
@@ -37,7 +37,7 @@ PAGE_ROW = Struct("<QIQHBIBI")
 
 _SPARE_ROWS = 4096
 _UNFILLED_ROWS = 1 << 16
-"""What a scan may reserve and not fill: with room for it behind what is expected, nothing moves at the end."""
+"""What a scan may reserve and not fill: with room for it after what is expected, nothing moves at the end."""
 _RELEASED_ROWS = 1 << 18
 _MOST_EXPECTED_ROWS = 1 << 22
 
@@ -57,7 +57,7 @@ class PageKind(IntEnum):
 
 
 class PageLog:
-    """Rows of :data:`PAGE_DTYPE`, appended; they lie in one piece, which grows in its place where the system can."""
+    """Rows of :data:`PAGE_DTYPE`, appended; they lie in one piece, which grows in place where the system can."""
 
     __slots__ = ("_count", "_rows")
 
@@ -74,7 +74,7 @@ class PageLog:
         return self._rows[: self._count]
 
     def reserve(self, count: int) -> npt.NDArray[np.void]:
-        """Room for rows behind the last one, to be filled and then counted by :meth:`commit`.
+        """Room for rows after the last one, to be filled and then counted by :meth:`commit`.
 
         Args:
             count: number of rows.
@@ -91,7 +91,7 @@ class PageLog:
         """Make room at once, not step by step, for rows that are likely to come; what is not used takes no memory.
 
         Args:
-            count: number of rows behind the last one; of very many, only some are believed.
+            count: number of rows after the last one; of very many, only some are believed.
         """
         needed = self._count + min(count, _MOST_EXPECTED_ROWS)
         if needed > 2 * len(self._rows) + _SPARE_ROWS:

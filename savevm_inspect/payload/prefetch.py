@@ -9,7 +9,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 _READ, _KEEP_IN_ALL_CACHES, _DATA = 0, 3, 1
-"""What the intrinsic ``llvm.prefetch`` is told behind the address; see LLVM's language reference."""
+"""What the intrinsic ``llvm.prefetch`` is told after the address; see LLVM's language reference."""
 
 
 @intrinsic
@@ -19,7 +19,7 @@ def prefetch(_typing: Any, data: Any, offset: Any) -> Any:
     Args:
         _typing: numba's own; compiled code does not give it.
         data: array of bytes in one piece.
-        offset: of the byte, unsigned; behind the array's end the hint does nothing.
+        offset: of the byte, unsigned; after the array's end the hint does nothing.
     """
     return types.void(data, offset), _emit
 

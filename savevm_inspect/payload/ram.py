@@ -150,7 +150,7 @@ class RamReader:
             for _ in range(_HELD_RECORDS if most is None else most):
                 if bare and not cursor.remaining:
                     return True
-                place = cursor.offset
+                record_offset = cursor.offset
                 word = cursor.be64("a RAM record")
                 flags = word & flag_mask
                 flag = flags & ~_CONTINUE
@@ -162,36 +162,37 @@ class RamReader:
                     continue
                 kind = _KINDS.get(flag)
                 if kind is None:
-                    raise _refusal(flags, place, cursor.section)
+                    raise _refusal(flags, record_offset, cursor.section)
                 if not flags & _CONTINUE:
                     last = self._last[channel] = self._find_block(cursor)
                 elif last < 0:
                     raise BadPayload(
-                        "a page continues a block, but none was named yet", offset=place, section=cursor.section
+                        "a page continues a block, but none was named yet",
+                        offset=record_offset,
+                        section=cursor.section,
                     )
                 addr = word - flags
                 block = self.blocks[last]
                 if addr >= block.used_bytes:
                     raise BadPayload(
                         f"page at {addr:#x} in block {block.name!r} of {block.used_bytes:#x} bytes",
-                        offset=place,
+                        offset=record_offset,
                         section=cursor.section,
                     )
                 start, length = _CONTENTS[kind](cursor, page_size)
-                offset = cursor.base + start
-                packed += PAGE_ROW.pack(offset, length, addr, last, kind, section, channel, self.flushes)
+                packed += PAGE_ROW.pack(cursor.base + start, length, addr, last, kind, section, channel, self.flushes)
             return False
         finally:
             self.pages.extend(packed)
 
     def _find_block(self, cursor: Cursor) -> int:
-        place = cursor.offset
+        offset = cursor.offset
         name = cursor.counted_text("a RAM block's name")
         try:
             return self._index[name]
         except KeyError:
             raise BadPayload(
-                f"block {name!r} is not in the block list", offset=place, section=cursor.section
+                f"block {name!r} is not in the block list", offset=offset, section=cursor.section
             ) from None
 
 
@@ -200,23 +201,23 @@ def _read_normal(cursor: Cursor, page_size: int) -> tuple[int, int]:
 
 
 def _read_zero(cursor: Cursor, _page_size: int) -> tuple[int, int]:
-    start, place = cursor.pos, cursor.offset
+    start, offset = cursor.pos, cursor.offset
     fill = cursor.u8("the byte of a zero page")
     if fill:
-        raise BadPayload(f"a zero page of value {fill}", offset=place, section=cursor.section)
+        raise BadPayload(f"a zero page of value {fill}", offset=offset, section=cursor.section)
     return start, 1
 
 
 def _read_xbzrle(cursor: Cursor, page_size: int) -> tuple[int, int]:
     """A byte that names the encoding, a 16-bit length, the difference (load_xbzrle)."""
-    place = cursor.offset
+    offset = cursor.offset
     encoding = cursor.u8("the encoding of an xbzrle page")
     length = cursor.be16("the length of an xbzrle page")
     if encoding != ENCODING_FLAG_XBZRLE or length > page_size:
         raise BadPayload(
             f"an xbzrle page of encoding {encoding} and {length} bytes, expected encoding {ENCODING_FLAG_XBZRLE} "
             f"and at most {page_size}",
-            offset=place,
+            offset=offset,
             section=cursor.section,
         )
     return cursor.require(length, "an xbzrle page"), length
@@ -224,12 +225,12 @@ def _read_xbzrle(cursor: Cursor, page_size: int) -> tuple[int, int]:
 
 def _read_compressed(cursor: Cursor, page_size: int) -> tuple[int, int]:
     """A 32-bit length and one zlib stream, no longer than zlib's own bound for a page (QEMU 8.2 and before)."""
-    place = cursor.offset
+    offset = cursor.offset
     length = cursor.be32("the length of a compressed page")
     bound = page_size + (page_size >> 12) + (page_size >> 14) + (page_size >> 25) + 13
     if length > bound:
         raise BadPayload(
-            f"a compressed page of {length} bytes, expected at most {bound}", offset=place, section=cursor.section
+            f"a compressed page of {length} bytes, expected at most {bound}", offset=offset, section=cursor.section
         )
     return cursor.require(length, "a compressed page"), length
 
@@ -243,12 +244,12 @@ _CONTENTS = {
 """What reads a page's content: returns its buffer offset and its length in bytes."""
 
 
-def _refusal(flags: int, place: int, section: str) -> StreamError:
+def _refusal(flags: int, offset: int, section: str) -> StreamError:
     if flags & ~_CONTINUE == _HOOK:
         return Unsupported(
-            "an RDMA registration, whose pages never were in the stream", offset=place, section=section
+            "an RDMA registration, whose pages never were in the stream", offset=offset, section=section
         )
-    return UnknownRecord(f"RAM flags {flags:#x}", offset=place, section=section)
+    return UnknownRecord(f"RAM flags {flags:#x}", offset=offset, section=section)
 
 
 class RamWriter:
@@ -281,7 +282,7 @@ class RamWriter:
 
         Args:
             block: name of their block.
-            addrs: their places in bytes, shape (n,).
+            addrs: their addresses in the block in bytes, shape (n,).
         """
         self.put_zero_page(block, int(addrs[0]))
         records = np.zeros(len(addrs) - 1, _ZERO_RECORD)
@@ -294,7 +295,7 @@ class RamWriter:
 
         Args:
             block: name of their block.
-            addrs: their places in bytes, shape (n,).
+            addrs: their addresses in the block in bytes, shape (n,).
             pages: their content, shape (n, page_size).
         """
         if block != self._last:

@@ -17,9 +17,9 @@ class MappedRam:
     """Where mapped-ram keeps a block in the file (migration/ram.c, MappedRamHeader).
 
     Attributes:
-        bitmap_offset: place of the bitmap of pages that are there, in bytes from the start of the file.
+        bitmap_offset: offset of the bitmap of pages that are there, in bytes from the start of the file.
         bitmap_bytes: its length, whole 64-bit words.
-        pages_offset: place of the block's first page, in bytes from the start of the file.
+        pages_offset: offset of the block's first page, in bytes from the start of the file.
     """
 
     bitmap_offset: int
@@ -34,7 +34,7 @@ class RamBlock:
     Attributes:
         name: its idstr; a path (``/rom@etc/acpi/tables``) that is data, never a file name.
         used_bytes: its length.
-        page_size_bytes: size of the host's pages behind it, where postcopy states one.
+        page_size_bytes: size of the host's pages that back it, where postcopy states one.
         gpa: its guest-physical address, where x-ignore-shared states one.
         mapped: where mapped-ram keeps its pages.
     """
@@ -47,7 +47,7 @@ class RamBlock:
 
 
 def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...]) -> list[RamBlock]:
-    """Read the first word and the list behind it; with mapped-ram, up to behind the last block's pages.
+    """Read the first word and the list after it; with mapped-ram, through the last block's pages.
 
     Args:
         cursor: stands on the first word of the START section.
@@ -59,28 +59,28 @@ def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...
         BadPayload: it does not add up, or a block can't be what it says.
         Unsupported: a mapped-ram header of another version.
     """
-    place = cursor.offset
+    offset = cursor.offset
     word = cursor.be64("the total size of RAM")
     if word & (page_size - 1) != _MEM_SIZE:
         raise BadPayload(
             f"word {word:#x} where RAM_SAVE_FLAG_MEM_SIZE must open the block list",
-            offset=place,
+            offset=offset,
             section=cursor.section,
         )
     left = word - _MEM_SIZE
     blocks: dict[str, RamBlock] = {}
     while left:
-        place = cursor.offset
+        offset = cursor.offset
         name = cursor.counted_text("a RAM block's name")
         used = cursor.be64("a RAM block's length")
         if used == 0 or used > left:
             raise BadPayload(
                 f"block {name!r} of {used} bytes in a list with {left} bytes to go",
-                offset=place,
+                offset=offset,
                 section=cursor.section,
             )
         if name in blocks:
-            raise BadPayload(f"block {name!r} is listed twice", offset=place, section=cursor.section)
+            raise BadPayload(f"block {name!r} is listed twice", offset=offset, section=cursor.section)
         gpa = cursor.be64("a RAM block's address") if "x-ignore-shared" in capabilities else None
         mapped = _read_mapped(cursor, used, page_size) if "mapped-ram" in capabilities else None
         blocks[name] = RamBlock(name, used, gpa=gpa, mapped=mapped)
@@ -89,19 +89,21 @@ def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...
 
 
 def _read_mapped(cursor: Cursor, used: int, page_size: int) -> MappedRam | None:
-    """Read the header of a block in mapped-ram and step behind its pages (parse_ramblock_mapped_ram)."""
-    place = cursor.offset
+    """Read the header of a block in mapped-ram and step past its pages (parse_ramblock_mapped_ram)."""
+    offset = cursor.offset
     version = cursor.be32("a mapped-ram header's version")
     stated = cursor.be64("a mapped-ram header's page size")
-    bitmap_offset = cursor.be64("the place of a bitmap")
-    pages_offset = cursor.be64("the place of a block's pages")
+    bitmap_offset = cursor.be64("the offset of a bitmap")
+    pages_offset = cursor.be64("the offset of a block's pages")
     if version != MAPPED_RAM_HDR_VERSION:
         raise Unsupported(
-            f"mapped-ram version {version}, expected {MAPPED_RAM_HDR_VERSION}", offset=place, section=cursor.section
+            f"mapped-ram version {version}, expected {MAPPED_RAM_HDR_VERSION}", offset=offset, section=cursor.section
         )
     if stated != page_size:
         raise BadPayload(
-            f"mapped-ram pages of {stated} bytes, the stream's have {page_size}", offset=place, section=cursor.section
+            f"mapped-ram pages of {stated} bytes, the stream's have {page_size}",
+            offset=offset,
+            section=cursor.section,
         )
     if not (bitmap_offset or pages_offset):
         return None  # x-ignore-shared left the block out
@@ -110,7 +112,7 @@ def _read_mapped(cursor: Cursor, used: int, page_size: int) -> MappedRam | None:
         raise BadPayload(
             f"a bitmap of {bitmap_bytes} bytes at {bitmap_offset:#x} and pages at {pages_offset:#x} overlap or lie "
             f"before the header's end",
-            offset=place,
+            offset=offset,
             section=cursor.section,
         )
     cursor.require(pages_offset + used - cursor.offset, "a block's pages")

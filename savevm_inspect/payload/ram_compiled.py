@@ -37,9 +37,9 @@ def take_pages(cursor: Cursor, log: PageLog, stretch: Stretch) -> None:
     room = _FIRST_ROWS
     while True:
         rows = log.reserve(room)
-        places = (cursor.pos, cursor.end, cursor.base, stretch.page_size, stretch.used_bytes)
-        found, offset = _walk(data, *map(np.uint64, places), same, rows)
-        del rows  # so that the log can grow in its place
+        numbers = (cursor.pos, cursor.end, cursor.base, stretch.page_size, stretch.used_bytes)
+        found, offset = _walk(data, *map(np.uint64, numbers), same, rows)
+        del rows  # so that the log can grow in place
         log.commit(found)
         cursor.pos = int(offset)
         if found < room:
@@ -76,7 +76,7 @@ def _walk_plainly(
         rows: filled from the first one on.
 
     Returns:
-        The number of rows, and the offset behind the last page.
+        The number of rows, and the offset after the last page.
     """
     found = 0
     flag_mask = page_size - np.uint64(1)

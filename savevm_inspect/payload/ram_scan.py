@@ -1,6 +1,6 @@
 """The walk over pages that follow one another regularly: many at a time, where the plain loop takes one.
 
-A scan takes pages from the cursor's place on as long as all is regular: they continue the block that was named last,
+A scan takes pages from the cursor on as long as all is regular: they continue the block that was named last,
 lie within it, and are of a kind that the scan knows. It stops in front of the first thing that it does not know (a
 name, a mark, an error), which the plain loop of :class:`~savevm_inspect.payload.ram.RamReader` then reads. So
 whatever scans, the rows are the same, and so is the error.
@@ -104,7 +104,7 @@ class RamScan:
         self.patience = 1
 
     def take(self, cursor: Cursor, log: PageLog, stretch: Stretch) -> None:
-        """Append the regular pages at the cursor to a log, and move the cursor behind them.
+        """Append the regular pages at the cursor to a log, and move the cursor past them.
 
         Args:
             cursor: stands on a word.
@@ -206,7 +206,7 @@ class _Repeat:
         """What the words say, and how many repeats they go on for.
 
         Returns:
-            The pages' places in the block, shape (pattern, count), in bytes; the number of repeats.
+            The pages' addresses in the block, shape (pattern, count), in bytes; the number of repeats.
         """
         stretch = self._stretch
         addrs = np.empty((len(self._kinds), count), np.uint64)

@@ -45,17 +45,17 @@ def read_runs(cursor: Cursor, content: str, flags: tuple[StattribFlag, ...]) -> 
     number = 0
     while True:
         run = f"run[{number}]"
-        place = cursor.offset
+        offset = cursor.offset
         value = int.from_bytes(bytes(cursor.peek(8))) & _FLAG_MASK
         name = StattribFlag(value).name if value in flags else None
         field, _ = reader.be64(run, "addr_and_flags", meaning=name or "")
         if name is None:
-            raise UnknownRecord(f"storage {content} flags {value:#x}", offset=place, section=cursor.section)
+            raise UnknownRecord(f"storage {content} flags {value:#x}", offset=offset, section=cursor.section)
         yield field
         if value == StattribFlag.STATTR_FLAG_EOS:
             return
         if value == StattribFlag.STATTR_FLAG_ERROR:
-            raise BadPayload("the source marked its data as incomplete", offset=place, section=cursor.section)
+            raise BadPayload("the source marked its data as incomplete", offset=offset, section=cursor.section)
         if value == StattribFlag.STATTR_FLAG_MORE:
             count_field, count = reader.be64(run, "count")
             yield count_field

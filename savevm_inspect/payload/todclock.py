@@ -28,13 +28,13 @@ class TodclockReader:
             BadPayload: neither missing nor present.
         """
         reader = FieldReader(cursor)
-        place = cursor.offset
+        offset = cursor.offset
         field, present = reader.u8("clock_value_present")
         yield field
         if present == _CLOCK_VALUE_MISSING:
             return
         if present != _CLOCK_VALUE_PRESENT:
-            raise BadPayload(f"clock value mark {present}, expected 0 or 1", offset=place, section=cursor.section)
+            raise BadPayload(f"clock value mark {present}, expected 0 or 1", offset=offset, section=cursor.section)
         field, _ = reader.u8("high")
         yield field
         field, _ = reader.be64("low")

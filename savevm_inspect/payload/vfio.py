@@ -3,7 +3,7 @@
 64-bit words tell what follows them. The device's data is bytes by nature: its hardware's vendor knows what they mean.
 The configuration is a VMState of the PCI device, and neither its length nor its layout is in the stream: how large
 configuration space is, and whether an MSI-X table follows, only the device knows. It ends where the word stands that
-upstream puts behind it, and stays bytes.
+upstream puts after it, and stays bytes.
 """
 
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from ..stream.values import FieldValue
 from ..wire import VfioMigFlag
 
 IDSTR = "vfio"
-"""What an idstr ends with, behind the device's path and a slash; all of it for a device without a path."""
+"""What an idstr ends with, after the device's path and a slash; all of it for a device without a path."""
 
 _VERSION = 1
 _FLAG_BYTES = 8
 _SCAN_STEP_BYTES = 1 << 16
 _END = VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE
 _ENDS = (_END, VfioMigFlag.VFIO_MIG_FLAG_DEV_INIT_DATA_SENT, VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY)
-"""The words behind which there is nothing more in a section."""
+"""The words after which there is nothing more in a section."""
 
 
 class VfioReader:
@@ -35,7 +35,7 @@ class VfioReader:
         Raises:
             Truncated: it ends early.
             UnknownRecord: a word that the format does not have.
-            BadPayload: a word in a place where it can't be.
+            BadPayload: a word where it is not allowed.
             Unsupported: another version of the format.
         """
         if head.version_id != _VERSION:
@@ -59,7 +59,7 @@ class VfioReader:
             else:
                 yield reader.buffer(_config_bytes(cursor), record, "config")
                 yield _read_end(reader, record)
-                # QEMU 5.2 had it in the END section, with the rest of the data behind it.
+                # QEMU 5.2 had it in the END section, with the rest of the data after it.
                 if head.kind is SectionKind.FULL:
                     return
             number += 1
@@ -67,20 +67,20 @@ class VfioReader:
 
 def _read_flag(reader: FieldReader, *parts: str) -> tuple[FieldValue, VfioMigFlag]:
     cursor = reader.cursor
-    place = cursor.offset
+    offset = cursor.offset
     number = int.from_bytes(bytes(cursor.peek(_FLAG_BYTES)))
     known = number in set(VfioMigFlag)
     field, number = reader.be64(*parts, meaning=VfioMigFlag(number).name if known else "")
     if not known:
-        raise UnknownRecord(f"VFIO flag {number:#x}", offset=place, section=cursor.section)
+        raise UnknownRecord(f"VFIO flag {number:#x}", offset=offset, section=cursor.section)
     return field, VfioMigFlag(number)
 
 
 def _read_end(reader: FieldReader, record: str) -> FieldValue:
-    place = reader.cursor.offset
+    offset = reader.cursor.offset
     field, flag = _read_flag(reader, record, "end")
     if flag is not _END:
-        raise BadPayload(f"{flag.name}, expected {_END.name}", offset=place, section=reader.cursor.section)
+        raise BadPayload(f"{flag.name}, expected {_END.name}", offset=offset, section=reader.cursor.section)
     return field
 
 

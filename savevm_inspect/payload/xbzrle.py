@@ -17,7 +17,7 @@ def decode(delta: memoryview, page: bytearray) -> None:
     Raises:
         ValueError: the encoding is cut, has an empty run, or runs past the page.
     """
-    source = place = 0
+    source = pos = 0
     while source < len(delta):
         begins = source == 0
         kept, source = _length(delta, source)
@@ -26,13 +26,13 @@ def decode(delta: memoryview, page: bytearray) -> None:
         changed, source = _length(delta, source)
         if not changed:
             raise ValueError("an empty run of bytes that change")
-        place += kept
-        if place + changed > len(page):
-            raise ValueError(f"a run up to {place + changed} in a page of {len(page)} bytes")
+        pos += kept
+        if pos + changed > len(page):
+            raise ValueError(f"a run up to {pos + changed} in a page of {len(page)} bytes")
         if source + changed > len(delta):
             raise ValueError("a run that is cut")
-        page[place : place + changed] = delta[source : source + changed]
-        place += changed
+        page[pos : pos + changed] = delta[source : source + changed]
+        pos += changed
         source += changed
 
 
@@ -47,28 +47,28 @@ def encode(old: bytes, new: bytes) -> bytes:
         The encoded difference; empty if there is none.
     """
     out = bytearray()
-    place, end = 0, len(new)
+    pos, end = 0, len(new)
     while True:
-        start = place
-        while place < end and old[place] == new[place]:
-            place += 1
-        if place == end:
+        start = pos
+        while pos < end and old[pos] == new[pos]:
+            pos += 1
+        if pos == end:
             return bytes(out)
-        kept, start = place - start, place
-        while place < end and old[place] != new[place]:
-            place += 1
-        out += _uleb128(kept) + _uleb128(place - start) + new[start:place]
+        kept, start = pos - start, pos
+        while pos < end and old[pos] != new[pos]:
+            pos += 1
+        out += _uleb128(kept) + _uleb128(pos - start) + new[start:pos]
 
 
-def _length(data: memoryview, place: int) -> tuple[int, int]:
-    if place >= len(data):
+def _length(data: memoryview, pos: int) -> tuple[int, int]:
+    if pos >= len(data):
         raise ValueError("a length that is missing")
-    first = data[place]
+    first = data[pos]
     if not first & _CONTINUES:
-        return first, place + 1
-    if place + 1 >= len(data) or data[place + 1] & _CONTINUES:
+        return first, pos + 1
+    if pos + 1 >= len(data) or data[pos + 1] & _CONTINUES:
         raise ValueError("a length that does not end")
-    return first & _LOW | data[place + 1] << 7, place + 2
+    return first & _LOW | data[pos + 1] << 7, pos + 2
 
 
 def _uleb128(value: int) -> bytes:

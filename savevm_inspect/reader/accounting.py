@@ -32,7 +32,7 @@ class Account:
     Attributes:
         decoded_bytes: belong to a decoded record or field.
         opaque_bytes: lie in a framed section, but nothing explains them.
-        hole_bytes: zero padding behind the end; alignment and absent pages of mapped-ram.
+        hole_bytes: zero padding after the end; alignment and absent pages of mapped-ram.
         opaque_sections: opaque bytes of each section that has any, by channel and offset of its type byte.
         problems: what contradicted the schema when the sections were decoded.
     """

@@ -28,7 +28,7 @@ class Channels:
 
     Args:
         main: stands on the first byte of the main channel.
-        resumed: the main channel after each recovery, in order; numbered behind all others.
+        resumed: the main channel after each recovery, in order; numbered after all others.
         further: the other forward channels, in the order in which the source connected.
         payloads: consumes the payloads of the main channel.
         resources: take what compressed pages are unpacked to.

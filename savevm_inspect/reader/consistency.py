@@ -58,7 +58,7 @@ def _check_multifd(initials: list[MultifdInitial], packets: list[MultifdPacket])
     twice = _repeated(each.packet_num for each in packets if each.normal_pages or each.zero_pages)
     if twice is not None:
         yield _broken(f"packet {twice} came on two multifd channels: one is of another migration")
-    # A SYNC in 7.2 takes the number of a packet that its sender has not begun; the packet behind repeats that of the
+    # A SYNC in 7.2 takes the number of a packet that its sender has not begun; the packet after repeats that of the
     # SYNC. So numbers may be missing and come twice, but each that was given out is one packet.
     numbers = [each.packet_num for each in packets if not each.flags & MultifdFlag.MULTIFD_FLAG_DEVICE_STATE]
     expected = max(numbers, default=-1) + 1

@@ -122,7 +122,7 @@ def _read_aarch64(fields: _Fields) -> Aarch64Registers:
         fpsr=fpscr & _FPSR,
         fpcr=fpscr & _FPCR,
         regime=regime,
-        **{name: system.get(_register_id(*place), 0) for name, place in _REGIMES[regime].items()},
+        **{name: system.get(_register_id(*encoding), 0) for name, encoding in _REGIMES[regime].items()},
     )
 
 

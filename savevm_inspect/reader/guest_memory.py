@@ -62,7 +62,7 @@ class GuestMemory(Memory):
         """The same memory with an address map by hand.
 
         Args:
-            given: where blocks lie; takes the place of what would be found out about them.
+            given: where blocks lie; replaces what would be found out about them.
         """
         return GuestMemory(self._stream, self._buffers, self._pages, given=given)
 
@@ -112,7 +112,7 @@ class GuestMemory(Memory):
 
     @property
     def physical(self) -> "PhysicalMemory":
-        """Guest-physical memory, as a file whose places are addresses; each time another, with its own position.
+        """Guest-physical memory, as a file whose offsets are addresses; each time another, with its own position.
 
         Raises:
             AddressError: see :attr:`address_map`.
@@ -136,7 +136,7 @@ class GuestMemory(Memory):
         return tuple(cpus.read_cpu(device) for device in sorted(found, key=lambda each: each.instance_id))
 
     def virtual(self, cpu: int = 0) -> "VirtualMemory":
-        """Memory as a processor sees it, as a file whose places are virtual addresses.
+        """Memory as a processor sees it, as a file whose offsets are virtual addresses.
 
         Segments do not count: addresses are linear ones. Nor do access rights.
 
@@ -169,10 +169,10 @@ class GuestMemory(Memory):
     def _pam(self, idstr: str, register: int) -> bytes | None:
         """The PAM registers in the host bridge's configuration space."""
         registers = self._field(idstr, _CONFIG)
-        place = register - _CONFIG_PLACE
-        if registers is None or len(registers) < place + _PAM_BYTES:
+        index = register - _CONFIG_PLACE
+        if registers is None or len(registers) < index + _PAM_BYTES:
             return None
-        return registers[place : place + _PAM_BYTES]
+        return registers[index : index + _PAM_BYTES]
 
     def _cmos(self) -> tuple[int, int] | None:
         """RAM below and above 4 GiB as the firmware is told by the CMOS (hw/i386/pc.c, pc_cmos_init)."""

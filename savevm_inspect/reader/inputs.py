@@ -49,7 +49,7 @@ class Inputs:
             self.offset = self.main.offset + offset
             if self.offset > len(self.main.buffer):
                 raise SavevmError(
-                    f"{self.main.name}: offset {self.offset:#x} lies behind the end, {len(self.main.buffer)} bytes"
+                    f"{self.main.name}: offset {self.offset:#x} is past the end, {len(self.main.buffer)} bytes"
                 )
             recorded = self.main.capture.connected()[1:] if self.main.capture else ()
             went_on = self.main.capture.connected(resumed=True) if self.main.capture else ()
@@ -81,11 +81,11 @@ class Inputs:
         return number, self._open(source, None, strict=strict)
 
     def further_cursors(self) -> list[Cursor]:
-        """A cursor on each further channel, with its number: as recorded, else counted on behind those."""
+        """A cursor on each further channel, with its number: as recorded, else counted on after those."""
         return [_cursor(source, number) for number, source in self._further]
 
     def resumed_cursors(self) -> list[Cursor]:
-        """A cursor on each channel that resumed the main one; numbered as the further ones, and behind those."""
+        """A cursor on each channel that resumed the main one; numbered as the further ones, and after those."""
         return [_cursor(source, number) for number, source in self._resumed]
 
     def return_path_cursor(self) -> Cursor | None:

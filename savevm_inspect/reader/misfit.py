@@ -40,8 +40,8 @@ def blame_schema(error: StreamError, claim: Claim | None) -> StreamError | None:
         )
     last = f"field {field.path!r}" if field else "no field at all"
     if footer < claim.end:
-        return _told(error, claim, footer, f"what it has behind {last} reaches past the footer at {footer:#x}")
-    more = f"the footer comes {footer - claim.end} bytes behind {last}{_subsection_at(claim, footer)}"
+        return _told(error, claim, footer, f"what it has after {last} reaches past the footer at {footer:#x}")
+    more = f"the footer comes {footer - claim.end} bytes after {last}{_subsection_at(claim, footer)}"
     return _told(error, claim, claim.end, more)
 
 
@@ -75,19 +75,19 @@ def _footer(claim: Claim) -> int | None:
 
 
 def _field_across(claim: Claim, footer: int) -> FieldValue | None:
-    """The first field that ends behind a footer, or the last one if none does."""
+    """The first field that ends after a footer, or the last one if none does."""
     last = None
     try:
         for last in decode_state(claim.schema, claim.cursor()):
             if last.span.end > footer:
                 break
     except StreamError:
-        return last  # what lies behind the footer is no state of this device
+        return last  # what lies after the footer is no state of this device
     return last
 
 
 def _subsection_at(claim: Claim, footer: int) -> str:
-    """Names the subsection that stands behind a claim, if one does (migration/vmstate.c, vmstate_subsection_load)."""
+    """Names the subsection that stands after a claim, if one does (migration/vmstate.c, vmstate_subsection_load)."""
     cursor = Cursor(claim.buffer[:footer], pos=claim.end)
     try:
         name = cursor.counted_text("a name") if cursor.u8() == VmRecord.QEMU_VM_SUBSECTION else ""

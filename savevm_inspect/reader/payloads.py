@@ -91,7 +91,7 @@ class Payloads:
             self.discards.append(Discard(block, cast("int", start), cast("int", length), before, epoch))
 
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
-        """Move the cursor behind a payload.
+        """Move the cursor past a payload.
 
         Raises:
             StreamError: the payload can't be what its reader or schema says.
@@ -146,17 +146,17 @@ def find_footer(cursor: Cursor, head: SectionHead) -> Framing:
     """
     mark = footer_of(head.section_id)
     start = cursor.pos
-    place = start
-    while place < cursor.end:
-        piece = bytes(cursor.buffer[place : place + _SCAN_STEP_BYTES + len(mark)])
+    pos = start
+    while pos < cursor.end:
+        piece = bytes(cursor.buffer[pos : pos + _SCAN_STEP_BYTES + len(mark)])
         found = piece.find(mark)
         if found < 0:
-            place += _SCAN_STEP_BYTES
+            pos += _SCAN_STEP_BYTES
             continue
-        cursor.pos = place + found
+        cursor.pos = pos + found
         if next_record_is_plausible(cursor):
             return Framing.INFERRED
-        place += found + 1
+        pos += found + 1
     cursor.pos = start
     raise Truncated(
         f"no footer of section {head} up to the end, {cursor.remaining} bytes away, and no schema to tell its length",
@@ -166,7 +166,7 @@ def find_footer(cursor: Cursor, head: SectionHead) -> Framing:
 
 
 def _probe_page_size(cursor: Cursor, head: SectionHead, capabilities: tuple[str, ...]) -> int:
-    """Find the page size by which the block list and the section of pages behind it can be read.
+    """Find the page size by which the block list and the section of pages after it can be read.
 
     Returns:
         Bytes of a page; 0 if no size fits, or if no page follows that could tell.

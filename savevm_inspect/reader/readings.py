@@ -54,7 +54,7 @@ class Breakage:
 
 
 def find_breakage(stream: Stream) -> Breakage | None:
-    """Look at the place where the main channel broke.
+    """Look at where the main channel broke.
 
     Args:
         stream: opened with ``strict=False``.

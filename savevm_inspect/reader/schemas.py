@@ -22,7 +22,7 @@ from ..wire import QEMU_VM_FILE_MAGIC, VmRecord
 from .trailer import find_description
 
 LIBRARY = "library"
-"""In place of a file: the schema of the library that fits; with ``:NAME`` behind it, that one."""
+"""In place of a file: the schema of the library that fits; with ``:NAME`` after it, that one."""
 
 _INDEX = "index.json"
 _AHEAD_BYTES = 64

@@ -278,9 +278,10 @@ class Stream:
                     pass
 
     def _cursor_of(self, section: Section) -> Cursor:
-        """A cursor that stands on a section's payload and ends behind it."""
-        place = section.payload
-        cursor = Cursor(self._channels.buffers[place.channel][: place.end], pos=place.offset, channel=place.channel)
+        """A cursor that stands on a section's payload and ends after it."""
+        payload = section.payload
+        buffer = self._channels.buffers[payload.channel]
+        cursor = Cursor(buffer[: payload.end], pos=payload.offset, channel=payload.channel)
         cursor.section = f"{section.idstr} (instance {section.instance_id})"
         return cursor
 

@@ -1,4 +1,4 @@
-"""Finding the description before the stream is read, on an input that can be read at any place."""
+"""Finding the description before the stream is read, on an input that can be read at any offset."""
 
 from ..stream.cursor import Cursor, end_of_content
 from ..wire import VmRecord
@@ -10,7 +10,7 @@ _HEADER_BYTES = 5
 def find_description(buffer: memoryview) -> bytes | None:
     """Find the JSON description that ends a stream.
 
-    It lies behind the end mark as a type byte, its length in 32 bits and that many bytes; zero padding may
+    It lies after the end mark as a type byte, its length in 32 bits and that many bytes; zero padding may
     follow. A description holds no byte below 0x20, so the last such byte before its end belongs to the header.
 
     Args:
@@ -34,7 +34,7 @@ def find_description(buffer: memoryview) -> bytes | None:
 
 
 def _last_control_byte(buffer: memoryview, end: int) -> int:
-    """The place of the last byte below 0x20 before an end; 0 if there is none."""
+    """The index of the last byte below 0x20 before an end; 0 if there is none."""
     while end:
         start = max(end - _STEP_BYTES, 0)
         piece = bytes(buffer[start:end]).translate(_CONTROL)

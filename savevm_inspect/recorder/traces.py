@@ -54,4 +54,4 @@ def _opened(stream: Path, opened: ExitStack) -> Stream | None:
     try:
         return opened.enter_context(open_stream(stream, strict=False))
     except SavevmError:
-        return None  # what can't be read has no places to name; whoever opens the capture is told why
+        return None  # what can't be read has no spans; whoever opens the capture gets the reason

@@ -46,7 +46,7 @@ STATUS_TRANSITIONS: Final[Mapping[Side, Mapping[MigrationStatus, tuple[Migration
         _S.POSTCOPY_PAUSED: (_S.POSTCOPY_RECOVER_SETUP,),
         _S.POSTCOPY_RECOVER_SETUP: (_S.POSTCOPY_RECOVER, _S.POSTCOPY_PAUSED),
         _S.POSTCOPY_RECOVER: (_S.POSTCOPY_ACTIVE, _S.POSTCOPY_PAUSED),
-        # Who cancels behind the migration thread's last look at the channel is too late (migration_completion_end).
+        # Who cancels after the migration thread's last look at the channel is too late (migration_completion_end).
         _S.CANCELLING: (_S.CANCELLED, _S.COMPLETED),
         _S.COMPLETED: (_S.SETUP,),
         _S.FAILED: (_S.SETUP,),

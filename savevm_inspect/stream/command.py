@@ -17,16 +17,16 @@ _PINGS = {
     1: "the return path is open",
     2: "postcopy begins",
     3: "within the package, before postcopy runs",
-    4: "behind the package",
+    4: "after the package",
     QEMU_VM_PING_PACKAGED_LOADED: "the package is loaded",
 }
 
 
 def read_command(cursor: Cursor, start: int) -> Command:
-    """Read a command behind its type byte (migration/savevm.c, loadvm_process_command).
+    """Read a command after its type byte (migration/savevm.c, loadvm_process_command).
 
     Args:
-        cursor: stands behind the type byte.
+        cursor: stands after the type byte.
         start: buffer offset of the type byte.
 
     Raises:
@@ -34,7 +34,7 @@ def read_command(cursor: Cursor, start: int) -> Command:
         UnknownRecord: no such command.
         BadPayload: its argument has another length than its command prescribes.
     """
-    place = cursor.offset
+    offset = cursor.offset
     number = cursor.be16("a command's number")
     length = cursor.be16("a command's length")
     try:
@@ -42,10 +42,10 @@ def read_command(cursor: Cursor, start: int) -> Command:
     except ValueError:
         command = MigCmd.MIG_CMD_INVALID
     if command is MigCmd.MIG_CMD_INVALID:
-        raise UnknownRecord(f"command {number}, expected 1 to {max(MigCmd)}", offset=place)
+        raise UnknownRecord(f"command {number}, expected 1 to {max(MigCmd)}", offset=offset)
     expected = MIG_CMD_LENGTH.get(command, length)
     if length != expected:
-        raise BadPayload(f"{command.name} of {length} bytes, expected {expected}", offset=place)
+        raise BadPayload(f"{command.name} of {length} bytes, expected {expected}", offset=offset)
     begin = cursor.offset
     cursor.require(length, f"the argument of {command.name}")
     return Command(
@@ -94,51 +94,51 @@ def _read_advise(reader: FieldReader) -> Iterator[FieldValue]:
     """Read two page sizes, or nothing if only dirty bitmaps may follow late (loadvm_postcopy_handle_advise)."""
     if not reader.cursor.remaining:
         return
-    place = reader.cursor.offset
+    offset = reader.cursor.offset
     field, sizes = reader.be64("pagesize_summary")
     yield field
     if not sizes:
-        raise BadPayload("advice of no host page size", offset=place)
-    place = reader.cursor.offset
+        raise BadPayload("advice of no host page size", offset=offset)
+    offset = reader.cursor.offset
     field, size = reader.be64("target_page_size")
     yield field
     if not size or size & (size - 1):
-        raise BadPayload(f"advice of pages of {size} bytes", offset=place)
+        raise BadPayload(f"advice of pages of {size} bytes", offset=offset)
 
 
 def _read_discard(reader: FieldReader) -> Iterator[FieldValue]:
     """Read which ranges of a block the destination must forget (loadvm_postcopy_ram_handle_discard)."""
-    place = reader.cursor.offset
+    offset = reader.cursor.offset
     field, version = reader.u8("version")
     yield field
     if version != _DISCARD_VERSION:
-        raise BadPayload(f"discard of version {version}, expected {_DISCARD_VERSION}", offset=place)
+        raise BadPayload(f"discard of version {version}, expected {_DISCARD_VERSION}", offset=offset)
     yield from _read_block(reader)
-    place = reader.cursor.offset
+    offset = reader.cursor.offset
     field, terminator = reader.u8("terminator")
     yield field
     if terminator:
-        raise BadPayload(f"byte {terminator:#04x} behind the block's name, expected 0", offset=place)
+        raise BadPayload(f"byte {terminator:#04x} after the block's name, expected 0", offset=offset)
     if not reader.cursor.remaining or reader.cursor.remaining % _RANGE_BYTES:
         raise BadPayload(
             f"ranges in {reader.cursor.remaining} bytes, each is {_RANGE_BYTES}", offset=reader.cursor.offset
         )
     for number in range(reader.cursor.remaining // _RANGE_BYTES):
-        place = reader.cursor.offset
+        offset = reader.cursor.offset
         field, start = reader.be64(f"range[{number}]", "start")
         yield field
         field, length = reader.be64(f"range[{number}]", "length")
         yield field
         if start + length >= 1 << 64:
-            raise BadPayload(f"range of {length} bytes at {start:#x}", offset=place)
+            raise BadPayload(f"range of {length} bytes at {start:#x}", offset=offset)
 
 
 def _read_block(reader: FieldReader) -> Iterator[FieldValue]:
-    place = reader.cursor.offset
+    offset = reader.cursor.offset
     field, name = reader.counted_text("block")
     yield field
     if not name:
-        raise BadPayload("a RAM block without a name", offset=place)
+        raise BadPayload("a RAM block without a name", offset=offset)
 
 
 def _read_package(reader: FieldReader) -> Iterator[FieldValue]:

@@ -27,7 +27,7 @@ def read_configuration(cursor: Cursor) -> Configuration:
     machine = cursor.text(cursor.be32("the length of the machine's name"), "the machine's name")
     subsections: dict[str, Any] = {}
     while cursor.peek() == bytes((VmRecord.QEMU_VM_SUBSECTION,)):
-        place = cursor.offset
+        offset = cursor.offset
         cursor.require(1, "a subsection")
         name = cursor.counted_text("a subsection's name")
         cursor.be32("a subsection's version")
@@ -35,7 +35,7 @@ def read_configuration(cursor: Cursor) -> Configuration:
         if reader is None or name in subsections:
             raise BadPayload(
                 f"subsection {name!r}, expected each of {', '.join(_SUBSECTIONS)} at most once",
-                offset=place,
+                offset=offset,
                 section=cursor.section,
             )
         subsections[name] = reader(cursor)
@@ -50,18 +50,18 @@ def read_configuration(cursor: Cursor) -> Configuration:
 
 
 def _page_bits(cursor: Cursor) -> int:
-    place = cursor.offset
+    offset = cursor.offset
     bits = cursor.be32("the page bits")
     if bits not in _PAGE_BITS:
-        raise BadPayload(f"pages of 2**{bits} bytes", offset=place, section=cursor.section)
+        raise BadPayload(f"pages of 2**{bits} bytes", offset=offset, section=cursor.section)
     return bits
 
 
 def _capabilities(cursor: Cursor) -> tuple[str, ...]:
-    place = cursor.offset
+    offset = cursor.offset
     count = cursor.be32("the number of capabilities")
     if count > cursor.remaining:
-        raise BadPayload(f"{count} capabilities in {cursor.remaining} bytes", offset=place, section=cursor.section)
+        raise BadPayload(f"{count} capabilities in {cursor.remaining} bytes", offset=offset, section=cursor.section)
     return tuple(cursor.counted_text("a capability") for _ in range(count))
 
 

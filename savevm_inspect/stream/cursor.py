@@ -1,4 +1,4 @@
-"""Reading integers from a stream, the only place that does.
+"""Reading integers from a stream: nothing else does.
 
 A short read raises :class:`~savevm_inspect.errors.Truncated`; nothing here can turn a cut stream into a
 clean end. Nothing is copied: a run of bytes is a memoryview slice.

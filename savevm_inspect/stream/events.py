@@ -72,7 +72,7 @@ class Event:
         upstream: QEMU's own name of the event, with its arguments.
         name: what a record, command, state or QMP event is called; the RAM block of a page request.
         version_id: version of the format of the device's section.
-        addr: place in the RAM block that is asked for, in bytes.
+        addr: what is asked for, in bytes in the RAM block.
         repeats: how often the events before it came again, unchanged.
         derived: keys of an observed event that nobody said: they follow from the source code's rules.
     """

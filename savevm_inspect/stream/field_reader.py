@@ -42,7 +42,7 @@ class FieldReader:
         return self._field(parts, "uint64", value, start, meaning), value
 
     def counted_text(self, *parts: str) -> tuple[FieldValue, str]:
-        """Read a name behind its length in one byte; the field owns both. Returns the field and the name."""
+        """Read a name after its length in one byte; the field owns both. Returns the field and the name."""
         start = self.cursor.pos
         value = self.cursor.counted_text(parts[-1])
         return self._field(parts, "counted string", value, start), value
@@ -59,7 +59,7 @@ class FieldReader:
 def read_argument(
     cursor: Cursor, length: int, what: str, read: Callable[[FieldReader], Iterator[FieldValue]]
 ) -> Iterator[FieldValue]:
-    """Read fields that must fill a length stated before them, and leave the cursor behind it.
+    """Read fields that must fill a length stated before them, and leave the cursor after it.
 
     Args:
         cursor: stands on the first one.

@@ -50,10 +50,10 @@ class PayloadReader(Protocol):
     """Knows where payloads end."""
 
     def note(self, record: Configuration | Command) -> None:
-        """Take note of a record that says something about the payloads behind it."""
+        """Take note of a record that says something about the payloads after it."""
 
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
-        """Move the cursor from a payload's first byte to the one behind its last.
+        """Move the cursor from a payload's first byte to the one after its last.
 
         Returns:
             How the end was found.
@@ -121,18 +121,18 @@ class Framer:
 
     def _read_record(self) -> Record:
         cursor = self._cursor
-        start, place = cursor.pos, cursor.offset
+        start, offset = cursor.pos, cursor.offset
         number = cursor.u8("the type of a record")
         reader = self._readers.get(number)
         if reader is None:
-            raise UnknownRecord(f"record type {number:#04x}, expected one of {_listed(self._readers)}", offset=place)
+            raise UnknownRecord(f"record type {number:#04x}, expected one of {_listed(self._readers)}", offset=offset)
         record = reader(VmRecord(number), start)
         if start < self._package_end < cursor.pos:
-            raise BadPayload(f"a record runs past its package, which ends at {self._package_end:#x}", offset=place)
+            raise BadPayload(f"a record runs past its package, which ends at {self._package_end:#x}", offset=offset)
         return record
 
     def _read_command(self, _record: VmRecord, start: int) -> Command:
-        """Read a command; what lies packaged behind MIG_CMD_PACKAGED are records like all others."""
+        """Read a command; what lies packaged after MIG_CMD_PACKAGED are records like all others."""
         cursor = self._cursor
         command = read_command(cursor, start)
         if command.command is MigCmd.MIG_CMD_PACKAGED:
@@ -156,17 +156,17 @@ class Framer:
 
     def _read_header(self) -> FileHeader:
         cursor = self._cursor
-        start, place = cursor.pos, cursor.offset
+        start, offset = cursor.pos, cursor.offset
         magic = cursor.be32("the stream's magic")
         if magic != QEMU_VM_FILE_MAGIC:
             found = bytes(cursor.buffer[start : start + 4])
             known = next((f", {name}" for opening, name in _NOT_A_STREAM.items() if found.startswith(opening)), "")
-            raise BadMagic(f"not a migration stream: starts with {found!r}{known}, expected b'QEVM'", offset=place)
+            raise BadMagic(f"not a migration stream: starts with {found!r}{known}, expected b'QEVM'", offset=offset)
         version = cursor.be32("the stream's version")
         if version == QEMU_VM_FILE_VERSION_COMPAT:
-            raise Unsupported("stream version 2, which QEMU itself no longer reads", offset=place + 4)
+            raise Unsupported("stream version 2, which QEMU itself no longer reads", offset=offset + 4)
         if version != QEMU_VM_FILE_VERSION:
-            raise BadMagic(f"stream version {version}, expected {QEMU_VM_FILE_VERSION}", offset=place + 4)
+            raise BadMagic(f"stream version {version}, expected {QEMU_VM_FILE_VERSION}", offset=offset + 4)
         return FileHeader(span=cursor.span_from(start), version=version)
 
     def _read_section(self, record: VmRecord, start: int) -> Section:
@@ -185,12 +185,12 @@ class Framer:
 
     def _read_head(self, kind: SectionKind) -> SectionHead:
         cursor = self._cursor
-        place = cursor.offset
+        offset = cursor.offset
         section_id = cursor.be32("a section_id")
         known = self._heads.get(section_id)
         if kind in (SectionKind.PART, SectionKind.END):
             if known is None:
-                raise BadPayload(f"{kind} of section {section_id}, which was never started", offset=place)
+                raise BadPayload(f"{kind} of section {section_id}, which was never started", offset=offset)
             head = SectionHead(
                 section_id=section_id,
                 idstr=known.idstr,
@@ -207,9 +207,9 @@ class Framer:
                 kind=kind,
             )
             if not head.idstr or not head.idstr.isprintable():
-                raise BadPayload(f"section {section_id} named {head.idstr[:32]!r}, which no device is", offset=place)
+                raise BadPayload(f"section {section_id} named {head.idstr[:32]!r}, which no device is", offset=offset)
             if known is not None and not _goes_on_whole(known, head):
-                raise BadPayload(f"section {known} is started again", offset=place)
+                raise BadPayload(f"section {known} is started again", offset=offset)
             self._heads[section_id] = head
         return head
 
@@ -220,20 +220,20 @@ class Framer:
 
     def _read_footer(self, head: SectionHead, payload: Span, framing: Framing) -> Span:
         cursor = self._cursor
-        start, place = cursor.pos, cursor.offset
+        start, offset = cursor.pos, cursor.offset
         mark = cursor.u8("a section's footer")
         if mark != VmRecord.QEMU_VM_SECTION_FOOTER:
             raise FooterMismatch(
-                f"byte {mark:#04x} where the footer of section {head} must be, behind {payload.length} bytes "
+                f"byte {mark:#04x} where the footer of section {head} must be, after {payload.length} bytes "
                 f"{_CLAIMED_BY[framing]}",
-                offset=place,
+                offset=offset,
                 section=cursor.section,
             )
         section_id = cursor.be32("a footer's section_id")
         if section_id != head.section_id:
             raise FooterMismatch(
                 f"footer names section {section_id}, the open section is {head}",
-                offset=place,
+                offset=offset,
                 section=cursor.section,
             )
         return cursor.span_from(start)
@@ -266,11 +266,11 @@ class Framer:
         cursor = self._cursor
         step = 1 << 20
         while cursor.remaining:
-            place = cursor.offset
+            offset = cursor.offset
             piece = bytes(cursor.take(min(step, cursor.remaining)))
             if any(piece):
                 first = next(index for index, value in enumerate(piece) if value)
-                raise UnknownRecord(f"byte {piece[first]:#04x} behind the end of the stream", offset=place + first)
+                raise UnknownRecord(f"byte {piece[first]:#04x} after the end of the stream", offset=offset + first)
         return cursor.span_from(start)
 
 

@@ -24,29 +24,29 @@ _LOOK_AHEAD_BYTES = 1 + 4 + 1 + 255
 
 
 def next_record_is_plausible(cursor: Cursor) -> bool:
-    """Whether another record lies behind the footer at the cursor; moves nothing.
+    """Whether another record lies after the footer at the cursor; moves nothing.
 
     A stream that is cut within that record passes, as far as it goes.
     """
-    place = cursor.pos + FOOTER_BYTES
-    ahead = bytes(cursor.buffer[place : place + _LOOK_AHEAD_BYTES])
+    pos = cursor.pos + FOOTER_BYTES
+    ahead = bytes(cursor.buffer[pos : pos + _LOOK_AHEAD_BYTES])
     if not ahead:
         return True
     if ahead[0] == VmRecord.QEMU_VM_EOF:
-        return _ends_here(cursor, place + 1)
+        return _ends_here(cursor, pos + 1)
     check = _PLAUSIBLE.get(ahead[0])
     return check is not None and check(ahead[1:])
 
 
-def _ends_here(cursor: Cursor, place: int) -> bool:
-    """Whether the stream can end before a place: at the end, before a description, or before nothing but zeros."""
-    if place >= cursor.content_end:
+def _ends_here(cursor: Cursor, pos: int) -> bool:
+    """Whether the stream can end at an index: at the end, before a description, or before nothing but zeros."""
+    if pos >= cursor.content_end:
         return True
-    header = bytes(cursor.buffer[place : place + 6])
+    header = bytes(cursor.buffer[pos : pos + 6])
     length = int.from_bytes(header[1:5])
     return (
         header[0] == VmRecord.QEMU_VM_VMDESCRIPTION
-        and (len(header) < 5 or place + 5 + length >= cursor.content_end)
+        and (len(header) < 5 or pos + 5 + length >= cursor.content_end)
         and header[5:] in (b"", b"{")
     )
 

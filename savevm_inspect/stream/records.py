@@ -136,7 +136,7 @@ class Command(Record):
 
     Attributes:
         command: which one.
-        argument: the bytes behind its 5-byte header.
+        argument: the bytes after its 5-byte header.
     """
 
     command: MigCmd
@@ -150,7 +150,7 @@ class EndOfStream(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description(Record):
-    """The JSON description behind the end mark (migration/savevm.c, QEMU_VM_VMDESCRIPTION).
+    """The JSON description after the end mark (migration/savevm.c, QEMU_VM_VMDESCRIPTION).
 
     Attributes:
         json: where its text lies.
@@ -185,7 +185,7 @@ class MultifdInitial(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultifdPacket(Record):
-    """A packet of a multifd channel with the data behind it (migration/multifd.h, MultiFDPacket_t).
+    """A packet of a multifd channel with the data after it (migration/multifd.h, MultiFDPacket_t).
 
     Attributes:
         flags: of :class:`~savevm_inspect.wire.MultifdFlag`.
@@ -213,4 +213,4 @@ class PageRun(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Padding(Record):
-    """Zero bytes behind the end of the stream."""
+    """Zero bytes after the end of the stream."""

@@ -1,6 +1,6 @@
 """The return path: what the destination tells the source, as messages (migration/migration.c).
 
-It has no header and no end mark: it may end behind any message, and only there.
+It has no header and no end mark: it may end after any message, and only there.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ class ReturnMessage(Record):
 
     Attributes:
         message: which one.
-        arguments: what it says, in stream order; they own all bytes behind its header of four.
+        arguments: what it says, in stream order; they own all bytes after its header of four.
     """
 
     message: MigRpMessage
@@ -89,7 +89,7 @@ def put_return_message(f: Writer, message: MigRpMessage, *arguments: int | str, 
 
 def read_return_message(cursor: Cursor) -> ReturnMessage:
     """Read one message (source_return_path_thread); see :func:`read_return_path` for what it raises."""
-    start, place = cursor.pos, cursor.offset
+    start, offset = cursor.pos, cursor.offset
     number = cursor.be16("the type of a message")
     length = cursor.be16("the length of a message")
     try:
@@ -97,10 +97,10 @@ def read_return_message(cursor: Cursor) -> ReturnMessage:
     except ValueError:
         message = MigRpMessage.MIG_RP_MSG_INVALID
     if message is MigRpMessage.MIG_RP_MSG_INVALID:
-        raise UnknownRecord(f"return path message {number}, expected 1 to {max(MigRpMessage)}", offset=place)
+        raise UnknownRecord(f"return path message {number}, expected 1 to {max(MigRpMessage)}", offset=offset)
     if length > MIG_RP_MSG_LIMIT_BYTES or length != MIG_RP_MSG_LENGTH.get(message, length):
         expected = MIG_RP_MSG_LENGTH.get(message, f"at most {MIG_RP_MSG_LIMIT_BYTES}")
-        raise BadPayload(f"{message.name} of {length} bytes, expected {expected}", offset=place)
+        raise BadPayload(f"{message.name} of {length} bytes, expected {expected}", offset=offset)
     arguments = tuple(read_argument(cursor, length, message.name, lambda reader: _read_arguments(reader, message)))
     if message is MigRpMessage.MIG_RP_MSG_RECV_BITMAP:
         arguments += tuple(_read_bitmap(FieldReader(cursor)))
@@ -109,27 +109,27 @@ def read_return_message(cursor: Cursor) -> ReturnMessage:
 
 def _read_arguments(reader: FieldReader, message: MigRpMessage) -> Iterator[FieldValue]:
     for name, kind in _LAYOUT[message]:
-        place = reader.cursor.offset
+        offset = reader.cursor.offset
         field, value = kind.read(reader, name)
         check = _CHECKS.get((message, name))
         if check is not None:
-            field = replace(field, meaning=check(value, place))
+            field = replace(field, meaning=check(value, offset))
         yield field
 
 
 def _read_bitmap(reader: FieldReader) -> Iterator[FieldValue]:
-    """Read the bitmap behind a message: its length, as many bytes, and a mark (ramblock_recv_bitmap_send)."""
-    place = reader.cursor.offset
+    """Read the bitmap after a message: its length, as many bytes, and a mark (ramblock_recv_bitmap_send)."""
+    offset = reader.cursor.offset
     field, size = reader.be64("bitmap_size")
     yield field
     if size % _WORD_BYTES:
-        raise BadPayload(f"a bitmap of {size} bytes, not of whole 64-bit words", offset=place)
+        raise BadPayload(f"a bitmap of {size} bytes, not of whole 64-bit words", offset=offset)
     yield reader.buffer(size, "bitmap")
-    place = reader.cursor.offset
+    offset = reader.cursor.offset
     field, mark = reader.be64("ending")
     yield field
     if mark != RAMBLOCK_RECV_BITMAP_ENDING:
-        raise BadPayload(f"{mark:#018x} behind a bitmap, expected {RAMBLOCK_RECV_BITMAP_ENDING:#018x}", offset=place)
+        raise BadPayload(f"{mark:#018x} after a bitmap, expected {RAMBLOCK_RECV_BITMAP_ENDING:#018x}", offset=offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +160,15 @@ def _describe_shut(value: int, _place: int) -> str:
     return f"the destination failed with {value}" if value else "no error"
 
 
-def _check_resume(value: int, place: int) -> str:
+def _check_resume(value: int, offset: int) -> str:
     if value != MIGRATION_RESUME_ACK_VALUE:
-        raise BadPayload(f"resume acknowledged with {value}, expected {MIGRATION_RESUME_ACK_VALUE}", offset=place)
+        raise BadPayload(f"resume acknowledged with {value}, expected {MIGRATION_RESUME_ACK_VALUE}", offset=offset)
     return "ready to resume"
 
 
-def _check_block(value: str, place: int) -> str:
+def _check_block(value: str, offset: int) -> str:
     if not value:
-        raise BadPayload("a RAM block without a name", offset=place)
+        raise BadPayload("a RAM block without a name", offset=offset)
     return ""
 
 

@@ -31,7 +31,7 @@ class FieldValue:
 
     Attributes:
         parts: the names from the device down to this field; elements of arrays end in ``[index]``.
-        type: QEMU's name of the type, with ``[count]`` behind it for a run of numbers.
+        type: QEMU's name of the type, with ``[count]`` after it for a run of numbers.
         value: what it holds.
         span: its bytes.
         meaning: what a number says, where its bits have names; empty otherwise.

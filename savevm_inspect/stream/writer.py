@@ -62,7 +62,7 @@ class Writer:
         self.put_buffer(_BE64.pack(value))
 
     def put_counted_string(self, text: str) -> None:
-        """Write a name of at most 255 bytes behind its length in one byte."""
+        """Write a name of at most 255 bytes after its length in one byte."""
         raw = text.encode()
         self.put_byte(len(raw))
         self.put_buffer(raw)
@@ -73,7 +73,7 @@ class Writer:
 
 
 class SeekableWriter(Writer, ABC):
-    """A writer that can go to any place, as mapped-ram needs it; offsets in spans are places in the file."""
+    """A writer that can seek, as mapped-ram needs it; offsets in spans are those in the file."""
 
     @abstractmethod
     def get_offset(self) -> int:
@@ -81,15 +81,15 @@ class SeekableWriter(Writer, ABC):
 
     @abstractmethod
     def set_offset(self, offset: int) -> None:
-        """Go on at a place, in bytes from the start; what is left out becomes a hole (qemu_set_offset)."""
+        """Continue at an offset, in bytes from the start; what is left out becomes a hole (qemu_set_offset)."""
 
     @abstractmethod
     def put_buffer_at(self, data: bytes, offset: int) -> None:
-        """Write bytes at a place and go on where the writer stood (qemu_put_buffer_at).
+        """Write bytes at an offset and continue where the writer was (qemu_put_buffer_at).
 
         Args:
             data: the bytes.
-            offset: their place in bytes from the start of the file.
+            offset: of the first one, in bytes from the start of the file.
         """
 
 
@@ -111,7 +111,7 @@ class FileWriter(SeekableWriter):
         return self._file.tell()
 
     def set_offset(self, offset: int) -> None:
-        """Go on at a place."""
+        """Continue at an offset."""
         self.transferred = self._file.seek(offset)
 
     def put_buffer_at(self, data: bytes, offset: int) -> None:
@@ -212,7 +212,7 @@ def put_eof(f: Writer) -> EndOfStream:
 
 
 def put_description(f: Writer, text: str) -> Description:
-    """Write the JSON description behind the end mark (same function upstream)."""
+    """Write the JSON description after the end mark (same function upstream)."""
     start = f.transferred
     raw = text.encode()
     f.put_byte(VmRecord.QEMU_VM_VMDESCRIPTION)

@@ -60,7 +60,7 @@ _LOCK_NAMES: Final = {"bql_lock": True, "bql_unlock": False}
 
 
 def _follow_bytes(before: SideState, event: Event, changes: Changes) -> None:
-    """Keep the furthest place of each channel that an event speaks of."""
+    """Keep the furthest offset of each channel that an event names."""
     if event.offset is None or event.length is None:
         return
     channel, end = event.channel or 0, event.offset + event.length

@@ -25,7 +25,7 @@ class OpenCall:
         idstr: the device whose handler it is.
         instance_id: which of the devices of that idstr.
         thread: the thread it runs in.
-        index: place of the call among the events.
+        index: of the call among the events.
     """
 
     call_id: int | None

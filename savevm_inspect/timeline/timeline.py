@@ -28,7 +28,7 @@ class PhaseRun:
         first: index of its first event.
         last: index of the side's last event in it.
         start_us: time of the first event, in microseconds.
-        end_us: time of the side's next event behind it, or of the last one if there is none.
+        end_us: time of the side's next event after it, or of the last one if there is none.
     """
 
     side: Side
@@ -129,7 +129,7 @@ class Timeline:
             index: of an event.
 
         Returns:
-            An index behind it; ``None`` if no phase begins after it.
+            An index after it; ``None`` if no phase begins after it.
         """
         return next((run.first for run in self.phases() if run.first > index), None)
 

@@ -62,13 +62,13 @@ def _opened(stream: Stream, record: Interrupted) -> tuple[int, int]:
 
 
 def _packages(stream: Stream) -> list[tuple[int, int]]:
-    """Where the packages of device state lie on the main channel: their first byte, and the one behind them."""
+    """Where the packages of device state lie on the main channel: their first byte, and the one after them."""
     found = []
     for command in stream.commands:
-        place = command.argument
-        if command.command is MigCmd.MIG_CMD_PACKAGED and place.channel == 0:
-            length = int.from_bytes(bytes(stream.buffer[place.offset : place.end]))
-            found.append((place.end, place.end + length))
+        argument = command.argument
+        if command.command is MigCmd.MIG_CMD_PACKAGED and argument.channel == 0:
+            length = int.from_bytes(bytes(stream.buffer[argument.offset : argument.end]))
+            found.append((argument.end, argument.end + length))
     return found
 
 
@@ -108,7 +108,7 @@ class StreamMatch:
         self.problems: tuple[str, ...] = ()
 
     def lay_beside(self, events: Iterable[Event]) -> Iterator[Event]:
-        """The events, those that have bytes with their place.
+        """The events, those that have bytes with their span.
 
         Args:
             events: of this end, in the order of its log.

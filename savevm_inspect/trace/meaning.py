@@ -71,7 +71,7 @@ class Meaning:
 
 
 def number(text: str) -> int:
-    """A number as QEMU printed it, in decimal or in hex behind ``0x``.
+    """A number as QEMU printed it, in decimal or in hex after ``0x``.
 
     Raises:
         NotAsPrinted: it is larger than any that QEMU prints.

@@ -35,8 +35,8 @@ def stream_events(stream: Stream) -> Iterator[Event]:
         stream: any stream.
     """
     for seq, record in enumerate(record for record in stream.records if _told(record)):
-        place = {"channel": record.span.channel, "offset": record.span.offset, "length": record.span.length}
-        common: dict[str, Any] = {"seq": seq, "time_us": 0, "side": Side.SOURCE, "origin": Origin.STREAM, **place}
+        span = {"channel": record.span.channel, "offset": record.span.offset, "length": record.span.length}
+        common: dict[str, Any] = {"seq": seq, "time_us": 0, "side": Side.SOURCE, "origin": Origin.STREAM, **span}
         match record:
             case Command():
                 yield Event(event=EventKind.COMMAND, name=record.command.name, **common)

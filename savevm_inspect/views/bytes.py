@@ -40,7 +40,7 @@ def name_bytes(stream: Stream) -> list[NamedBytes]:
 
     Returns:
         Runs in the order of the stream's records, a channel after the other: each from its first byte to the last of
-        its file, without gap or overlap. Pages of RAM that follow one another are one run. Bytes behind a problem
+        its file, without gap or overlap. Pages of RAM that follow one another are one run. Bytes after a problem
         are one run that says so.
     """
     names = ByteNames(stream)
@@ -75,7 +75,7 @@ class ByteNames:
         self._named: dict[tuple[int, int], list[NamedBytes]] = {}
 
     def _not_read(self) -> Iterator[NamedBytes]:
-        """What lies behind the last record of each channel."""
+        """What lies after the last record of each channel."""
         problems = {
             each.channel: str(each) for each in reversed(self._stream.problems) if isinstance(each, StreamError)
         }
@@ -84,7 +84,7 @@ class ByteNames:
             start = records[-1].span.end if records else whole.offset
             if start < whole.end:
                 span = Span(channel=whole.channel, offset=start, length=whole.end - start)
-                yield NamedBytes(span, "not read", problems.get(whole.channel, "behind the end"))
+                yield NamedBytes(span, "not read", problems.get(whole.channel, "after the end"))
 
     def of(self, record: Record) -> list[NamedBytes]:
         """Name the bytes of one record.

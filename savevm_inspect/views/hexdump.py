@@ -38,7 +38,7 @@ class HexRow:
     """Up to 16 bytes.
 
     Attributes:
-        offset: place of the first one on its channel, in bytes.
+        offset: of the first one on its channel, in bytes.
         cells: the bytes.
     """
 
@@ -51,7 +51,7 @@ def hex_rows(data: bytes, offset: int, runs: Sequence[NamedBytes] = (), *, mark:
 
     Args:
         data: the bytes.
-        offset: place of the first one on its channel; the first row begins with it.
+        offset: of the first one on its channel; the first row begins with it.
         runs: names of the bytes, in stream order; they may reach beyond them.
         mark: bytes that are to stand out.
 
@@ -61,9 +61,9 @@ def hex_rows(data: bytes, offset: int, runs: Sequence[NamedBytes] = (), *, mark:
     run_of = [UNNAMED] * len(data)
     for number, run in enumerate(runs):
         first = max(run.span.offset - offset, 0)
-        behind = min(run.span.end - offset, len(data))
-        for place in range(first, behind):
-            run_of[place] = number
+        end = min(run.span.end - offset, len(data))
+        for index in range(first, end):
+            run_of[index] = number
     marked = range(mark.offset, mark.end) if mark is not None else range(0)
     return [
         HexRow(

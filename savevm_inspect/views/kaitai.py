@@ -1,4 +1,4 @@
-"""The Kaitai tree of a stream, a device at a time, as fields like ours: names, types, values, places."""
+"""The Kaitai tree of a stream, a device at a time, as fields like ours: names, types, values, spans."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,7 +27,7 @@ class KaitaiFields:
 
     @property
     def problems(self) -> tuple[SavevmError, ...]:
-        """What Kaitai refused; records behind it have no fields."""
+        """What Kaitai refused; records after it have no fields."""
         return tuple(self._tree.problems)
 
     def of(self, device: Device) -> Iterator[FieldValue]:
@@ -46,7 +46,7 @@ class KaitaiFields:
         """The values of one top-level record of the main channel.
 
         Args:
-            span: its place; nothing comes of one that Kaitai did not read.
+            span: its bytes; nothing comes of one that Kaitai did not read.
         """
         number, record = self._places.get(span.offset, (0, None)) if not span.channel else (0, None)
         if record is not None:

@@ -54,7 +54,7 @@ class UniqueNames:
         self._next: dict[str, int] = {}
 
     def take(self, wanted: str) -> str:
-        """The wanted identifier, or if it is given out, with a number behind it."""
+        """The wanted identifier, or if it is given out, with a number after it."""
         name, number = wanted, self._next.get(wanted, 2)
         while _folded(name) in self._taken:
             name = f"{wanted}_no_{number}"

@@ -30,7 +30,7 @@ def name_initial(record: MultifdInitial, buffer: memoryview) -> Iterator[NamedBy
 
 
 def name_packet(record: MultifdPacket, buffer: memoryview) -> Iterator[NamedBytes]:
-    """Name a packet and the data behind it; takes and yields as :func:`name_initial` does."""
+    """Name a packet and the data after it; takes and yields as :func:`name_initial` does."""
     walk = Walk(buffer, record.span, "multifd packet")
     yield from _magic(walk)
     yield from walk.number(4, "flags", _flags)
@@ -67,7 +67,7 @@ def _pages(walk: Walk, record: MultifdPacket) -> Iterator[NamedBytes]:
 
 
 def _slots(walk: Walk, count: int, kind: str) -> Iterator[NamedBytes]:
-    """The places of some pages in their block, as one run."""
+    """The addresses of some pages in their block, as one run."""
     words = bytes(walk.cursor.peek(count * _SLOT_BYTES))
     first, last = (int.from_bytes(word) for word in (words[:_SLOT_BYTES], words[-_SLOT_BYTES:]))
     addrs = f"{first:#x}" if count == 1 else f"{first:#x} … {last:#x}"

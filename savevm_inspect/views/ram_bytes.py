@@ -84,15 +84,15 @@ class RamNames:
             yield from self._mark(walk)
 
     def _rows_between(self, cursor: Cursor, end: int) -> Rows:
-        """The pages from a cursor's place to the end, in the order of their bytes."""
+        """The pages from a cursor to the end, in the order of their bytes."""
         if cursor.channel not in self._ordered:
             rows = self._stream.pages.rows
             rows = rows[rows["channel"] == cursor.channel]
             rows = rows[np.argsort(rows["offset"], kind="stable")]
             self._ordered[cursor.channel] = rows, rows["offset"].astype(np.int64)
         rows, offsets = self._ordered[cursor.channel]
-        first, behind = np.searchsorted(offsets, (cursor.pos, end))
-        between: Rows = rows[first:behind]
+        first, stop = np.searchsorted(offsets, (cursor.pos, end))
+        between: Rows = rows[first:stop]
         return between
 
     # The block list ---------------------------------------------------------------------------------------
@@ -115,30 +115,30 @@ class RamNames:
                 yield from self._mapped(walk, name, block)
 
     def _mapped(self, walk: Walk, name: str, block: RamBlock) -> Iterator[NamedBytes]:
-        """The mapped-ram header of a block, its bitmap, and its pages at their places."""
+        """The mapped-ram header of a block, its bitmap, and its pages at their offsets."""
         yield from walk.number(4, f"{name} mapped-ram version")
         yield from walk.number(_WORD_BYTES, f"{name} mapped-ram page size", lambda size: f"{size} bytes")
         yield from walk.number(_WORD_BYTES, f"{name} bitmap offset", hex)
         yield from walk.number(_WORD_BYTES, f"{name} pages offset", hex)
         if block.mapped is None:
             return
-        place = walk.cursor
-        yield from walk.run(block.mapped.bitmap_offset - place.pos, f"{name} hole", "alignment")
+        cursor = walk.cursor
+        yield from walk.run(block.mapped.bitmap_offset - cursor.pos, f"{name} hole", "alignment")
         yield from walk.run(block.mapped.bitmap_bytes, f"{name} bitmap", "which pages are there, a bit each")
-        yield from walk.run(block.mapped.pages_offset - place.pos, f"{name} hole", "alignment")
+        yield from walk.run(block.mapped.pages_offset - cursor.pos, f"{name} hole", "alignment")
         end = block.mapped.pages_offset + block.used_bytes
-        rows = self._rows_between(place, end)
+        rows = self._rows_between(cursor, end)
         offsets = rows["offset"].astype(np.int64)
         borders = [0, *(np.flatnonzero(np.diff(offsets) != self._stream.page_size) + 1).tolist(), len(rows)]
-        for first, behind in pairwise(borders if len(rows) else [0]):
+        for first, stop in pairwise(borders if len(rows) else [0]):
             addr = int(rows["addr"][first])
-            yield from walk.run(int(offsets[first]) - place.pos, f"{name} hole", "absent pages")
+            yield from walk.run(int(offsets[first]) - cursor.pos, f"{name} hole", "absent pages")
             yield from walk.run(
-                (behind - first) * self._stream.page_size,
+                (stop - first) * self._stream.page_size,
                 f"{name} pages",
-                f"{behind - first} pages from {addr:#x} on",
+                f"{stop - first} pages from {addr:#x} on",
             )
-        yield from walk.run(end - place.pos, f"{name} hole", "absent pages")
+        yield from walk.run(end - cursor.pos, f"{name} hole", "absent pages")
 
     # Pages ------------------------------------------------------------------------------------------------
 
@@ -188,8 +188,8 @@ def _groups(rows: Rows, position: int, page_size: int) -> Iterator[Rows]:
     begins[0] = True
     begins[1:] |= np.diff(rows["addr"].astype(np.int64)) != page_size
     begins[1:] |= (np.diff(rows["block"].astype(np.int64)) != 0) | (np.diff(rows["kind"].astype(np.int64)) != 0)
-    for first, behind in pairwise([*np.flatnonzero(begins).tolist(), len(rows)]):
-        yield rows[first:behind]
+    for first, stop in pairwise([*np.flatnonzero(begins).tolist(), len(rows)]):
+        yield rows[first:stop]
 
 
 def _flags(word: int, page_size: int) -> str:

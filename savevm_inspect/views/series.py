@@ -101,7 +101,7 @@ class PageSeries:
         block: name of the RAM block.
         kind: how they lie in the stream.
         number: which page of the stream it was, from 0; shape (n,), int64.
-        addr: its place in the block, in bytes; shape (n,), int64.
+        addr: in the block, in bytes; shape (n,), int64.
         total: how many there are; more than n if only every so-manieth was taken.
     """
 

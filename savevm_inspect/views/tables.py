@@ -117,7 +117,7 @@ FIELD_COLUMNS: Final = (
     Column("idstr", _TEXT, "the device's name"),
     Column("instance_id", _U32, "which of the devices of that name"),
     Column("path", _TEXT, "the field's names from the device down, joined with /"),
-    Column("type", _TEXT, "QEMU's name of the type, with [count] behind it for a run of numbers"),
+    Column("type", _TEXT, "QEMU's name of the type, with [count] after it for a run of numbers"),
     Column("channel", _U8, "channel it lies on"),
     Column("offset", _U64, "its first byte, in bytes on its channel"),
     Column("length_bytes", _U64, "number of its bytes"),
@@ -219,7 +219,7 @@ def page_columns(blocks: Sequence[str]) -> tuple[Column, ...]:
     return (
         Column("order", _U64, "number of the sending, from 0"),
         Column("block", _CATEGORY, "the RAM block", categories=tuple(blocks)),
-        Column("addr", _U64, "place of the page in its block, in bytes"),
+        Column("addr", _U64, "address of the page in its block, in bytes"),
         Column("kind", _CATEGORY, "how it lies in the stream", categories=_KINDS),
         Column("iteration", _U32, "number of the pass over RAM, from 1; docs/tables.md says how sure"),
         Column("postcopy", _BOOL, "whether the guest ran on at the destination"),

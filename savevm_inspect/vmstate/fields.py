@@ -21,7 +21,7 @@ Codec = Callable[[Cursor, FieldSchema, Parts], Iterator[FieldValue]]
 
 BYTES_BY_NATURE = {
     "buffer": "VMSTATE_BUFFER: the device keeps it as a run of bytes and gives it no structure",
-    "unused_buffer": "VMSTATE_UNUSED: zero bytes in the place of a field that was retired",
+    "unused_buffer": "VMSTATE_UNUSED: zero bytes in place of a field that was retired",
 }
 """Types that are bytes by nature, with the reason."""
 
@@ -53,7 +53,7 @@ def read_bytes(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[Fie
 
 
 def element_name(field: FieldSchema, position: int) -> str:
-    """The name of one element: with its index behind it, if the field is an array."""
+    """The name of one element: with its index after it, if the field is an array."""
     return field.name if field.index is None else f"{field.name}[{field.index + position}]"
 
 

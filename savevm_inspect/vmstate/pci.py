@@ -145,7 +145,7 @@ def capabilities(config: bytes) -> list[tuple[int, int]]:
     if len(config) < _HEADER_BYTES:
         return found
     at = config[_CAPABILITY_POINTER] & 0xFC if config[_STATUS] & _STATUS_CAPABILITIES else 0
-    while _HEADER_BYTES <= at <= len(config) - 4 and at not in (place for place, _ in found):
+    while _HEADER_BYTES <= at <= len(config) - 4 and at not in (start for start, _ in found):
         found.append((at, config[at]))
         at = config[at + 1] & 0xFC
     return found

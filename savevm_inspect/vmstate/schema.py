@@ -35,7 +35,7 @@ class StateSchema:
         name: its ``vmsd_name``; empty for old-style devices, which have none.
         version: its version_id.
         fields: in stream order.
-        subsections: in stream order, behind the fields.
+        subsections: in stream order, after the fields.
         length: bytes of both, with the subsections' headers but not its own.
     """
 

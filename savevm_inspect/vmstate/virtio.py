@@ -159,7 +159,7 @@ def _read_device(cursor: Cursor, parts: Parts) -> Iterator[FieldValue]:
 
 
 def _find_pci_config(cursor: Cursor) -> bytes:
-    """Configuration space behind the version; its size is told by the interrupt lines behind it, 0 or 1 each."""
+    """Configuration space after the version; its size is told by the interrupt lines after it, 0 or 1 each."""
     if bytes(cursor.peek(4)) != _PCI_DEVICE_VERSION.to_bytes(4):
         raise BadPayload("no PCI device", offset=cursor.offset)
     for size in _CONFIG_SIZES:

@@ -94,12 +94,12 @@ def _read_mark(cursor: Cursor, expected: int, parts: Parts) -> FieldValue:
 
 def _check_subsection(schema: StateSchema, cursor: Cursor) -> None:
     """Step over a subsection's header (migration/vmstate.c, vmstate_subsection_load)."""
-    place = cursor.offset
+    offset = cursor.offset
     mark = cursor.u8("a subsection")
     if mark != VmRecord.QEMU_VM_SUBSECTION:
         raise BadPayload(
             f"byte {mark:#04x} where subsection {schema.name!r} must begin",
-            offset=place,
+            offset=offset,
             section=cursor.section,
         )
     name = cursor.counted_text("a subsection's name")
@@ -107,6 +107,6 @@ def _check_subsection(schema: StateSchema, cursor: Cursor) -> None:
     if (name, version) != (schema.name, schema.version):
         raise BadPayload(
             f"subsection {name!r} version {version}, its schema says {schema.name!r} version {schema.version}",
-            offset=place,
+            offset=offset,
             section=cursor.section,
         )

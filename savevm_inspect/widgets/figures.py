@@ -185,10 +185,10 @@ def _ribbon_bars(timeline: Timeline, *, by_time: bool) -> Iterator[go.Bar]:
         runs = [run for run in timeline.phases() if run.phase is phase]
         if not runs:
             continue
-        places = [(run.start_us / 1000, run.end_us / 1000) if by_time else (run.first, run.last + 1) for run in runs]
+        edges = [(run.start_us / 1000, run.end_us / 1000) if by_time else (run.first, run.last + 1) for run in runs]
         yield go.Bar(
-            base=[start for start, _ in places],
-            x=[end - start for start, end in places],
+            base=[start for start, _ in edges],
+            x=[end - start for start, end in edges],
             y=[run.side.value for run in runs],
             orientation="h",
             marker={"color": colour},

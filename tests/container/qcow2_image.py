@@ -23,7 +23,7 @@ PACK: tuple[Callable[[bytes], bytes], ...] = (deflate, lambda data: zstd_module(
 
 @dataclass
 class Image:
-    """A qcow2 image under construction: clusters one behind the other, the header written last."""
+    """A qcow2 image under construction: clusters one after the other, the header written last."""
 
     bits: int = 9
     version: int = 3

@@ -33,7 +33,7 @@ ONE_CHANNEL = MigrationParameters(multifd_channels=1)
 
 
 def stream_of(scenario: Scenario) -> tuple[bytes, list[int]]:
-    """A stream, and the offsets behind each of its records."""
+    """A stream, and the offsets after each of its records."""
     made = run(scenario)
     records = made.of(Side.SOURCE, EventKind.RECORD, EventKind.COMMAND)
     return made.data, [(event.offset or 0) + (event.length or 0) for event in records]
@@ -59,7 +59,7 @@ def test_the_whole_stream_is_loaded() -> None:
 
 
 def test_a_stream_that_is_cut_anywhere_fails_and_is_cleaned_up() -> None:
-    optional = ENDS[-2]  # behind the end mark the description may be missing, or cut
+    optional = ENDS[-2]  # after the end mark the description may be missing, or cut
     for cut in [
         *range(200),
         *range(200, optional - 3, 197),
@@ -184,7 +184,7 @@ def test_a_guest_that_lacks_only_its_bitmaps_has_arrived() -> None:
     assert migration.destination.error is None
 
 
-def test_the_preempt_channel_comes_behind_those_of_multifd() -> None:
+def test_the_preempt_channel_comes_after_those_of_multifd() -> None:
     capabilities = frozenset({Capability.MULTIFD, Capability.POSTCOPY_RAM, Capability.POSTCOPY_PREEMPT})
     made = run(replace(SCENARIOS["postcopy-preempt"], capabilities=capabilities))
     destination = made.migration.destination

@@ -94,7 +94,7 @@ _PACKING = "the same before the package is sent, postcopy"
 _LOST = "the channel in postcopy-device"
 _PAUSED = "the channel in postcopy-active"
 _WAITS = "the main channel after RUN, with postcopy-ram"
-_UNHEARD = "`load_state_buffer` or a loading thread, found behind the end mark"
+_UNHEARD = "`load_state_buffer` or a loading thread, found after the end mark"
 _LOADING = "a section, its version, `load_state`, a footer, a command"
 
 
@@ -623,7 +623,7 @@ def test_a_snapshot_that_can_not_be_loaded_changes_no_state(place: Place, how: H
     assert not ran.migration.destination.machine.guest.running
 
 
-def test_loadvm_starts_the_vm_behind_the_cleanup_and_changes_no_state() -> None:
+def test_loadvm_starts_the_vm_after_the_cleanup_and_changes_no_state() -> None:
     events = _plain("snapshot").of(D)
     assert not [event for event in events if event.event is EventKind.STATE]
     order = [event.handler or event.name for event in events if event.event in (EventKind.CALL, EventKind.QMP)]

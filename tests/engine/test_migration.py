@@ -305,7 +305,7 @@ def test_a_cancelled_migration_leaves_the_guest_running() -> None:
             assert machine.guest.running
 
 
-def test_a_user_who_cancels_behind_the_last_byte_has_two_guests() -> None:
+def test_a_user_who_cancels_after_the_last_byte_has_two_guests() -> None:
     made = ran("cancel-device")
     assert made.migration.destination.status is _S.COMPLETED
     assert made.migration.source.machine.guest.running
@@ -313,7 +313,7 @@ def test_a_user_who_cancels_behind_the_last_byte_has_two_guests() -> None:
 
 
 def test_who_cancels_while_the_other_sides_word_comes_may_be_too_late() -> None:
-    """Behind the last look at the channel nobody looks for a cancel any more (migration_completion_end)."""
+    """After the last look at the channel nobody looks for a cancel any more (migration_completion_end)."""
     base = replace(SCENARIOS["cancel-device"], script=())
     plain = run(base)
     device, shut = (

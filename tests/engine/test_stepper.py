@@ -44,7 +44,7 @@ def test_wherever_one_comes_from_one_sees_the_same(positions: list[int]) -> None
 
 
 def test_the_docs_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the document prints behind an example is what the example prints."""
+    """What the document prints after an example is what the example prints."""
     text = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
     found = re.findall(r"```python\n(.*?)```\n+```\n(.*?)```\n", text, re.DOTALL)
     assert len(found) == text.count("```python") > 0
@@ -81,7 +81,7 @@ LOOKED_AT = (
 
 @pytest.mark.parametrize("name", LOOKED_AT)
 def test_what_is_seen_is_what_the_events_add_up_to(name: str) -> None:
-    """The machines' own books, and the timeline's, which knows the events alone, agree behind every event."""
+    """The machines' own books, and the timeline's, which knows the events alone, agree after every event."""
     views = list(Stepper(SCENARIOS[name]))
     state, looked = State(), 0
     for view in views:

@@ -155,7 +155,7 @@ _ACTIONS: Final = {
 
 
 def _guest(migration: Migration, progress: Progress) -> Steps[None]:
-    """Wait for pages as QEMU's guest did; what was not placed before the break is asked for again behind it."""
+    """Wait for pages as QEMU's guest did; what was not placed before the break is asked for again after it."""
     destination, plan = migration.destination, progress.plan
     guest, postcopy = destination.machine.guest, destination.postcopy
     asked = 0

@@ -85,8 +85,8 @@ class Plan:
         rounds: in their order.
         discards: how many discards were sent.
         bitmaps: how many blocks' bitmaps were asked for in the recovery.
-        requests: pages that the destination asked for, before and behind a break.
-        again: those of the first that are asked for again behind it.
+        requests: pages that the destination asked for, before and after a break.
+        again: those of the first that are asked for again after it.
     """
 
     version: str
@@ -115,8 +115,8 @@ def plan_of(truth: TraceTruth, version: str, kind: str) -> Plan:
     """
     assert truth.source is not None
     named = {BY_NAME[kind]} if kind in BY_NAME else set()
-    before, behind = _requests(truth.events)
-    again = behind[: _asked_by_listen_thread(truth.events)]
+    before, after = _requests(truth.events)
+    again = after[: _asked_by_listen_thread(truth.events)]
     return Plan(
         version=version,
         devices=truth.inventory,
@@ -125,7 +125,7 @@ def plan_of(truth: TraceTruth, version: str, kind: str) -> Plan:
         rounds=_rounds(truth.events, version),
         discards=truth.source.commands.count(_DISCARD),
         bitmaps=truth.source.commands.count(_RECV_BITMAP),
-        requests=(before, behind[len(again) :]),
+        requests=(before, after[len(again) :]),
         again=again,
     )
 
@@ -173,21 +173,21 @@ def _add_figures(rounds: list[Round], told: Course) -> None:
         last.exact = pending
     elif figures.threshold_bytes is not None:
         rounds.append(Round(exact=pending, told_bytes=figures.threshold_bytes))
-    # else it is asked at the switchover, behind a round that has had its figures
+    # else it is asked at the switchover, after a round that has had its figures
 
 
 def _requests(events: Sequence[Event]) -> tuple[list[int], list[int]]:
     before: list[int] = []
-    behind: list[int] = []
+    after: list[int] = []
     now = before
     for event in events:
         if event.side is not Side.SOURCE:
             continue
         if event.event is EventKind.RECORD and event.name == _RESUME_ACK:
-            now = behind
+            now = after
         elif event.event is EventKind.PAGE_REQUEST and event.addr is not None:
             now.append(event.addr)
-    return before, behind
+    return before, after
 
 
 def _asked_by_listen_thread(events: Sequence[Event]) -> int:

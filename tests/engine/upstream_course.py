@@ -154,7 +154,7 @@ class Command:
 
 
 COMMANDS: Final = (
-    Command("OPEN_RETURN_PATH", "", "behind the configuration", "postcopy-ram or return-path"),
+    Command("OPEN_RETURN_PATH", "", "after the configuration", "postcopy-ram or return-path"),
     Command("PING", "1", "at once", "postcopy-ram or return-path"),
     Command("POSTCOPY_ADVISE", "two page sizes", "at once", "postcopy-ram"),
     Command("POSTCOPY_ADVISE", "", "at once", "dirty-bitmaps without postcopy-ram"),
@@ -165,16 +165,16 @@ COMMANDS: Final = (
     Command(
         "POSTCOPY_RAM_DISCARD",
         "ranges of a block",
-        "behind the END sections of what can't do postcopy",
+        "after the END sections of what can't do postcopy",
         "postcopy-ram",
     ),
-    Command("PING", "2", "behind the discards", "postcopy-ram"),
+    Command("PING", "2", "after the discards", "postcopy-ram"),
     Command("PACKAGED", "length", "the package follows, made before this is written", "postcopy starts"),
     Command("POSTCOPY_LISTEN", "", "before the device state", "postcopy starts", packaged=True),
-    Command("PING", "3", "behind the device state", "postcopy-ram", packaged=True),
-    Command("PING", "0x42", "behind the device state", "there is a return path", packaged=True),
+    Command("PING", "3", "after the device state", "postcopy-ram", packaged=True),
+    Command("PING", "0x42", "after the device state", "there is a return path", packaged=True),
     Command("POSTCOPY_RUN", "", "last in the package", "postcopy starts", packaged=True),
-    Command("PING", "4", "behind the package", "postcopy-ram"),
+    Command("PING", "4", "after the package", "postcopy-ram"),
     Command("RECV_BITMAP", "a block's name", "recovery, one for each block", "RAM is migrated"),
     Command("POSTCOPY_RESUME", "", "recovery, when all bitmaps have come", "recovery"),
 )
@@ -246,7 +246,7 @@ FAILURES: Final = (
     Failure(D, "`load_setup`", ("failed",), _LOAD, _NEVER_RAN),
     Failure(D, "a section, its version, `load_state`, a footer, a command", ("failed",), _LOAD, _NEVER_RAN),
     Failure(D, "`switchover_start`", ("failed",), _LOAD, _NEVER_RAN),
-    Failure(D, "`load_state_buffer` or a loading thread, found behind the end mark", ("failed",), _LOAD, _NEVER_RAN),
+    Failure(D, "`load_state_buffer` or a loading thread, found after the end mark", ("failed",), _LOAD, _NEVER_RAN),
     Failure(D, "LISTEN: faults can't be caught", ("failed",), _LOAD, _NEVER_RAN),
     Failure(D, "the package, or the main channel before RUN", ("postcopy-device", "failed"), _LOAD, _NEVER_RAN),
     Failure(
@@ -370,7 +370,7 @@ DIFFERENCES: Final = (
     Difference(
         "7.2, 10.0",
         "postcopy-device",
-        "doesn't exist: postcopy-active behind the package, and no PING 0x42",
+        "doesn't exist: postcopy-active after the package, and no PING 0x42",
         "postcopy-device until PONG 0x42",
         "postcopy_start; traces",
     ),
@@ -398,7 +398,7 @@ DIFFERENCES: Final = (
     Difference(
         "10.0",
         "postcopy's start",
-        "looked at behind the completion: what fits the threshold completes in precopy",
+        "looked at after the completion: what fits the threshold completes in precopy",
         "looked at first",
         "migration_iteration_run",
     ),

@@ -45,7 +45,7 @@ HEADER: Final[dict[str, Header]] = {
         differs="""\
 - Nothing asks `is_active`: an inactive device has its FULL section all the same.
 - It can't return a failure; a device that fails must set the error of the QEMUFile, as VFIO does.
-- An iterable entry may have it, too. VFIO's FULL section comes behind its END and bears the same section id.
+- An iterable entry may have it, too. VFIO's FULL section comes after its END and bears the same section id.
 """,
     ),
     "save_prepare": Header(
@@ -103,7 +103,7 @@ HEADER: Final[dict[str, Header]] = {
 - The heading can't be right: the thread never holds the lock, while the migration thread does.
 - Devices that can do postcopy are left out only when postcopy really starts; that it is enabled doesn't matter.
 - Nothing asks `is_active`: an inactive device has its thread.
-- All threads start before the first END section and are joined behind the last one, before the device state; a
+- All threads start before the first END section and are joined after the last one, before the device state; a
   failure of one is not seen before that.
 """,
     ),
@@ -140,7 +140,7 @@ HEADER: Final[dict[str, Header]] = {
         guards="the rate limit tells it when to stop",
         returns="0 if there is more, 1 if not, negative for an error",
         differs="""\
-- The walk looks at the rate limit, too, before each entry; one that used it up leaves nothing to those behind
+- The walk looks at the rate limit, too, before each entry; one that used it up leaves nothing to those after it
   it. savevm and background snapshots have no limit.
 - What the walk returns ends savevm and background snapshots (all entries said 1 in one walk). A migration
   overlooks it: there, the pending figures decide.
@@ -227,7 +227,7 @@ HEADER: Final[dict[str, Header]] = {
         bql=_OUTSIDE,
         returns="true or false",
         differs="""\
-- With the lock, in the main thread, behind the last `load_setup`, and only with the capability switchover-ack.
+- With the lock, in the main thread, after the last `load_setup`, and only with the capability switchover-ack.
 - If nobody says yes, the acknowledgement goes out as soon as the return path is opened.
 """,
     ),

@@ -1,7 +1,7 @@
 """What follows what in QEMU 10.2, for each kind of migration, read off its source: data only.
 
 A course is a tuple of steps. ``lock`` is whether the big QEMU lock is held at the step, ``only`` what must be so.
-Steps of a loop are in a row of their own with ``loop`` set; a course leaves its loop at the step behind.
+Steps of a loop are in a row of their own with ``loop`` set; a course leaves its loop at the step past.
 """
 
 from dataclasses import dataclass
@@ -150,7 +150,7 @@ ORDER: Final[dict[str, tuple[Step, ...]]] = {
 """The source's courses, where nothing fails.
 
 A background snapshot's device state, end mark and description are written to a buffer; their bytes come last. What is
-between POSTCOPY_LISTEN and POSTCOPY_RUN is written to a buffer, too, and sent behind PACKAGED. RECV_BITMAP is sent by
+between POSTCOPY_LISTEN and POSTCOPY_RUN is written to a buffer, too, and sent after PACKAGED. RECV_BITMAP is sent by
 RAM's own ``resume_prepare``. Postcopy becomes active in the first round that finds PONG 0x42 there, or, with nothing
 pending, has waited for it. The lock is given up in pre-switchover until migrate-continue."""
 

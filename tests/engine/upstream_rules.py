@@ -37,7 +37,7 @@ class Guard(StrEnum):
     ACTIVE_ITERATE = "`is_active_iterate` is absent or says yes"
     POSTCOPIABLE = "`has_postcopy` is there and says yes"
     NOT_POSTCOPIABLE = "`has_postcopy` is absent or says no"
-    RATE = "the rate limit is not used up; if it is, the walk ends, and nobody behind has a turn"
+    RATE = "the rate limit is not used up; if it is, the walk ends, and no later entry has a turn"
     DEVICE_STATE_CHANNELS = "multifd is on, without mapped-ram and without compression"
     NO_VMSD = "the entry has no VMStateDescription"
     NOT_EARLY = "the entry is not one that is saved in the setup (`early_setup`)"
@@ -58,7 +58,7 @@ ASKS: Final[dict[Guard, str]] = {
 
 
 class Section(StrEnum):
-    """The record around a call: its header comes before, its footer behind, whatever the callback returns."""
+    """The record around a call: its header comes before, its footer after, whatever the callback returns."""
 
     START = "START"
     PART = "PART"
@@ -81,7 +81,7 @@ class Walk:
         sections: the section that is written or read around the call, if any.
         failure: what becomes of a value that means failure; empty if none can.
         file_error: whether the walk itself notes the failure in the QEMUFile.
-        goes_on: whether the entries behind have their turn after a failure.
+        goes_on: whether later entries still have their turn after a failure.
         spawned_by: key of the walk in whose thread the guards are looked at, if the call is in a thread of its own.
     """
 
@@ -178,14 +178,14 @@ WALKS: Final[dict[str, Walk]] = {
         callback="save_complete_precopy_thread",
         function="multifd_device_state_save_thread",
         guards=(G.DEVICE_STATE_CHANNELS, G.PRESENT),
-        failure="kept as the migration's error; found when all threads are joined behind the last END: failed",
+        failure="kept as the migration's error; found when all threads are joined after the last END: failed",
         spawned_by="complete",
     ),
     "save threads before postcopy": Walk(
         callback="save_complete_precopy_thread",
         function="multifd_device_state_save_thread",
         guards=(G.DEVICE_STATE_CHANNELS, G.NOT_POSTCOPIABLE, G.PRESENT),
-        failure="kept as the migration's error; found when all threads are joined behind the last END: failed",
+        failure="kept as the migration's error; found when all threads are joined after the last END: failed",
         spawned_by="complete before postcopy",
     ),
     "complete": Walk(

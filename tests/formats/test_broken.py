@@ -82,7 +82,7 @@ INPUTS: dict[str, tuple[type[Any], tuple[int, ...], str, str]] = {
     "postcopy": (QemuMigrationEnvelope, (PAGE,), "t-10.0-postcopy", "ch0.fwd"),
 }
 ENDS_ANYWHERE = {"return path", "multifd", "multifd 7.2", "preempt", "libvirt"}
-"""What has no end mark may end behind any of its records; libvirt's header does not say how long the stream is."""
+"""What has no end mark may end after any of its records; libvirt's header does not say how long the stream is."""
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_memory_is_that_of_the_input(case: tuple[Callable[[bytes], None], bytes]
         assert heap_of(lambda: read(huge)) < HEAP_FACTOR * len(huge) + (4 << 20)  # noqa: B023 - called at once
 
 
-def parts_behind(starts: int) -> bytes:
+def parts_after(starts: int) -> bytes:
     """Many PARTs of the first of some devices; each finds its START by going back over those that came later."""
     opened = b"".join(
         b"\1" + pack(">I", number) + b"\x0cdirty-bitmap" + pack(">II", 0, 1) + b"\1" for number in range(starts)
@@ -192,13 +192,13 @@ def parts_behind(starts: int) -> bytes:
 
 
 def test_sections_that_look_far_back_take_no_more_than_others() -> None:
-    data = parts_behind(32)
+    data = parts_after(32)
     trees = []
     held = heap_of(lambda: trees.append(QemuMigrationEnvelope(0, KaitaiStream(BytesIO(data)))))
     assert len(trees[0].records) == 32 + 2000 + 1
     assert held < HEAP_FACTOR * len(data)
     with pytest.raises(KaitaiStructError):
-        QemuMigrationEnvelope(0, KaitaiStream(BytesIO(parts_behind(33))))
+        QemuMigrationEnvelope(0, KaitaiStream(BytesIO(parts_after(33))))
 
 
 def test_tables_that_refer_to_themselves_are_read_once() -> None:

@@ -102,10 +102,10 @@ def test_what_a_file_holds_before_the_stream_is_stepped_over(
     capture_path: CapturePath, javascript: Javascript, tmp_path: Path
 ) -> None:
     data = capture_path("none-11.1").read_bytes()
-    (tmp_path / "behind.mig").write_bytes(b"QEVM" * 9 + data)
-    with si.open_stream(tmp_path / "behind.mig", offset=36) as stream:
-        (tmp_path / "behind.ksy").write_text(ksy_of_stream(stream), encoding="utf-8")
-        (answer,) = javascript([{"ksy": str(tmp_path / "behind.ksy"), "stream": str(tmp_path / "behind.mig")}])
+    (tmp_path / "padded.mig").write_bytes(b"QEVM" * 9 + data)
+    with si.open_stream(tmp_path / "padded.mig", offset=36) as stream:
+        (tmp_path / "padded.ksy").write_text(ksy_of_stream(stream), encoding="utf-8")
+        (answer,) = javascript([{"ksy": str(tmp_path / "padded.ksy"), "stream": str(tmp_path / "padded.mig")}])
         assert compare(stream, answer) > 5
 
 

@@ -101,8 +101,8 @@ def test_what_is_missing_is_listed_when_a_part_is_asked_for(
     assert partial.returncode == 0
     assert "Traceback" not in partial.stderr
     *_, line = partial.stdout.splitlines()
-    start, behind = (int(each, 16) for each in line.removesuffix(" never sent").split(" to "))
-    assert behind == (16 << 20) - 1
+    start, after = (int(each, 16) for each in line.removesuffix(" never sent").split(" to "))
+    assert after == (16 << 20) - 1
     extracted = output.read_bytes()
     assert extracted[:start] == expected[:start]
     assert not any(extracted[start:])

@@ -79,7 +79,7 @@ FILES: dict[str, Callable[[], RawFile]] = {
     "a block": block,
     "guest-physical memory": physical,
     "memory without an MMU": lambda: VirtualMemory(None, physical()),
-    "memory behind page tables": virtual,
+    "memory through page tables": virtual,
 }
 
 

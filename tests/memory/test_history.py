@@ -50,7 +50,7 @@ def around_pages(stream: Stream) -> int:
         elif isinstance(record, MultifdPacket):
             total += 320 + 8 * ((512 << 10) // stream.page_size - record.normal_pages - record.zero_pages)
         elif isinstance(record, Interrupted):
-            total += 5 + 8 + record.lost.length  # a PART that broke within a page, behind its word
+            total += 5 + 8 + record.lost.length  # a PART that broke within a page, after its word
         elif isinstance(record, PageRun):
             total += 8 * (bytes(stream.buffers[record.span.channel][-8:]) == bytes(7) + b"\x10")
     out = bytearray()

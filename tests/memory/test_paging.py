@@ -90,7 +90,7 @@ class Form:
         table: makes the entry that leads to a table, of its address and whether it is in the first level.
         page: makes the entry of a page, of its address and the bit number that its size is.
         sizes: which pages there are, as bit numbers.
-        windows: virtual addresses that can be mapped: first, and one behind the last.
+        windows: virtual addresses that can be mapped: first, and one after the last.
         registers: makes the processor, of the address of the first table of each window.
     """
 
@@ -305,10 +305,10 @@ def test_what_was_mapped_is_found_and_nothing_else(name: str, seed: int, count: 
     for address, (gpa, length) in space.pages.items():
         inside = data.draw(st.integers(0, length - 1))
         assert space.memory.translate(address + inside) == gpa + inside
-        behind = address + length
-        if behind < TOP and behind not in space.pages:
+        after = address + length
+        if after < TOP and after not in space.pages:
             with pytest.raises(AddressError):
-                tables.translate(behind)
+                tables.translate(after)
     found = {each.address: (each.gpa, each.length) for each in tables.mappings(0, TOP)}
     assert found == space.pages
     assert list(found) == sorted(found)
@@ -328,8 +328,8 @@ def test_pages_that_are_neighbours_are_read_and_searched_as_one(name: str, seed:
         assert space.memory.read(smallest) == content
         assert space.memory.tell() == address + smallest
         if address + smallest in held:
-            behind = space.builder.place(held[address + smallest])
-            across = content[-7:] + bytes(space.builder.ram[behind : behind + 9])
+            after = space.builder.place(held[address + smallest])
+            across = content[-7:] + bytes(space.builder.ram[after : after + 9])
             assert space.memory.read_bytes(address + smallest - 7, 16) == across
             assert address + smallest - 7 in space.memory.search(across, address, address + 2 * smallest)
 

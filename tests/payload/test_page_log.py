@@ -44,7 +44,7 @@ def test_what_was_logged_is_kept(course: list[tuple[str, int]]) -> None:
                 log.move_last(target)
                 assert target.tolist() == expected[len(expected) - len(target) :]
                 del expected[len(expected) - len(target) :]
-                held.clear()  # what a view showed behind the last row may be written over
+                held.clear()  # what a view showed after the last row may be written over
             else:
                 held.append((log.rows, log.rows.tolist()))
             assert len(log) == len(expected)

@@ -30,7 +30,7 @@ pattern = st.tuples(st.lists(kinds, min_size=1, max_size=5), st.integers(1, 120)
 
 
 def stream_of(runs: list[tuple[list[str], int, int]]) -> bytearray:
-    """Pages whose kinds repeat, one run behind the other."""
+    """Pages whose kinds repeat, one run after the other."""
     out = bytearray()
     ram = RamWriter(Writer(out.extend))
     ram.put_block_list(BLOCKS)

@@ -138,9 +138,9 @@ SECTIONS = st.tuples(st.lists(RECORDS, max_size=5).map(b"".join), LAST).map(b"".
 
 
 @given(SECTIONS, st.binary(max_size=9))
-def test_what_is_written_is_read_and_what_follows_is_left(section: bytes, behind: bytes) -> None:
+def test_what_is_written_is_read_and_what_follows_is_left(section: bytes, after: bytes) -> None:
     """QEMU 5.2 wrote configuration and data in one section."""
-    cursor = Cursor(memoryview(section + behind))
+    cursor = Cursor(memoryview(section + after))
     assert written(read_from(cursor, END_SECTION)) == section
     assert cursor.pos == len(section)
 

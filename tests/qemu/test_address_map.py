@@ -17,7 +17,7 @@ FLAT_LINE = re.compile(
     r"^ *([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (?:ram|rom|romd)\): (.*?)(?: @([0-9a-f]{16}))?$", re.M
 )
 Piece = tuple[int, int, str, int]
-"""First address, the one behind the last, memory region or block, place in it."""
+"""First address, the one after the last, memory region or block, place in it."""
 
 
 def flat_view(views: str) -> list[Piece]:

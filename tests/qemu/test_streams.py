@@ -262,7 +262,7 @@ def expect_recovery(stream: Any, run: Run) -> None:
     assert sum(isinstance(record, FileHeader) for record in stream.records) == 1
     asked = replies(run, run.resumed_at)
     assert {MigRpMessage.MIG_RP_MSG_RECV_BITMAP, MigRpMessage.MIG_RP_MSG_RESUME_ACK} <= asked
-    assert len(carriers(stream)) > 1, "pages before the failure and behind it"
+    assert len(carriers(stream)) > 1, "pages before the failure and after it"
 
 
 def expect_multifd_and_postcopy(stream: Any, run: Run) -> None:

@@ -24,7 +24,7 @@ Captures = Callable[[str], Path]
 
 
 def bare(path: Path) -> bytes:
-    """A stream cut right behind its end mark: whole, without a description."""
+    """A stream cut right after its end mark: whole, without a description."""
     data = path.read_bytes()
     with si.open_stream(data) as stream:
         end = next(record.span.end for record in stream.records if isinstance(record, EndOfStream))
@@ -155,7 +155,7 @@ def test_of_its_own_description_the_first_field_that_can_not_be_right_is_named(c
     def shorter(device: dict[str, object]) -> None:
         del device["fields"][-1]  # type: ignore[attr-defined]
 
-    for edit, expected in ((longer, "reaches past the footer at"), (shorter, "bytes behind field")):
+    for edit, expected in ((longer, "reaches past the footer at"), (shorter, "bytes after field")):
         changed = change(text, "timer", edit)
         place = whole.rindex(text)
         data = whole[: place - 4] + len(changed).to_bytes(4) + changed
@@ -276,6 +276,6 @@ def test_a_claim_longer_than_the_stream_is_refused(capture_path: Captures) -> No
 
     changed = change(description(path), "timer", longer)
     with pytest.raises(
-        SchemaError, match=r"section timer \(instance 0\).*behind field 'unused'.* reaches past the footer"
+        SchemaError, match=r"section timer \(instance 0\).*after field 'unused'.* reaches past the footer"
     ):
         si.open_stream(bare(path), schema=changed)

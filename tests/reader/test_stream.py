@@ -107,7 +107,7 @@ def test_fields_are_inferred_without_a_description(capture_path: Callable[[str],
     assert facts["decoded_bytes"] + facts["opaque_bytes"] == facts["size_bytes"]
 
 
-def test_zero_padding_behind_the_end_is_a_hole(capture_path: Callable[[str], Path]) -> None:
+def test_zero_padding_after_the_end_is_a_hole(capture_path: Callable[[str], Path]) -> None:
     data = capture_path("none-11.1").read_bytes() + bytes(5000)
     with si.open_stream(data) as stream:
         facts = summary(stream)

@@ -107,7 +107,7 @@ HOSTILE = {
         "version 1, expected 0",
     ),
     "a discard of no block": (MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD, b"\0\0\0" + bytes(16), "without a name"),
-    "a name that goes on": (MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD, b"\0\1rm" + bytes(16), "byte 0x6d behind"),
+    "a name that goes on": (MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD, b"\0\1rm" + bytes(16), "byte 0x6d after"),
     "a range around the end": (
         MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD,
         b"\0\1r\0" + b"\xff" * 8 + (1).to_bytes(8),

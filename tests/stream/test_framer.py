@@ -71,7 +71,7 @@ def test_every_proper_prefix_is_truncated(name: str, capture_path: Callable[[str
                 assert stream.schema_from == "none"
         except Truncated as error:
             assert error.offset <= length  # noqa: PT017 - most prefixes raise, one must not
-    assert whole == [end], "only the cut right behind the end mark is a whole stream, one without description"
+    assert whole == [end], "only the cut right after the end mark is a whole stream, one without description"
 
 
 @pytest.mark.parametrize("name", [*NONE, "x86-7.2-paused", "x86-10.0-uuid", "s390x-s390-ccw-virtio-11.1"])
@@ -191,7 +191,7 @@ HOSTILE = {
     ),
     "4 GiB of description": (b"QEVM\0\0\0\3\0\x06\xff\xff\xff\xff{}", Truncated, "4294967295 bytes, 2 are left"),
     "a part of nothing": (b"QEVM\0\0\0\3\x02\0\0\0\7", BadPayload, "part of section 7, which was never started"),
-    "bytes behind the end": (b"QEVM\0\0\0\3\0\0\0\1", UnknownRecord, "0xb: byte 0x01 behind the end"),
+    "bytes after the end": (b"QEVM\0\0\0\3\0\0\0\1", UnknownRecord, "0xb: byte 0x01 after the end"),
 }
 
 

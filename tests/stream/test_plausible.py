@@ -11,9 +11,9 @@ from savevm_inspect.wire import MigCmd
 FOOTER = b"\x7e\0\0\0\0"
 
 LOOKALIKES = {
-    "an end with zeros behind it": FOOTER + bytes(40),
+    "an end with zeros after it": FOOTER + bytes(40),
     "an end with a description of another length": FOOTER + b"\0\6\0\0\0\1{" + bytes(3),
-    "an end with something behind it": FOOTER + b"\0\x0f\0",
+    "an end with something after it": FOOTER + b"\0\x0f\0",
     "a section without a name": FOOTER + b"\4\0\0\0\7\0abc",
     "a section with a name of controls": FOOTER + b"\4\0\0\0\7\2\1\2abc",
     "a section of a number without end": FOOTER + b"\2\xff\0\0\0",

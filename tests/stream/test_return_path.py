@@ -100,8 +100,8 @@ def test_what_a_message_means() -> None:
     assert meanings == ["the package is loaded", "the destination failed with 5"]
 
 
-def raw(message: int, body: bytes, behind: bytes = b"") -> bytes:
-    return message.to_bytes(2) + len(body).to_bytes(2) + body + behind
+def raw(message: int, body: bytes, after: bytes = b"") -> bytes:
+    return message.to_bytes(2) + len(body).to_bytes(2) + body + after
 
 
 HOSTILE = {
@@ -130,7 +130,7 @@ HOSTILE = {
     "a bitmap without its mark": (
         raw(5, b"\x01r", (8).to_bytes(8) + bytes(16)),
         BadPayload,
-        "0x0000000000000000 behind a bitmap, expected 0x0123456789abcdef",
+        "0x0000000000000000 after a bitmap, expected 0x0123456789abcdef",
     ),
 }
 

@@ -9,7 +9,7 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class QemuMigrationCommand(KaitaiStruct):
-    """What the source tells the destination to do, behind the record's type byte. A command lies wholly in its
+    """What the source tells the destination to do, after the record's type byte. A command lies wholly in its
     argument; what `packaged` announces follows it.
     
     .. seealso::
@@ -259,7 +259,7 @@ class QemuMigrationCommand(KaitaiStruct):
 
     @property
     def len_package(self):
-        """how many bytes of records behind this command are its package; 0 for other commands."""
+        """how many bytes of records after this command are its package; 0 for other commands."""
         if hasattr(self, '_m_len_package'):
             return self._m_len_package
 

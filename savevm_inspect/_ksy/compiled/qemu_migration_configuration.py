@@ -28,14 +28,14 @@ class QemuMigrationConfiguration(KaitaiStruct):
         if not self.len_machine <= 255:
             raise kaitaistruct.ValidationGreaterThanError(255, self.len_machine, self._io, u"/seq/1")
         self.machine = (self._io.read_bytes(self.len_machine)).decode(u"UTF-8")
-        if self.byte_behind_machine == 5:
+        if self.byte_after_machine == 5:
             pass
             self.subsections = []
             i = 0
             while True:
                 _ = QemuMigrationConfiguration.Subsection((0 if i == 0 else self.subsections[i - 1].page_bits),  ((i > 0) and (self.subsections[i - 1].is_ignore_shared)) ,  ((i > 0) and (self.subsections[i - 1].is_mapped_ram)) , self._io, self, self._root)
                 self.subsections.append(_)
-                if  ((_.byte_behind != 5) or (i == 2)) :
+                if  ((_.byte_after != 5) or (i == 2)) :
                     break
                 i += 1
 
@@ -47,7 +47,7 @@ class QemuMigrationConfiguration(KaitaiStruct):
 
     def _fetch_instances(self):
         pass
-        if self.byte_behind_machine == 5:
+        if self.byte_after_machine == 5:
             pass
             for i in range(len(self.subsections)):
                 pass
@@ -57,8 +57,8 @@ class QemuMigrationConfiguration(KaitaiStruct):
         if self.ofs_end >= 0:
             pass
 
-        _ = self.byte_behind_machine
-        if hasattr(self, '_m_byte_behind_machine'):
+        _ = self.byte_after_machine
+        if hasattr(self, '_m_byte_after_machine'):
             pass
 
 
@@ -197,22 +197,22 @@ class QemuMigrationConfiguration(KaitaiStruct):
             elif _on == u"configuration/uuid":
                 pass
                 self.body._fetch_instances()
-            _ = self.byte_behind
-            if hasattr(self, '_m_byte_behind'):
+            _ = self.byte_after
+            if hasattr(self, '_m_byte_after'):
                 pass
 
 
         @property
-        def byte_behind(self):
+        def byte_after(self):
             """type byte of the next subsection, or of the first record."""
-            if hasattr(self, '_m_byte_behind'):
-                return self._m_byte_behind
+            if hasattr(self, '_m_byte_after'):
+                return self._m_byte_after
 
             _pos = self._io.pos()
             self._io.seek(self._io.pos())
-            self._m_byte_behind = self._io.read_u1()
+            self._m_byte_after = self._io.read_u1()
             self._io.seek(_pos)
-            return getattr(self, '_m_byte_behind', None)
+            return getattr(self, '_m_byte_after', None)
 
         @property
         def is_ignore_shared(self):
@@ -287,23 +287,23 @@ class QemuMigrationConfiguration(KaitaiStruct):
 
 
     @property
-    def byte_behind_machine(self):
+    def byte_after_machine(self):
         """type byte of the first subsection, or of the first record."""
-        if hasattr(self, '_m_byte_behind_machine'):
-            return self._m_byte_behind_machine
+        if hasattr(self, '_m_byte_after_machine'):
+            return self._m_byte_after_machine
 
         _pos = self._io.pos()
         self._io.seek(self._io.pos())
-        self._m_byte_behind_machine = self._io.read_u1()
+        self._m_byte_after_machine = self._io.read_u1()
         self._io.seek(_pos)
-        return getattr(self, '_m_byte_behind_machine', None)
+        return getattr(self, '_m_byte_after_machine', None)
 
     @property
     def has_subsections(self):
         if hasattr(self, '_m_has_subsections'):
             return self._m_has_subsections
 
-        self._m_has_subsections = self.byte_behind_machine == 5
+        self._m_has_subsections = self.byte_after_machine == 5
         return getattr(self, '_m_has_subsections', None)
 
     @property
@@ -326,7 +326,7 @@ class QemuMigrationConfiguration(KaitaiStruct):
 
     @property
     def ofs_end(self):
-        """offset behind the last byte of the configuration."""
+        """offset after the last byte of the configuration."""
         if hasattr(self, '_m_ofs_end'):
             return self._m_ofs_end
 

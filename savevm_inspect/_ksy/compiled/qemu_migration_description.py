@@ -8,7 +8,7 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class QemuMigrationDescription(KaitaiStruct):
-    """What the devices' payloads consist of, in JSON, behind the end mark of a stream. With postcopy there is none, nor
+    """What the devices' payloads consist of, in JSON, after the end mark of a stream. With postcopy there is none, nor
     for machine types with the property `suppress-vmdesc` on.
     
     .. seealso::
@@ -40,7 +40,7 @@ class QemuMigrationDescription(KaitaiStruct):
 
     @property
     def ofs_end(self):
-        """offset behind the last byte."""
+        """offset after the last byte."""
         if hasattr(self, '_m_ofs_end'):
             return self._m_ofs_end
 

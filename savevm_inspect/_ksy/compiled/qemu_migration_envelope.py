@@ -2,19 +2,19 @@
 
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
-from . import qemu_migration_spapr_htab
 from .. import device_payload as qemu_migration_device_payload
-from . import qemu_migration_command
-from . import qemu_migration_ram
-from . import qemu_migration_s390_stattrib
 from . import qemu_migration_description
-from . import qemu_migration_block
 from . import qemu_migration_configuration
+from . import qemu_migration_ram
+from . import qemu_migration_command
+from . import qemu_migration_s390_stattrib
+from . import qemu_migration_spapr_htab
+from . import qemu_migration_vfio
+from . import qemu_migration_block
 from . import qemu_migration_s390_todclock
 from . import qemu_migration_dirty_bitmap
 from . import qemu_migration_s390_skeys
 from .. import extent as qemu_migration_extent
-from . import qemu_migration_vfio
 from enum import IntEnum
 
 
@@ -31,12 +31,12 @@ class QemuMigrationEnvelope(KaitaiStruct):
     (`full`); one with much, such as RAM, has a `start`, any number of `part` and an `end` section.
     
     **The length of a device's section is written nowhere.** It follows from the device's list of fields, and of
-    these the stream tells only in the JSON description behind the end mark. Kaitai Struct can't follow that, so
+    these the stream tells only in the JSON description after the end mark. Kaitai Struct can't follow that, so
     such a payload is an opaque type, `qemu_migration_device_payload`, that has to be written by hand in the target
     language. It is given `idstr` and `instance_id`, starts at the payload's first byte and has to consume the
     payload exactly: find the entry of that `name` and `instance_id` in the description's `devices`, and add up
     `size` times `array_len` (1 where it is absent) of its `fields`, and for each of its `subsections` one byte,
-    the name behind a byte of length, a 32-bit version and, again, fields and subsections.
+    the name after a byte of length, a 32-bit version and, again, fields and subsections.
     
     Streams of the format before version 3 (QEMU 0.15), those inside a TLS session and those of Xen and COLO are
     not described here.
@@ -90,7 +90,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
             if _.record_type == QemuMigrationEnvelope.RecordType.eof:
                 break
             i += 1
-        if  (((not (self._io.is_eof()))) and (self.type_behind_eof == QemuMigrationEnvelope.RecordType.description)) :
+        if  (((not (self._io.is_eof()))) and (self.type_after_eof == QemuMigrationEnvelope.RecordType.description)) :
             pass
             self.description = qemu_migration_description.QemuMigrationDescription(self._io)
 
@@ -107,7 +107,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
             pass
             self.records[i]._fetch_instances()
 
-        if  (((not (self._io.is_eof()))) and (self.type_behind_eof == QemuMigrationEnvelope.RecordType.description)) :
+        if  (((not (self._io.is_eof()))) and (self.type_after_eof == QemuMigrationEnvelope.RecordType.description)) :
             pass
             self.description._fetch_instances()
 
@@ -116,8 +116,8 @@ class QemuMigrationEnvelope(KaitaiStruct):
         if hasattr(self, '_m_first_record_type'):
             pass
 
-        _ = self.type_behind_eof
-        if hasattr(self, '_m_type_behind_eof'):
+        _ = self.type_after_eof
+        if hasattr(self, '_m_type_after_eof'):
             pass
 
 
@@ -266,7 +266,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
         section bound to it. Each record therefore remembers where the last `start` record before it is, and with
         that the chain of all of them.
         
-        The command `packaged` tells how many bytes of records behind it belong together: a destination reads all of
+        The command `packaged` tells how many bytes of records after it belong together: a destination reads all of
         them before it acts on the first, since the channel has to be free for pages by then. They are records like all
         others, and stand in the same list.
         """
@@ -352,7 +352,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
         @property
         def ofs_end(self):
-            """offset behind the last byte of the record."""
+            """offset after the last byte of the record."""
             if hasattr(self, '_m_ofs_end'):
                 return self._m_ofs_end
 
@@ -361,7 +361,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
         @property
         def ofs_package_end(self):
-            """offset behind the last package that was announced up to and with this record; 0 if there was none."""
+            """offset after the last package that was announced up to and with this record; 0 if there was none."""
             if hasattr(self, '_m_ofs_package_end'):
                 return self._m_ofs_package_end
 
@@ -379,7 +379,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
         @property
         def page_size(self):
-            """size of a target page in bytes as known behind this record; 0 if it is not."""
+            """size of a target page in bytes as known after this record; 0 if it is not."""
             if hasattr(self, '_m_page_size'):
                 return self._m_page_size
 
@@ -639,14 +639,14 @@ class QemuMigrationEnvelope(KaitaiStruct):
         return getattr(self, '_m_page_size_of_start', None)
 
     @property
-    def type_behind_eof(self):
-        if hasattr(self, '_m_type_behind_eof'):
-            return self._m_type_behind_eof
+    def type_after_eof(self):
+        if hasattr(self, '_m_type_after_eof'):
+            return self._m_type_after_eof
 
         _pos = self._io.pos()
         self._io.seek(self._io.pos())
-        self._m_type_behind_eof = KaitaiStream.resolve_enum(QemuMigrationEnvelope.RecordType, self._io.read_u1())
+        self._m_type_after_eof = KaitaiStream.resolve_enum(QemuMigrationEnvelope.RecordType, self._io.read_u1())
         self._io.seek(_pos)
-        return getattr(self, '_m_type_behind_eof', None)
+        return getattr(self, '_m_type_after_eof', None)
 
 

@@ -15,7 +15,7 @@ class QemuMigrationMultifd(KaitaiStruct):
     QEMU 10.0, a piece of a device's state.
     
     Pages have no order between channels, except by packets with `is_sync`: all that was sent before them, on any
-    channel, is older than all that comes behind. There is one on each channel, and a `multifd_flush` record on the main
+    channel, is older than all that comes after. There is one on each channel, and a `multifd_flush` record on the main
     one; for machine types up to 8.0 the end of each RAM section stands for that record.
     
     .. seealso::
@@ -192,7 +192,7 @@ class QemuMigrationMultifd(KaitaiStruct):
 
         @property
         def is_sync(self):
-            """everything before this packet, on all channels, is older than everything behind it."""
+            """everything before this packet, on all channels, is older than everything after it."""
             if hasattr(self, '_m_is_sync'):
                 return self._m_is_sync
 

@@ -2,8 +2,8 @@
 
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
-from . import qemu_migration_command
 from . import qemu_migration_ram
+from . import qemu_migration_command
 from . import qemu_migration_dirty_bitmap
 from enum import IntEnum
 
@@ -110,7 +110,7 @@ class QemuMigrationResumed(KaitaiStruct):
 
         @property
         def ofs_end(self):
-            """offset behind the last byte of the record."""
+            """offset after the last byte of the record."""
             if hasattr(self, '_m_ofs_end'):
                 return self._m_ofs_end
 

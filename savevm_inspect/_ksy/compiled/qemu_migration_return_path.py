@@ -9,7 +9,7 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class QemuMigrationReturnPath(KaitaiStruct):
-    """What the destination tells the source, on the way back of the main channel: messages, one behind the other, with
+    """What the destination tells the source, on the way back of the main channel: messages, one after the other, with
     no header and no end mark.
     
     .. seealso::

@@ -45,7 +45,7 @@ class QemuMigrationSpaprHtab(KaitaiStruct):
 
 
     class Chunk(KaitaiStruct):
-        """a run of valid entries and the invalid ones behind them.
+        """a run of valid entries and the invalid ones after them.
         
         .. seealso::
            htab_save_chunk - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/ppc/spapr.c

@@ -204,7 +204,7 @@ class QemuMigrationVfio(KaitaiStruct):
 
         @property
         def is_last(self):
-            """nothing follows in this section; QEMU 5.2 put the configuration into the `end` section, with data behind it
+            """nothing follows in this section; QEMU 5.2 put the configuration into the `end` section, with data after it
             """
             if hasattr(self, '_m_is_last'):
                 return self._m_is_last

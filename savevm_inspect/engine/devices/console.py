@@ -57,7 +57,7 @@ class Console:
         self.column += 1
 
     def save_state(self, f: QEMUFile) -> None:
-        """Write the lines, each behind its length, and the cursor."""
+        """Write the lines, each after its length, and the cursor."""
         if not 0 <= self.column <= COLUMNS:
             f.set_error(-errno.EINVAL)
             return
@@ -68,12 +68,12 @@ class Console:
             f.put_byte(self.column)
 
     def load_state(self, f: QEMUFileInput, version_id: int) -> int:
-        """Read what any version wrote; before the cursor was told, it stood behind the last character."""
+        """Read what any version wrote; before the cursor was told, it stood after the last character."""
         if version_id < _OLDEST_VERSION:
             raise DeviceError(f"version {version_id}, at least {_OLDEST_VERSION} is read")
-        place, count = f.offset, f.get_be16()
+        offset, count = f.offset, f.get_be16()
         if not 1 <= count <= self._num_lines:
-            raise BadPayload(f"{count} lines, this side keeps {self._num_lines}", offset=place, section=f.section)
+            raise BadPayload(f"{count} lines, this side keeps {self._num_lines}", offset=offset, section=f.section)
         self.lines = [f.get_counted_string() for _ in range(count)]
         self.column = f.get_byte() if version_id >= _CURSOR_VERSION else len(self.lines[-1])
         return 0

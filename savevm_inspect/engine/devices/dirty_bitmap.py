@@ -164,7 +164,7 @@ class DirtyBitmaps:
         if version_id != DIRTY_BITMAP_VERSION:
             raise DeviceError(f"version {version_id}, expected {DIRTY_BITMAP_VERSION}")
         while True:
-            place = f.offset
+            offset = f.offset
             flags = DirtyBitmapFlag(f.get_byte())
             if flags & DirtyBitmapFlag.DEVICE_NAME:
                 self._node = f.get_counted_string()
@@ -175,7 +175,7 @@ class DirtyBitmaps:
                     self._load_start(f, name)
             if flags & DirtyBitmapFlag.BITS:
                 if self._current is None:
-                    raise BadPayload("bits of no known bitmap", offset=place, section=f.section)
+                    raise BadPayload("bits of no known bitmap", offset=offset, section=f.section)
                 self._load_bits(f, self._current, zeroes=bool(flags & DirtyBitmapFlag.ZEROES))
             if flags & DirtyBitmapFlag.COMPLETE and self._current is not None:
                 self._unfinished = [each for each in self._unfinished if each is not self._current]
@@ -189,18 +189,18 @@ class DirtyBitmaps:
 
     def _load_start(self, f: QEMUFileInput, name: str) -> None:
         """Make a bitmap that was announced (dirty_bitmap_load_start)."""
-        place = f.offset
+        offset = f.offset
         granularity, flags = f.get_be32(), f.get_byte()
         disk_bytes = dict(self._machine.disks).get(self._node)
         if disk_bytes is None:
             raise BadPayload(
-                f"bitmap {name!r} of disk {self._node!r}, which this side lacks", offset=place, section=f.section
+                f"bitmap {name!r} of disk {self._node!r}, which this side lacks", offset=offset, section=f.section
             )
         if self._current is not None:
-            raise BadPayload(f"bitmap {name!r} is there already", offset=place, section=f.section)
+            raise BadPayload(f"bitmap {name!r} is there already", offset=offset, section=f.section)
         if granularity < BDRV_SECTOR_SIZE or granularity & (granularity - 1) or flags & ~_START_FLAGS:
             raise BadPayload(
-                f"bitmap of granularity {granularity}, flags {flags:#x}", offset=place, section=f.section
+                f"bitmap of granularity {granularity}, flags {flags:#x}", offset=offset, section=f.section
             )
         self._current = DirtyBitmap(
             node=self._node,
@@ -214,11 +214,11 @@ class DirtyBitmaps:
 
     def _load_bits(self, f: QEMUFileInput, bitmap: DirtyBitmap, *, zeroes: bool) -> None:
         """Read a chunk of bits (dirty_bitmap_load_bits)."""
-        place = f.offset
+        offset = f.offset
         sector, sectors = f.get_be64(), f.get_be32()
         if sector % bitmap.sectors_per_chunk or sector + sectors > bitmap.total_sectors:
             raise BadPayload(
-                f"{sectors} sectors at {sector} of {bitmap.total_sectors}", offset=place, section=f.section
+                f"{sectors} sectors at {sector} of {bitmap.total_sectors}", offset=offset, section=f.section
             )
         start, length = bitmap.chunk(sector, sectors)
         if zeroes:
@@ -226,7 +226,7 @@ class DirtyBitmaps:
             return
         size = f.get_be64()
         if size != _aligned(length):
-            raise BadPayload(f"{size} bytes of bits, expected {_aligned(length)}", offset=place, section=f.section)
+            raise BadPayload(f"{size} bytes of bits, expected {_aligned(length)}", offset=offset, section=f.section)
         bitmap.bits[start : start + length] = f.get_buffer(size)[:length]
 
     def _find(self, name: str) -> DirtyBitmap | None:

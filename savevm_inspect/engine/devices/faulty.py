@@ -60,7 +60,7 @@ class Fault:
         handler: name of the callback, or of a hook of :data:`HOOKS`.
         idstr: of the device, which must have that callback or hook.
         how: ``fail``: return what means failure, or, where nothing does, set the file's error or say no.
-            ``fail late``: the same behind all the work. ``raise``: an exception that is none of ours. ``stall``:
+            ``fail late``: the same after all the work. ``raise``: an exception that is none of ours. ``stall``:
             take time first. ``hang``: wait until the migration is given up. ``do nothing``: neither work nor write
             nor read, and return what means success. ``too much``, ``too little``: write or read some bytes more or
             less. ``past the rate limit``: write as if there were none.

@@ -101,24 +101,24 @@ class HashPageTable:
         """Read one section: the size, or chunks up to the end mark (htab_load)."""
         if version_id != HTAB_VERSION:
             raise DeviceError(f"version {version_id}, expected {HTAB_VERSION}")
-        place = f.offset
+        offset = f.offset
         shift = f.get_be32()
         if shift:
             if shift != self._shift:
                 raise BadPayload(
-                    f"a table of shift {shift}, this side has {self._shift}", offset=place, section=f.section
+                    f"a table of shift {shift}, this side has {self._shift}", offset=offset, section=f.section
                 )
             self.table[:] = bytes(len(self.table))
             return 0
         while True:
-            place = f.offset
+            offset = f.offset
             index, n_valid, n_invalid = f.get_be32(), f.get_be16(), f.get_be16()
             if not (index or n_valid or n_invalid):
                 return 0
             if index + n_valid + n_invalid > self.num_entries:
                 raise BadPayload(
                     f"chunk of {n_valid} + {n_invalid} entries at {index} in a table of {self.num_entries}",
-                    offset=place,
+                    offset=offset,
                     section=f.section,
                 )
             start = index * HASH_PTE_SIZE_64

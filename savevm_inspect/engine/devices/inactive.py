@@ -58,4 +58,4 @@ _NOT_CALLED: Final = (
     "resume_prepare",
     "load_setup",
 )
-"""What comes behind the question whether it takes part (migration/savevm.c)."""
+"""What comes after the question whether it takes part (migration/savevm.c)."""

@@ -56,9 +56,9 @@ class Slirp:
         """Read the whole state (slirp_state_load)."""
         if version_id != SLIRP_STATE_VERSION:
             raise DeviceError(f"version {version_id}, expected {SLIRP_STATE_VERSION}")
-        place = f.offset
+        offset = f.offset
         if f.get_byte() != _NO_MORE_SOCKETS:
-            raise BadPayload("an open guest forward, and this side has none", offset=place, section=f.section)
+            raise BadPayload("an open guest forward, and this side has none", offset=offset, section=f.section)
         self.ip_id = f.get_be16()
         for client in self.bootp_clients:
             client.allocated = bool(f.get_be16())

@@ -1,6 +1,6 @@
 """``serial``: a device that is only described: arrays, nested structs, a subsection, hooks, and two versions.
 
-Its line status is not sent, but computed again behind the load; its queue is sent only if something is in it, so that
+Its line status is not sent, but computed again after the load; its queue is sent only if something is in it, so that
 a machine without a queue can load what one with an empty queue has saved.
 """
 

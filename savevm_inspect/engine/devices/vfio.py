@@ -180,7 +180,7 @@ class Vfio:
         return Pending(must_precopy=self.card.stop_copy_bytes)
 
     def save_live_iterate(self, f: QEMUFile) -> int:
-        """Send a piece; the first one behind all initial data says so, if anybody waits (vfio_save_iterate)."""
+        """Send a piece; the first one after all initial data says so, if anybody waits (vfio_save_iterate)."""
         length = self._save_block(f)
         self._update_estimate(length)
         asked = self._has(Capability.SWITCHOVER_ACK)
@@ -289,7 +289,7 @@ class Vfio:
     def load_state(self, f: QEMUFileInput, _version_id: int) -> Steps[int]:
         """Read one section: records until one that ends it (vfio_load_state)."""
         while True:
-            place = f.offset
+            offset = f.offset
             flag = f.get_be64()
             if flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_DATA_STATE:
                 self.card.write(f.get_buffer(f.get_be64()))
@@ -308,7 +308,7 @@ class Vfio:
             elif flag == VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE:
                 return 0
             else:
-                raise BadPayload(f"flag {flag:#x}, which can't be here", offset=place, section=f.section)
+                raise BadPayload(f"flag {flag:#x}, which can't be here", offset=offset, section=f.section)
 
     def load_config(self, f: QEMUFileInput) -> None:
         """Read the configuration, the last thing there is (vfio_load_device_config_state)."""
@@ -317,9 +317,9 @@ class Vfio:
         self._require_end(f)
 
     def _require_end(self, f: QEMUFileInput) -> None:
-        place, flag = f.offset, f.get_be64()
+        offset, flag = f.offset, f.get_be64()
         if flag != VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE:
-            raise BadPayload(f"flag {flag:#x}, expected the end of the state", offset=place, section=f.section)
+            raise BadPayload(f"flag {flag:#x}, expected the end of the state", offset=offset, section=f.section)
 
     def _approve_switchover(self) -> None:
         """The initial data is here: the source may stop the VM (qemu_loadvm_approve_switchover)."""

@@ -126,12 +126,12 @@ class Card:
         """
         self._in += data
         while len(self._in) >= _HEAD.size:
-            place, length = _HEAD.unpack_from(self._in)
-            is_register = place == _REGISTER_PLACE
+            offset, length = _HEAD.unpack_from(self._in)
+            is_register = offset == _REGISTER_PLACE
             if length != (_REGISTER.size if is_register else BLOCK_BYTES):
-                raise DeviceError(f"a record of {length} bytes for place {place:#x} of the card")
-            if not is_register and place > len(self.memory) - length:
-                raise DeviceError(f"a record for place {place:#x} of a card of {len(self.memory):#x} bytes")
+                raise DeviceError(f"a record of {length} bytes for place {offset:#x} of the card")
+            if not is_register and offset > len(self.memory) - length:
+                raise DeviceError(f"a record for place {offset:#x} of a card of {len(self.memory):#x} bytes")
             if len(self._in) < _HEAD.size + length:
                 return
             content = bytes(self._in[_HEAD.size : _HEAD.size + length])
@@ -139,7 +139,7 @@ class Card:
             if is_register:
                 (self.register,) = _REGISTER.unpack(content)
             else:
-                self.memory[place : place + length] = content
+                self.memory[offset : offset + length] = content
 
     def require_whole(self) -> None:
         """Make sure that no record was cut.

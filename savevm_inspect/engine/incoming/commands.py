@@ -49,7 +49,7 @@ class IncomingCommands:
         """Obey one command.
 
         Args:
-            f: stands behind its argument.
+            f: stands after its argument.
             command: which one.
 
         Returns:
@@ -119,8 +119,8 @@ class IncomingCommands:
         d, length = self._d, _arguments(f, command)["length"]
         if length > MAX_VM_CMD_PACKAGED_SIZE:
             raise BadPayload(f"a package of {length} bytes", offset=command.span.offset)
-        place = f.offset
-        package = QEMUFileInput(f.take(length, "a package"), channel=f.channel, base=place)
+        offset = f.offset
+        package = QEMUFileInput(f.take(length, "a package"), channel=f.channel, base=offset)
         if d.options.has(Capability.POSTCOPY_PREEMPT):
             yield from d.poll(Wait(what="the preempt channel", ready=lambda: d.postcopy.preempt_connected))
         quit_ = yield from self._loadvm.main(package)

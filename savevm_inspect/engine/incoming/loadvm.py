@@ -38,9 +38,9 @@ _STARTS: Final = frozenset({VmRecord.QEMU_VM_SECTION_START, VmRecord.QEMU_VM_SEC
 _READABLE: Final = frozenset((*KIND_OF_RECORD, VmRecord.QEMU_VM_COMMAND, VmRecord.QEMU_VM_EOF))
 
 
-def span_to(f: QEMUFileInput, place: int) -> Span:
+def span_to(f: QEMUFileInput, offset: int) -> Span:
     """The span from a place on the channel up to what was read last."""
-    return Span(channel=f.channel, offset=place, length=f.offset - place)
+    return Span(channel=f.channel, offset=offset, length=f.offset - offset)
 
 
 class LoadVM:
@@ -113,10 +113,10 @@ class LoadVM:
         d = self._d
         while True:
             yield from self.need(f, "a record")
-            start, place = f.pos, f.offset
+            start, offset = f.pos, f.offset
             mark = f.get_byte()
             if mark not in _READABLE:
-                raise UnknownRecord(f"record type {mark:#x}", offset=place)
+                raise UnknownRecord(f"record type {mark:#x}", offset=offset)
             record = VmRecord(mark)
             if record is VmRecord.QEMU_VM_EOF:
                 d.emit_record("eof", f.span_from(start))
@@ -129,9 +129,9 @@ class LoadVM:
                 if (yield from self._commands.process(f, command)):
                     return True
             elif record in _STARTS:
-                yield from self._section_start_full(f, record, place)
+                yield from self._section_start_full(f, record, offset)
             else:
-                yield from self._section_part_end(f, record, place)
+                yield from self._section_part_end(f, record, offset)
 
     def need(self, f: QEMUFileInput, what: str) -> Steps[None]:
         """Wait until there is something to read; the main thread gives up its lock meanwhile.
@@ -154,13 +154,13 @@ class LoadVM:
         """Read magic, version and configuration (qemu_loadvm_state_header)."""
         d = self._d
         yield from self.need(f, "a stream")
-        start, place = f.pos, f.offset
+        start, offset = f.pos, f.offset
         magic = f.get_be32()
         if magic != QEMU_VM_FILE_MAGIC:
-            raise BadMagic(f"magic {magic:#x}, expected {QEMU_VM_FILE_MAGIC:#x}", offset=place)
+            raise BadMagic(f"magic {magic:#x}, expected {QEMU_VM_FILE_MAGIC:#x}", offset=offset)
         version = f.get_be32()
         if version != QEMU_VM_FILE_VERSION:
-            raise Unsupported(f"stream version {version}, expected {QEMU_VM_FILE_VERSION}", offset=place + 4)
+            raise Unsupported(f"stream version {version}, expected {QEMU_VM_FILE_VERSION}", offset=offset + 4)
         d.emit_record("header", f.span_from(start))
         if d.machine.compat.has(Behaviour.SEND_CONFIGURATION):
             yield from self.need(f, "the configuration")
@@ -170,22 +170,22 @@ class LoadVM:
     def _configuration(self, f: QEMUFileInput) -> None:
         """Read the configuration, and compare it with ours (configuration_post_load)."""
         d = self._d
-        kind, place, mark = d.machine.kind, f.offset, bytes(f.peek())
+        kind, offset, mark = d.machine.kind, f.offset, bytes(f.peek())
         if mark != bytes((VmRecord.QEMU_VM_CONFIGURATION,)):
-            raise UnknownRecord(f"record {mark.hex()}, expected a configuration", offset=place)
+            raise UnknownRecord(f"record {mark.hex()}, expected a configuration", offset=offset)
         configuration = read_configuration(f)
         if configuration.machine != kind.name:
-            raise BadPayload(f"machine type {configuration.machine!r}, this side is {kind.name!r}", offset=place)
+            raise BadPayload(f"machine type {configuration.machine!r}, this side is {kind.name!r}", offset=offset)
         if configuration.page_bits != kind.page_bits:
-            raise BadPayload(f"page bits {configuration.page_bits}, this side has {kind.page_bits}", offset=place)
+            raise BadPayload(f"page bits {configuration.page_bits}, this side has {kind.page_bits}", offset=offset)
         ours = d.options.in_configuration
         if set(configuration.capabilities) != set(ours):
             theirs = ", ".join(configuration.capabilities) or "none"
-            raise BadPayload(f"capabilities {theirs}, this side has {', '.join(ours) or 'none'}", offset=place)
-        self._compare_uuid(configuration.uuid, place)
+            raise BadPayload(f"capabilities {theirs}, this side has {', '.join(ours) or 'none'}", offset=offset)
+        self._compare_uuid(configuration.uuid, offset)
         d.emit_record("configuration", configuration.span)
 
-    def _compare_uuid(self, theirs: bytes, place: int) -> None:
+    def _compare_uuid(self, theirs: bytes, offset: int) -> None:
         """Compare the UUID that the source states, if it does, with ours (vmstate_uuid_post_load).
 
         Whether validate-uuid is on here does not matter: the source's capability alone has it sent.
@@ -194,7 +194,7 @@ class LoadVM:
         if not theirs or theirs == ours:
             return
         if ours:
-            raise BadPayload(f"UUID {UUID(bytes=theirs)}, this side has {UUID(bytes=ours)}", offset=place)
+            raise BadPayload(f"UUID {UUID(bytes=theirs)}, this side has {UUID(bytes=ours)}", offset=offset)
         self._d.note(f"UUID {UUID(bytes=theirs)} is received, and none is set here")
 
     def _setup(self, f: QEMUFileInput) -> Steps[None]:
@@ -214,29 +214,29 @@ class LoadVM:
             if entry.has("switchover_ack_needed") and (yield from d.call(entry, "switchover_ack_needed")):
                 d.switchover_ack_pending += 1
 
-    def _section_start_full(self, f: QEMUFileInput, record: VmRecord, place: int) -> Steps[None]:
+    def _section_start_full(self, f: QEMUFileInput, record: VmRecord, offset: int) -> Steps[None]:
         """Find out whose section this is, and load it (qemu_loadvm_section_start_full)."""
         section_id = f.get_be32()
         idstr = f.get_counted_string()
         instance_id, version_id = f.get_be32(), f.get_be32()
         entry = self._d.machine.registry.find_se(idstr, instance_id)
         if entry is None:
-            raise BadPayload(f"section of {idstr!r}, instance {instance_id}, which this side lacks", offset=place)
+            raise BadPayload(f"section of {idstr!r}, instance {instance_id}, which this side lacks", offset=offset)
         if version_id > entry.version_id:
-            raise Unsupported(f"version {version_id} of {idstr!r}, this side reads {entry.version_id}", offset=place)
+            raise Unsupported(f"version {version_id} of {idstr!r}, this side reads {entry.version_id}", offset=offset)
         entry.load_version_id = version_id
         entry.load_section_id = section_id
-        yield from self._load(f, entry, record, place)
+        yield from self._load(f, entry, record, offset)
 
-    def _section_part_end(self, f: QEMUFileInput, record: VmRecord, place: int) -> Steps[None]:
+    def _section_part_end(self, f: QEMUFileInput, record: VmRecord, offset: int) -> Steps[None]:
         """Load more of a section that was begun (qemu_loadvm_section_part_end)."""
         section_id = f.get_be32()
         entry = self._d.machine.registry.find_loaded(section_id)
         if entry is None:
-            raise BadPayload(f"section {section_id} goes on, but never began", offset=place)
-        yield from self._load(f, entry, record, place)
+            raise BadPayload(f"section {section_id} goes on, but never began", offset=offset)
+        yield from self._load(f, entry, record, offset)
 
-    def _load(self, f: QEMUFileInput, entry: SaveStateEntry, record: VmRecord, place: int) -> Steps[None]:
+    def _load(self, f: QEMUFileInput, entry: SaveStateEntry, record: VmRecord, offset: int) -> Steps[None]:
         """Load a section's payload and compare its footer (vmstate_load, check_section_footer)."""
         d = self._d
         f.section = str(entry)
@@ -256,16 +256,16 @@ class LoadVM:
             except StreamError as error:
                 raise d.fail(message_of(error), entry=entry, handler="load_state" if entry.ops else "") from error
         f.section = ""
-        d.emit_section(KIND_OF_RECORD[record], span_to(f, place), entry)
+        d.emit_section(KIND_OF_RECORD[record], span_to(f, offset), entry)
         yield CHECKPOINT
 
     def _footer(self, f: QEMUFileInput, entry: SaveStateEntry) -> None:
         """Make sure that a section was read to its last byte, and no further (check_section_footer)."""
-        place, footer, section_id = f.offset, f.get_byte(), f.get_be32()
+        offset, footer, section_id = f.offset, f.get_byte(), f.get_be32()
         if footer != VmRecord.QEMU_VM_SECTION_FOOTER or section_id != entry.load_section_id:
             raise FooterMismatch(
                 f"{footer:#x} {section_id}, expected the footer of section {entry.load_section_id}",
-                offset=place,
+                offset=offset,
                 section=str(entry),
             )
 
@@ -274,17 +274,17 @@ class LoadVM:
 
         The VM's state is whole already, so that a description that is missing or cut is worth a remark and no more.
         """
-        d, place = self._d, f.offset
+        d, offset = self._d, f.offset
         try:
             yield from self.need(f, "the description")
-            place, mark = f.offset, f.get_byte()
+            offset, mark = f.offset, f.get_byte()
             if mark != VmRecord.QEMU_VM_VMDESCRIPTION:
-                raise UnknownRecord(f"record type {mark:#x} behind the end mark", offset=place)
+                raise UnknownRecord(f"record type {mark:#x} after the end mark", offset=offset)
             f.take(f.get_be32(), "the description")
         except StreamError as error:
             d.note(str(error))
         else:
-            d.emit_record("description", span_to(f, place))
+            d.emit_record("description", span_to(f, offset))
         yield CHECKPOINT
 
     def cleanup(self) -> Steps[None]:

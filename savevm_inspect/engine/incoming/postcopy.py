@@ -76,47 +76,47 @@ class PostcopyIncoming:
         connection = self._d.connection
         return connection is None or connection.broken or self._preempt_pipe() is not None
 
-    def _go(self, state: PostcopyState, place: int) -> None:
+    def _go(self, state: PostcopyState, offset: int) -> None:
         if self.state not in _FOLLOWS[state]:
-            raise BadPayload(f"a command that leads to {state} in postcopy state {self.state}", offset=place)
+            raise BadPayload(f"a command that leads to {state} in postcopy state {self.state}", offset=offset)
         self.state = state
 
     # What the commands do.
 
-    def advise(self, arguments: dict[str, Any], place: int) -> None:
+    def advise(self, arguments: dict[str, Any], offset: int) -> None:
         """Postcopy may come (loadvm_postcopy_handle_advise).
 
         Raises:
             BadPayload: the two sides do not agree on what may come, or on the size of pages.
         """
         d = self._d
-        self._go(_P.ADVISE, place)
+        self._go(_P.ADVISE, offset)
         if bool(arguments) is not d.options.has(Capability.POSTCOPY_RAM):
             raise BadPayload(
                 f"advice {'of' if arguments else 'without'} memory, and postcopy-ram is "
                 f"{'on' if d.options.has(Capability.POSTCOPY_RAM) else 'off'} here",
-                offset=place,
+                offset=offset,
             )
         ours = d.machine.kind.page_size
         if arguments and (arguments["pagesize_summary"], arguments["target_page_size"]) != (ours, ours):
-            raise BadPayload(f"advice of other pages than ours of {ours} bytes", offset=place)
+            raise BadPayload(f"advice of other pages than ours of {ours} bytes", offset=offset)
 
-    def ram_discard(self, block: str, starts: Sequence[Any], lengths: Sequence[Any], place: int) -> None:
+    def ram_discard(self, block: str, starts: Sequence[Any], lengths: Sequence[Any], offset: int) -> None:
         """Forget pages that the source has dirtied since (loadvm_postcopy_ram_handle_discard).
 
         Raises:
             BadPayload: they lie outside of the block.
         """
-        self._go(_P.DISCARD, place)
+        self._go(_P.DISCARD, offset)
         if self._d.machine.ram is None:
-            raise BadPayload("pages to forget, and there is no memory", offset=place)
+            raise BadPayload("pages to forget, and there is no memory", offset=offset)
         for start, length in zip(starts, lengths, strict=True):
-            self._d.machine.ram.discard(block, int(start), int(length), place)
+            self._d.machine.ram.discard(block, int(start), int(length), offset)
 
-    def listen(self, place: int) -> None:
+    def listen(self, offset: int) -> None:
         """From here on pages may come at any time: a thread reads the channel (loadvm_postcopy_handle_listen)."""
         d = self._d
-        self._go(_P.LISTENING, place)
+        self._go(_P.LISTENING, offset)
         d.enter(Phase.POSTCOPY)
         if d.options.has(Capability.POSTCOPY_RAM) and d.machine.ram is not None:
             d.machine.ram.expect_faults()
@@ -126,10 +126,10 @@ class PostcopyIncoming:
         self.listening = True
         self._listen = d.scheduler.start(Thread.LISTEN, self._listen_thread())
 
-    def run(self, place: int) -> None:
+    def run(self, offset: int) -> None:
         """All device state is here: the main loop starts the VM (loadvm_postcopy_handle_run)."""
         d = self._d
-        self._go(_P.RUNNING, place)
+        self._go(_P.RUNNING, offset)
         d.set_state(_S.POSTCOPY_ACTIVE, old=_S.POSTCOPY_DEVICE)
         d.schedule(self._run_bh)
 

@@ -37,7 +37,7 @@ class FileChannel:
         self.data[offset : offset + len(data)] = data
         self._link.carry(len(data))
 
-    def mark(self, place: int) -> None:
+    def mark(self, offset: int) -> None:
         """A file is read when all of it is there."""
 
     def close(self) -> None:

@@ -213,7 +213,7 @@ class Guest:
         pages = self._pages(block, count)
         random = splitmix64(self._seed, 2 * self.writes, 2 * count)[1::2]
         if self.missing is not None:
-            absent = next((place for place, page in enumerate(pages.tolist()) if self.missing(block, page)), None)
+            absent = next((index for index, page in enumerate(pages.tolist()) if self.missing(block, page)), None)
             if absent is not None:
                 self.fault = (block.name, int(pages[absent]) * self.page_size)
                 pages, random = pages[:absent], random[:absent]

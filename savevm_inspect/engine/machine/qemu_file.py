@@ -62,7 +62,7 @@ class Outgoing(Protocol):
     def write(self, data: bytes | memoryview) -> int:
         """Send bytes; returns 0 or a negative errno."""
 
-    def mark(self, place: int) -> None:
+    def mark(self, offset: int) -> None:
         """Say that a record ends at a place."""
 
 
@@ -143,7 +143,7 @@ class _Memory:
         self.data += data
         return 0
 
-    def mark(self, place: int) -> None:
+    def mark(self, offset: int) -> None:
         """A package is read when all of it is there."""
 
 
@@ -198,7 +198,7 @@ class QEMUFileInput(Cursor):
         return bytes(self.take(length))
 
     def get_counted_string(self) -> str:
-        """Read a name behind its length in one byte."""
+        """Read a name after its length in one byte."""
         return self.counted_text("a name")
 
     def fail(self) -> None:

@@ -207,12 +207,13 @@ class Registry:
         return 1 + max(used, default=-1)
 
     def _insert(self, new: SaveStateEntry) -> SaveStateEntry:
-        """Put an entry behind all of its own or a higher priority (savevm_state_handler_insert)."""
+        """Put an entry after all of its own or a higher priority (savevm_state_handler_insert)."""
         self._global_section_id += 1
         if self.find_se(new.idstr, new.instance_id) is not None:
             raise SavevmError(f"{new} is registered already")
-        place = next(
-            (index for index, entry in enumerate(self._entries) if entry.priority < new.priority), len(self._entries)
+        index = next(
+            (number for number, entry in enumerate(self._entries) if entry.priority < new.priority),
+            len(self._entries),
         )
-        self._entries.insert(place, new)
+        self._entries.insert(index, new)
         return new

@@ -270,7 +270,7 @@ class MigrationSide:
         Args:
             entry: whose handler; it must have it.
             handler: name of the callback.
-            *args: what it gets behind the opaque and the file.
+            *args: what it gets after the opaque and the file.
             f: the file it writes to or reads from.
 
         Returns:
@@ -306,7 +306,7 @@ class MigrationSide:
         return returned
 
     def _restore_lock(self, task: Task, *, held: bool) -> Steps[None]:
-        """Undo what a handler did to the lock and left behind: the caller counts on it."""
+        """Undo what a handler did to the lock and did not undo: the caller relies on it."""
         bql = self.machine.bql
         if bql.owner is task and not held:
             bql.unlock()

@@ -143,7 +143,7 @@ class VMStateDescription:
         version_id: the version that is written, the newest that is read.
         minimum_version_id: the oldest that is read.
         fields: in the order of the stream.
-        subsections: written behind the fields, each one only if it is needed.
+        subsections: written after the fields, each one only if it is needed.
         priority: for its place among the devices.
         early_setup: saved in the setup phase, before RAM, in a FULL section.
         unmigratable: a VM that has it can be neither saved nor loaded.

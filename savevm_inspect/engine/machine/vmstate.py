@@ -1,6 +1,6 @@
 """Saving and loading a declared device by interpreting its declaration (migration/vmstate.c).
 
-While a device is saved, the same walk gathers what QEMU tells about it in the JSON behind the stream.
+While a device is saved, the same walk gathers what QEMU tells about it in the JSON after the stream.
 """
 
 import struct
@@ -169,11 +169,11 @@ def _load_field(f: QEMUFileInput, field: VMStateField, opaque: Any) -> None:
 
 def _load_element(f: QEMUFileInput, field: VMStateField, present: Any, opaque: Any) -> Any:
     """Read one element; returns it, a struct being the object that was there, with its attributes set."""
-    place = f.offset
+    offset = f.offset
     if field.pointers and present is None:
         if f.get_byte() != VMS_NULLPTR_MARKER:
             raise BadPayload(
-                f"field {field.name}: no null pointer where the device has one", offset=place, section=f.section
+                f"field {field.name}: no null pointer where the device has one", offset=offset, section=f.section
             )
         return None
     if field.vmsd is not None:
@@ -185,7 +185,7 @@ def _load_element(f: QEMUFileInput, field: VMStateField, present: Any, opaque: A
     scalar = SCALARS[field.type]
     value = struct.unpack(scalar.format, f.get_buffer(scalar.size_bytes))[0]
     if field.type.endswith(" equal") and present is not None and value != present:
-        raise BadPayload(f"field {field.name} is {value}, this side has {present}", offset=place, section=f.section)
+        raise BadPayload(f"field {field.name} is {value}, this side has {present}", offset=offset, section=f.section)
     return value
 
 
@@ -196,8 +196,8 @@ def _load_subsections(f: QEMUFileInput, vmsd: VMStateDescription, opaque: Any) -
         name = bytes(f.peek(2 + ahead[1]))[2:].decode("utf-8", "replace")
         if not name.startswith(vmsd.name) or len(name) == len(vmsd.name):
             return  # it belongs to a description further out, or is none at all
-        place = f.offset
+        offset = f.offset
         if name not in known:
-            raise BadPayload(f"subsection {name!r} does not exist in {vmsd.name}", offset=place, section=f.section)
+            raise BadPayload(f"subsection {name!r} does not exist in {vmsd.name}", offset=offset, section=f.section)
         f.get_buffer(2 + ahead[1])
         vmstate_load_state(f, known[name], opaque, f.get_be32())

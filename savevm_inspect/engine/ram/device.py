@@ -203,7 +203,7 @@ class RamDevice:
         """
         state, _ = self._started()
         name = self._last_request if name is None else name
-        number = next((place for place, block in enumerate(state.blocks) if block.name == name), None)
+        number = next((index for index, block in enumerate(state.blocks) if block.name == name), None)
         if number is None:
             raise DeviceError(f"pages of block {name!r} are asked for, which this side lacks")
         self._last_request = name
@@ -232,7 +232,7 @@ class RamDevice:
         state, _ = self._started()
         if name not in self._bitmaps_wanted:
             raise DeviceError(f"received pages of block {name!r}, which nobody asked for")
-        number = next(place for place, block in enumerate(state.blocks) if block.name == name)
+        number = next(index for index, block in enumerate(state.blocks) if block.name == name)
         bits = np.unpackbits(np.frombuffer(received, np.uint8), bitorder="little")
         if len(bits) < state.blocks[number].num_pages:
             raise DeviceError(f"{len(bits)} bits for block {name!r} of {state.blocks[number].num_pages} pages")
@@ -274,9 +274,9 @@ class RamDevice:
         """Read the channel for requested pages to its end."""
         yield from self._load.preempt(f)
 
-    def discard(self, name: str, start: int, length: int, place: int) -> None:
+    def discard(self, name: str, start: int, length: int, offset: int) -> None:
         """Forget pages (ram_discard_range)."""
-        self._load.discard(name, start, length, place)
+        self._load.discard(name, start, length, offset)
 
     def received_bitmap(self, name: str) -> bytes:
         """What was received of a block, a bit a page, least significant first (ramblock_recv_bitmap_send)."""
@@ -366,7 +366,7 @@ class RamDevice:
         fault = self._machine.guest.fault
         if not self._guarded or fault is None:
             return None
-        number = next(place for place, block in enumerate(state.blocks) if block.name == fault[0])
+        number = next(index for index, block in enumerate(state.blocks) if block.name == fault[0])
         state.requests.append((number, fault[1] // self._page_size))
         return state.take_request()
 

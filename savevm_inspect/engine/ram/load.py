@@ -64,10 +64,10 @@ class RamLoad:
         start = bool(int.from_bytes(f.peek(8), "big") & RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE)
         kind = SectionKind.START if start else SectionKind.PART
         head = SectionHead(section_id=0, idstr=IDSTR, instance_id=0, version_id=RAM_SAVE_VERSION, kind=kind)
-        place, flushes = f.offset, reader.flushes
+        offset, flushes = f.offset, reader.flushes
         reader.consume(f, head)
         if start:
-            self._check_blocks(reader, place, f.section)
+            self._check_blocks(reader, offset, f.section)
         self._place_logged(reader, f)
         if destination is not None and destination.multifd is not None:
             by_flush = self._machine.compat.has(Behaviour.MULTIFD_FLUSH)
@@ -100,7 +100,7 @@ class RamLoad:
         block.pages[page] = 0 if content is None else np.frombuffer(content, np.uint8)
         self.received[name][page] = True
 
-    def discard(self, name: str, start: int, length: int, place: int) -> None:
+    def discard(self, name: str, start: int, length: int, offset: int) -> None:
         """Forget pages, which are zero afterwards (ram_discard_range).
 
         Raises:
@@ -108,7 +108,7 @@ class RamLoad:
         """
         block = self._blocks.get(name)
         if block is None or start % self._page_size or length % self._page_size or start + length > block.size_bytes:
-            raise BadPayload(f"{length} bytes at {start:#x} of block {name!r} are to be forgotten", offset=place)
+            raise BadPayload(f"{length} bytes at {start:#x} of block {name!r} are to be forgotten", offset=offset)
         first, end = start // self._page_size, (start + length) // self._page_size
         block.pages[first:end] = 0
         self.received[name][first:end] = False
@@ -125,16 +125,16 @@ class RamLoad:
 
         self._machine.guest.missing = missing
 
-    def _check_blocks(self, reader: RamReader, place: int, section: str) -> None:
+    def _check_blocks(self, reader: RamReader, offset: int, section: str) -> None:
         """Compare the source's blocks with ours (parse_ramblocks)."""
         for listed in reader.blocks:
             block = self._blocks.get(listed.name)
             if block is None:
-                raise BadPayload(f"block {listed.name!r}, which this side lacks", offset=place, section=section)
+                raise BadPayload(f"block {listed.name!r}, which this side lacks", offset=offset, section=section)
             if listed.used_bytes != block.size_bytes:
                 raise BadPayload(
                     f"block {listed.name!r} of {listed.used_bytes} bytes, this side has {block.size_bytes}",
-                    offset=place,
+                    offset=offset,
                     section=section,
                 )
 

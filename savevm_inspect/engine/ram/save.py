@@ -106,26 +106,28 @@ class XbzrlePages(BarePages):
         age = self._stats.dirty_sync_count
         for page in pages.tolist():
             addr, content = page * self._page_size, block.page(page)
-            place = self._base[block.name] + addr
+            global_addr = self._base[block.name] + addr
             if not any(content):
-                self._cache.put(place, content, age)
+                self._cache.put(global_addr, content, age)
                 self._stats.zero_pages += 1
                 self.writer.put_zero_page(block.name, addr)
                 continue
-            before = self._cache.get(place, age)
+            before = self._cache.get(global_addr, age)
             if before is None:
                 if not self.last_stage:
-                    self._cache.put(place, content, age)
-            elif self._save_difference(block.name, addr, before, content, place, age):
+                    self._cache.put(global_addr, content, age)
+            elif self._save_difference(block.name, addr, before, content, global_addr, age):
                 continue
             self._stats.normal_pages += 1
             self.writer.put_page(block.name, addr, content)
 
-    def _save_difference(self, name: str, addr: int, before: bytes, content: bytes, place: int, age: int) -> bool:
+    def _save_difference(
+        self, name: str, addr: int, before: bytes, content: bytes, global_addr: int, age: int
+    ) -> bool:
         """Send a difference; False if it would be longer than the page."""
         delta = xbzrle.encode(before, content)
         if delta and not self.last_stage:
-            self._cache.put(place, content, age)
+            self._cache.put(global_addr, content, age)
         if len(delta) > self._page_size:
             return False
         if delta:  # a page that is as it was is not sent at all

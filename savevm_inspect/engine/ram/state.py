@@ -110,7 +110,7 @@ class RamState:
             limit: how many at most.
 
         Returns:
-            The block's number and the pages'; ``None`` behind the last block, see :meth:`begin_round`.
+            The block's number and the pages'; ``None`` after the last block, see :meth:`begin_round`.
         """
         window = _WINDOW_PAGES
         while self._block < len(self.blocks):

@@ -31,7 +31,7 @@ LATE: Final[tuple[Scenario, ...]] = (
         title="Urgent pages overtake the others",
         teaches=(
             "Pages that the destination asks for go over a channel of their own, sent by the thread that hears the "
-            "request; they need not wait behind those that nobody asked for."
+            "request; they need not queue behind those that nobody asked for."
         ),
         workload=WRITER,
         latency_us=2000,

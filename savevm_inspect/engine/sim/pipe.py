@@ -15,8 +15,8 @@ Sink = Callable[[bytes | memoryview], object]
 class Pipe:
     """A byte stream whose sender says where a reader may pause.
 
-    A reader that is a plain function can't wait in the midst of a section. So the sender marks each place behind
-    a whole record, and a reader gets bytes up to the last mark that has arrived. What comes behind it is only
+    A reader that is a plain function can't wait in the middle of a section. So the sender marks each offset after
+    a whole record, and a reader gets bytes up to the last mark that has arrived. What comes after it is only
     read when the connection is gone, as a cut record.
 
     Args:
@@ -63,10 +63,10 @@ class Pipe:
         self._flight.append((self._clock.now_us + self._latency_us, len(data)))
         return 0
 
-    def mark(self, place: int) -> None:
+    def mark(self, offset: int) -> None:
         """Say that a record ends at a place, in bytes from the start of the channel."""
-        if not self._marks or place > self._marks[-1]:
-            self._marks.append(place)
+        if not self._marks or offset > self._marks[-1]:
+            self._marks.append(offset)
 
     def close(self) -> None:
         """Say that nothing more will come (qemu_fclose)."""
@@ -111,14 +111,14 @@ class Pipe:
             self._marks.popleft()
         if self._pieces and len(self._pieces[0]) == length:
             return self._pieces.popleft()
-        whole, place = bytearray(length), 0
-        while place < length:  # piece by piece, so that not all of it is there twice
+        whole, pos = bytearray(length), 0
+        while pos < length:  # piece by piece, so that not all of it is there twice
             piece = self._pieces.popleft()
-            if len(piece) > length - place:
-                self._pieces.appendleft(piece[length - place :])
-                piece = piece[: length - place]
-            whole[place : place + len(piece)] = piece
-            place += len(piece)
+            if len(piece) > length - pos:
+                self._pieces.appendleft(piece[length - pos :])
+                piece = piece[: length - pos]
+            whole[pos : pos + len(piece)] = piece
+            pos += len(piece)
         return whole
 
     def skip(self) -> None:
@@ -134,7 +134,7 @@ class Pipe:
         return max(mark for mark in self._marks if mark <= self._arrived) - self._taken
 
     def _look(self) -> int:
-        """Place behind the last byte that has arrived."""
+        """Offset after the last byte that has arrived."""
         while self._flight and self._flight[0][0] <= self._clock.now_us:
             self._arrived += self._flight.popleft()[1]
         return self._arrived
