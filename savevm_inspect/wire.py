@@ -112,6 +112,43 @@ MAPPED_RAM_FILE_OFFSET_ALIGNMENT: Final = 1 << 20
 """What the offset of a block's first page is a multiple of, in bytes (migration/ram.c)."""
 
 
+VMS_NULLPTR_MARKER: Final = 0x30
+"""The byte that stands for a null pointer in an array (migration/vmstate-types.c)."""
+
+VMSTATE_INSTANCE_ID_ANY: Final = 0xFFFFFFFF
+"""As an instance_id when registering: the lowest number above those in use (include/migration/vmstate.h)."""
+
+MAX_VM_CMD_PACKAGED_SIZE: Final = 0x0FFFFFFF
+"""The length in bytes that a package stays below (migration/savevm.h)."""
+
+
+class BlkMigFlag(IntFlag):
+    """The low bits of the word that opens each record of block migration (migration/block.c, until QEMU 9.0)."""
+
+    BLK_MIG_FLAG_DEVICE_BLOCK = 0x01
+    BLK_MIG_FLAG_EOS = 0x02
+    BLK_MIG_FLAG_PROGRESS = 0x04
+    BLK_MIG_FLAG_ZERO_BLOCK = 0x08
+
+
+BDRV_SECTOR_BITS: Final = 9
+"""Log2 of a disk's sector in bytes (include/block/block-common.h)."""
+
+BDRV_SECTOR_SIZE: Final = 1 << BDRV_SECTOR_BITS
+
+BLK_MIG_BLOCK_SIZE: Final = 1 << 20
+"""Bytes of a disk that a record of block migration holds (migration/block.c)."""
+
+HTAB_VERSION: Final = 1
+"""The version of ``spapr/htab`` (hw/ppc/spapr.c)."""
+
+HTAB_NONE: Final = 0xFFFFFFFF
+"""In the place of the table's size: there is none, the guest uses radix translation (hw/ppc/spapr.c)."""
+
+HASH_PTE_SIZE_64: Final = 16
+"""Bytes of an entry of the hash page table (target/ppc/mmu-hash64.h)."""
+
+
 class StattribFlag(IntFlag):
     """The flags of s390 storage attributes and storage keys (hw/s390x/s390-stattrib.c, s390-skeys.c)."""
 
@@ -132,6 +169,15 @@ class DirtyBitmapFlag(IntFlag):
     COMPLETE = 0x20
     BITS = 0x40
 
+
+DIRTY_BITMAP_VERSION: Final = 1
+"""The version of ``dirty-bitmap`` (migration/block-dirty-bitmap.c)."""
+
+DIRTY_BITMAP_CHUNK_SIZE: Final = 1 << 10
+"""Bytes of a bitmap that a chunk holds at most, before padding (migration/block-dirty-bitmap.c, CHUNK_SIZE)."""
+
+DIRTY_BITMAP_ALIGN: Final = 4 * 8
+"""What the length of a chunk's bits is padded to, in bytes (bdrv_dirty_bitmap_serialization_align)."""
 
 DIRTY_BITMAP_MIG_EXTRA_FLAGS: Final = 0x80
 """In the first byte of flags: one more follows; in the second: two more (qemu_get_bitmap_flags)."""
@@ -189,3 +235,7 @@ class VfioMigFlag(IntEnum):
     VFIO_MIG_FLAG_DEV_DATA_STATE = 0xFFFFFFFFEF100004
     VFIO_MIG_FLAG_DEV_INIT_DATA_SENT = 0xFFFFFFFFEF100005
     VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY = 0xFFFFFFFFEF100006
+
+
+VFIO_VERSION: Final = 1
+"""The version of a VFIO device's sections (hw/vfio/migration.c)."""

@@ -1,31 +1,18 @@
 """``block``: disk contents sent with the machine, by QEMU 9.0 and before (migration/block.c, block_load)."""
 
 from collections.abc import Iterator
-from enum import IntFlag
 
 from ..errors import UnknownRecord
 from ..stream.cursor import Cursor
 from ..stream.field_reader import FieldReader
 from ..stream.records import SectionHead
 from ..stream.values import FieldValue
+from ..wire import BDRV_SECTOR_BITS, BLK_MIG_BLOCK_SIZE, BlkMigFlag
 
 IDSTR = "block"
 
-_SECTOR_BITS = 9
-_CHUNK_BYTES = 1 << 20
-
-
-class BlkMigFlag(IntFlag):
-    """The low bits of the word that opens each record."""
-
-    BLK_MIG_FLAG_DEVICE_BLOCK = 0x01
-    BLK_MIG_FLAG_EOS = 0x02
-    BLK_MIG_FLAG_PROGRESS = 0x04
-    BLK_MIG_FLAG_ZERO_BLOCK = 0x08
-
-
 _CHUNKS = {
-    BlkMigFlag.BLK_MIG_FLAG_DEVICE_BLOCK: _CHUNK_BYTES,
+    BlkMigFlag.BLK_MIG_FLAG_DEVICE_BLOCK: BLK_MIG_BLOCK_SIZE,
     BlkMigFlag.BLK_MIG_FLAG_DEVICE_BLOCK | BlkMigFlag.BLK_MIG_FLAG_ZERO_BLOCK: 0,
 }
 """Bytes of content after a chunk's name, by its flags."""
@@ -47,12 +34,12 @@ class BlockReader:
             record = f"record[{number}]"
             offset = cursor.offset
             ahead = int.from_bytes(bytes(cursor.peek(8)))
-            flags = BlkMigFlag(ahead & ((1 << _SECTOR_BITS) - 1))
+            flags = BlkMigFlag(ahead & ((1 << BDRV_SECTOR_BITS) - 1))
             meaning = flags.name or hex(flags)
             if flags & BlkMigFlag.BLK_MIG_FLAG_DEVICE_BLOCK:
-                meaning = f"{meaning} at sector {ahead >> _SECTOR_BITS}"
+                meaning = f"{meaning} at sector {ahead >> BDRV_SECTOR_BITS}"
             elif flags == BlkMigFlag.BLK_MIG_FLAG_PROGRESS:
-                meaning = f"{meaning} {ahead >> _SECTOR_BITS} %"
+                meaning = f"{meaning} {ahead >> BDRV_SECTOR_BITS} %"
             field, _ = reader.be64(record, "addr_and_flags", meaning=meaning)
             yield field
             if flags in _CHUNKS:

@@ -1,4 +1,4 @@
-"""``dirty-bitmap``: which parts of disks changed since a backup (migration/block-dirty-bitmap.c, dirty_bitmap_load).
+"""``dirty-bitmap``: which parts of disks changed since a backup (migration/block-dirty-bitmap.c).
 
 A section is a run of records, each opened by its flags. The names of the disk and of the bitmap are sent only
 where they change, so what a record belongs to may have been said several sections before it.
@@ -12,15 +12,20 @@ from ..stream.cursor import Cursor
 from ..stream.field_reader import FieldReader
 from ..stream.records import SectionHead
 from ..stream.values import FieldValue
-from ..wire import DIRTY_BITMAP_MIG_EXTRA_FLAGS, DirtyBitmapFlag, DirtyBitmapStartFlag
+from ..stream.writer import Writer
+from ..wire import (
+    BDRV_SECTOR_SIZE,
+    DIRTY_BITMAP_ALIGN,
+    DIRTY_BITMAP_CHUNK_SIZE,
+    DIRTY_BITMAP_MIG_EXTRA_FLAGS,
+    DIRTY_BITMAP_VERSION,
+    DirtyBitmapFlag,
+    DirtyBitmapStartFlag,
+)
 
 IDSTR = "dirty-bitmap"
 
-_VERSION = 1
-_SECTOR_BYTES = 512
-_CHUNK_BYTES = 1 << 10
-_LARGEST_BUFFER_BYTES = 10 * _CHUNK_BYTES
-_ALIGN_BYTES = 4 * 8
+_LARGEST_BUFFER_BYTES = 10 * DIRTY_BITMAP_CHUNK_SIZE
 _KNOWN_FLAGS = sum(DirtyBitmapFlag)
 _KNOWN_START_FLAGS = sum(DirtyBitmapStartFlag)
 
@@ -34,7 +39,7 @@ class _Bitmap:
 
 
 class DirtyBitmapReader:
-    """Reads the sections of all bitmaps in order: starts, chunks of bits and completions.
+    """Reads the sections of all bitmaps in order: starts, chunks of bits and completions (dirty_bitmap_load).
 
     Attributes:
         node: name or alias of the disk that the last record belongs to; empty before the first.
@@ -55,8 +60,10 @@ class DirtyBitmapReader:
             BadPayload: a record of no bitmap that was started, or bits that can't be that bitmap's.
             Unsupported: another version of the format.
         """
-        if head.version_id != _VERSION:
-            raise Unsupported(f"{IDSTR} version {head.version_id}, expected {_VERSION}", offset=cursor.offset)
+        if head.version_id != DIRTY_BITMAP_VERSION:
+            raise Unsupported(
+                f"{IDSTR} version {head.version_id}, expected {DIRTY_BITMAP_VERSION}", offset=cursor.offset
+            )
         reader = FieldReader(cursor)
         number = 0
         while True:
@@ -91,7 +98,7 @@ class DirtyBitmapReader:
         if start_flags & ~_KNOWN_START_FLAGS:
             raise _bad(reader, f"bitmap flags {start_flags:#x}, reserved ones among them", mark)
         yield replace(field, meaning=_names(DirtyBitmapStartFlag(start_flags)))
-        if granularity < _SECTOR_BYTES or granularity & (granularity - 1):
+        if granularity < BDRV_SECTOR_SIZE or granularity & (granularity - 1):
             raise _bad(reader, f"granularity of {granularity} bytes", offset)
         if not self.node or not self.name:
             raise _bad(reader, "a bitmap without a name is started", offset)
@@ -108,7 +115,7 @@ class DirtyBitmapReader:
         yield field
         field, count = reader.be32(record, "nr_sectors")
         yield field
-        if first * _SECTOR_BYTES % bitmap.granularity_bytes:
+        if first * BDRV_SECTOR_SIZE % bitmap.granularity_bytes:
             raise _bad(
                 reader,
                 f"bits from sector {first}, one stands for {bitmap.granularity_bytes} bytes",
@@ -119,9 +126,9 @@ class DirtyBitmapReader:
         mark = reader.cursor.offset
         field, size = reader.be64(record, "buffer_size")
         yield field
-        bits = -(-count * _SECTOR_BYTES // bitmap.granularity_bytes)
+        bits = -(-count * BDRV_SECTOR_SIZE // bitmap.granularity_bytes)
         needed = -(-bits // 8)
-        most = -(-needed // _ALIGN_BYTES) * _ALIGN_BYTES
+        most = -(-needed // DIRTY_BITMAP_ALIGN) * DIRTY_BITMAP_ALIGN
         if not needed <= size <= most or size > _LARGEST_BUFFER_BYTES:
             raise _bad(
                 reader,
@@ -188,3 +195,73 @@ def _names(flags: DirtyBitmapFlag | DirtyBitmapStartFlag) -> str:
 
 def _bad(reader: FieldReader, message: str, offset: int) -> BadPayload:
     return BadPayload(message, offset=offset, section=reader.cursor.section)
+
+
+def padded(length: int) -> int:
+    """A chunk's length with its padding, in bytes."""
+    return -(-length // DIRTY_BITMAP_ALIGN) * DIRTY_BITMAP_ALIGN
+
+
+class DirtyBitmapWriter:
+    """Writes the same (dirty_bitmap_save_setup, _save_iterate, _save_complete).
+
+    One writer serves all sections of a migration: names are left out where the record before had them.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[str, str] | None = None
+
+    def put_start(self, f: Writer, node: str, name: str, *, granularity_bytes: int, enabled: bool) -> None:
+        """Announce a bitmap (send_bitmap_start).
+
+        Args:
+            f: where to.
+            node: name or alias of the disk.
+            name: name or alias of the bitmap.
+            granularity_bytes: what a bit stands for.
+            enabled: whether writes go on to set bits.
+        """
+        self._put_header(f, node, name, DirtyBitmapFlag.START)
+        f.put_be32(granularity_bytes)
+        f.put_byte(DirtyBitmapStartFlag.ENABLED if enabled else 0)
+
+    def put_bits(self, f: Writer, node: str, name: str, *, sector: int, sectors: int, bits: bytes) -> None:
+        """Write a chunk of bits, or that it is all zero (send_bitmap_bits).
+
+        Args:
+            f: where to.
+            node: name or alias of the disk.
+            name: name or alias of the bitmap.
+            sector: the first sector that the bits stand for.
+            sectors: how many they stand for.
+            bits: least significant first.
+        """
+        zeroes = DirtyBitmapFlag(0) if any(bits) else DirtyBitmapFlag.ZEROES
+        self._put_header(f, node, name, DirtyBitmapFlag.BITS | zeroes)
+        f.put_be64(sector)
+        f.put_be32(sectors)
+        if not zeroes:
+            f.put_be64(padded(len(bits)))
+            f.put_buffer(bits.ljust(padded(len(bits)), b"\0"))
+
+    def put_complete(self, f: Writer, node: str, name: str) -> None:
+        """Say that all bits of a bitmap were sent (send_bitmap_complete)."""
+        self._put_header(f, node, name, DirtyBitmapFlag.COMPLETE)
+
+    @staticmethod
+    def put_eos(f: Writer) -> None:
+        """End the section."""
+        f.put_byte(DirtyBitmapFlag.EOS)
+
+    def _put_header(self, f: Writer, node: str, name: str, flags: DirtyBitmapFlag) -> None:
+        """Write a record's flags, and the names that differ from the last record's (send_bitmap_header)."""
+        last, self._last = self._last, (node, name)
+        if last is None or last[0] != node:
+            flags |= DirtyBitmapFlag.DEVICE_NAME
+        if last != self._last:
+            flags |= DirtyBitmapFlag.BITMAP_NAME
+        f.put_byte(flags)
+        if flags & DirtyBitmapFlag.DEVICE_NAME:
+            f.put_counted_string(node)
+        if flags & DirtyBitmapFlag.BITMAP_NAME:
+            f.put_counted_string(name)

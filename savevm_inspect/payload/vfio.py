@@ -13,12 +13,12 @@ from ..stream.cursor import Cursor
 from ..stream.field_reader import FieldReader
 from ..stream.records import SectionHead, SectionKind
 from ..stream.values import FieldValue
-from ..wire import VfioMigFlag
+from ..stream.writer import Writer
+from ..wire import VFIO_VERSION, VfioMigFlag
 
 IDSTR = "vfio"
 """What an idstr ends with, after the device's path and a slash; all of it for a device without a path."""
 
-_VERSION = 1
 _FLAG_BYTES = 8
 _SCAN_STEP_BYTES = 1 << 16
 _END = VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE
@@ -38,8 +38,8 @@ class VfioReader:
             BadPayload: a word where it is not allowed.
             Unsupported: another version of the format.
         """
-        if head.version_id != _VERSION:
-            raise Unsupported(f"{IDSTR} version {head.version_id}, expected {_VERSION}", offset=cursor.offset)
+        if head.version_id != VFIO_VERSION:
+            raise Unsupported(f"{IDSTR} version {head.version_id}, expected {VFIO_VERSION}", offset=cursor.offset)
         reader = FieldReader(cursor)
         number = 0
         while True:
@@ -96,3 +96,15 @@ def _config_bytes(cursor: Cursor) -> int:
         offset=cursor.base + cursor.end,
         section=cursor.section,
     )
+
+
+def put_flag(f: Writer, flag: VfioMigFlag) -> None:
+    """Write one of the words between the parts of the state."""
+    f.put_be64(flag)
+
+
+def put_data(f: Writer, data: bytes) -> None:
+    """Write a piece of the device's data (vfio_save_block)."""
+    put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_DEV_DATA_STATE)
+    f.put_be64(len(data))
+    f.put_buffer(data)

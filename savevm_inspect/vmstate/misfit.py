@@ -7,9 +7,9 @@ from struct import Struct
 from ..errors import StreamError, Truncated
 from ..stream.cursor import Cursor
 from ..stream.values import FieldValue
+from ..wire import VMS_NULLPTR_MARKER
 from .decode import decode_state
 from .fields import TIMER_OFF
-from .null_arrays import NULL_MARKER
 from .scalars import SCALARS
 from .schema import StateSchema
 
@@ -75,7 +75,7 @@ def _check_unused(data: bytes) -> str:
 
 
 def _check_null(data: bytes) -> str:
-    return "" if data == bytes((NULL_MARKER,)) else f"{data.hex(' ')}, expected {NULL_MARKER:#04x}"
+    return "" if data == bytes((VMS_NULLPTR_MARKER,)) else f"{data.hex(' ')}, expected {VMS_NULLPTR_MARKER:#04x}"
 
 
 _CHECKS: dict[str, Callable[[bytes], str]] = {

@@ -10,10 +10,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from ..stream.cursor import Cursor
+from ..wire import VMS_NULLPTR_MARKER
 from .schema import NULL_POINTER, FieldSchema, StateSchema
-
-NULL_MARKER = 0x30
-"""What stands for a null pointer (migration/vmstate-types.c, VMS_NULLPTR_MARKER)."""
 
 
 def _state(name: str, *fields: FieldSchema) -> StateSchema:
@@ -67,7 +65,7 @@ def _present(cursor: Cursor, start: int, count: int, size: int) -> Iterator[bool
     for _ in range(count):
         if pos >= cursor.end:
             return
-        present = cursor.buffer[pos] != NULL_MARKER
+        present = cursor.buffer[pos] != VMS_NULLPTR_MARKER
         yield present
         pos += size if present else 1
 

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from savevm_inspect.engine.machine.handlers import SaveVMHandlers
-from savevm_inspect.engine.machine.registry import VMSTATE_INSTANCE_ID_ANY, Registry
+from savevm_inspect.engine.machine.registry import Registry
 from savevm_inspect.engine.machine.vmsd import MigrationPriority, VMStateDescription
 from savevm_inspect.errors import SavevmError
+from savevm_inspect.wire import VMSTATE_INSTANCE_ID_ANY
 
 ANY = VMSTATE_INSTANCE_ID_ANY
 LIVE = SaveVMHandlers(save_state=lambda _opaque, _f: None)

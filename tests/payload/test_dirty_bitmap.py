@@ -11,10 +11,11 @@ from savevm_inspect.engine.sim.clock import Clock
 from savevm_inspect.engine.sim.scheduler import Scheduler
 from savevm_inspect.errors import BadPayload, SavevmError, Truncated, UnknownRecord, Unsupported
 from savevm_inspect.payload import FIELD_PAYLOADS
-from savevm_inspect.payload.dirty_bitmap import IDSTR, DirtyBitmapReader
+from savevm_inspect.payload.dirty_bitmap import IDSTR, DirtyBitmapReader, DirtyBitmapWriter
 from savevm_inspect.stream.cursor import Cursor
 from savevm_inspect.stream.records import SectionHead, SectionKind
 from savevm_inspect.stream.values import FieldValue
+from savevm_inspect.stream.writer import Writer
 from savevm_inspect.wire import DirtyBitmapFlag
 
 EOS = bytes((DirtyBitmapFlag.EOS,))
@@ -199,3 +200,34 @@ def test_any_bytes_end_in_fields_or_one_error(data: bytes, started: bool) -> Non
         assert "\n" not in str(error)  # noqa: PT017 - either outcome is right
     else:
         assert 0 < length <= len(data)
+
+
+NAMES = st.text("abc#é", min_size=1, max_size=6)
+CHUNKS = st.tuples(NAMES, NAMES, st.booleans(), st.integers(0, 3), st.binary(min_size=1, max_size=64))
+
+
+@given(bitmaps=st.lists(CHUNKS, min_size=1, max_size=5, unique_by=lambda chunk: chunk[:2]))
+def test_what_the_writer_writes_is_read_back(bitmaps: list[tuple[str, str, bool, int, bytes]]) -> None:
+    """Starts, bits and completions of several bitmaps, names only where they change."""
+    data = bytearray()
+    f, writer = Writer(data.extend), DirtyBitmapWriter()
+    sectors_a_bit = 128
+    for node, name, enabled, _, _ in bitmaps:
+        writer.put_start(f, node, name, granularity_bytes=1 << 16, enabled=enabled)
+    for node, name, _, first, chunk in bitmaps:
+        writer.put_bits(
+            f,
+            node,
+            name,
+            sector=first * sectors_a_bit,
+            sectors=len(chunk) * 8 * sectors_a_bit,
+            bits=chunk,
+        )
+    for node, name, *_ in bitmaps:
+        writer.put_complete(f, node, name)
+    writer.put_eos(f)
+    fields = read(bytes(data))
+    assert values(fields, "bitmap_flags") == [int(enabled) for _, _, enabled, _, _ in bitmaps]
+    assert values(fields, "first_sector") == [first * sectors_a_bit for _, _, _, first, _ in bitmaps]
+    kept = [chunk for *_, chunk in bitmaps if any(chunk)]
+    assert [bytes(value)[: len(chunk)] for value, chunk in zip(values(fields, "bits"), kept, strict=True)] == kept

@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...errors import BadPayload
+from ...payload.dirty_bitmap import IDSTR, DirtyBitmapWriter, padded
 from ...rules.options import Capability
-from ...wire import DirtyBitmapFlag, DirtyBitmapStartFlag
+from ...wire import (
+    BDRV_SECTOR_SIZE,
+    DIRTY_BITMAP_CHUNK_SIZE,
+    DIRTY_BITMAP_VERSION,
+    DirtyBitmapFlag,
+    DirtyBitmapStartFlag,
+)
 from ..machine.handlers import DeviceError, Pending, SaveVMHandlers
 from ..machine.machine import Machine, RunState
 from ..machine.qemu_file import QEMUFile, QEMUFileInput
 from ..sim.scheduler import Steps
 
-IDSTR: Final = "dirty-bitmap"
-DIRTY_BITMAP_VERSION: Final = 1
-BDRV_SECTOR_SIZE: Final = 512
-CHUNK_SIZE: Final = 1024
-"""Bytes of bitmap that go into one chunk."""
-
-_ALIGN_BYTES: Final = 32
 _START_FLAGS: Final = sum(DirtyBitmapStartFlag)
 
 
@@ -57,7 +57,7 @@ class DirtyBitmap:
     @property
     def sectors_per_chunk(self) -> int:
         """How much of the disk one chunk of the bitmap covers, in sectors."""
-        return CHUNK_SIZE * 8 * (self.granularity_bytes // BDRV_SECTOR_SIZE)
+        return DIRTY_BITMAP_CHUNK_SIZE * 8 * (self.granularity_bytes // BDRV_SECTOR_SIZE)
 
     def chunk(self, sector: int, sectors: int) -> tuple[int, int]:
         """Where the bits of a part of the disk lie: place and length in bytes of ``bits``."""
@@ -77,7 +77,7 @@ class DirtyBitmaps:
         self.bitmaps: list[DirtyBitmap] = []
         """Those there are; on a destination they come out of the stream."""
         self._left: list[tuple[DirtyBitmap, int]] = []
-        self._previous: DirtyBitmap | None = None
+        self._writer = DirtyBitmapWriter()
         self._node = ""
         self._current: DirtyBitmap | None = None
         self._unfinished: list[DirtyBitmap] = []
@@ -104,13 +104,13 @@ class DirtyBitmaps:
 
     def save_setup(self, f: QEMUFile) -> int:
         """Announce each bitmap (dirty_bitmap_save_setup)."""
-        self._previous = None
+        self._writer = writer = DirtyBitmapWriter()
         self._left = [(bitmap, 0) for bitmap in self.bitmaps]
         for bitmap in self.bitmaps:
-            self._put_header(f, bitmap, DirtyBitmapFlag.START)
-            f.put_be32(bitmap.granularity_bytes)
-            f.put_byte(DirtyBitmapStartFlag.ENABLED if bitmap.enabled else 0)
-        f.put_byte(DirtyBitmapFlag.EOS)
+            writer.put_start(
+                f, bitmap.node, bitmap.name, granularity_bytes=bitmap.granularity_bytes, enabled=bitmap.enabled
+            )
+        writer.put_eos(f)
         return 0
 
     def save_live_iterate(self, f: QEMUFile) -> int:
@@ -118,15 +118,15 @@ class DirtyBitmaps:
         source = self._machine.source
         if source is not None and source.in_postcopy:
             self._bulk_phase(f, limit=True)
-        f.put_byte(DirtyBitmapFlag.EOS)
+        self._writer.put_eos(f)
         return int(not self._left)
 
     def save_complete(self, f: QEMUFile) -> int:
         """Send all bits that are left (dirty_bitmap_save_complete)."""
         self._bulk_phase(f, limit=False)
         for bitmap in self.bitmaps:
-            self._put_header(f, bitmap, DirtyBitmapFlag.COMPLETE)
-        f.put_byte(DirtyBitmapFlag.EOS)
+            self._writer.put_complete(f, bitmap.node, bitmap.name)
+        self._writer.put_eos(f)
         return 0
 
     def save_cleanup(self) -> None:
@@ -225,43 +225,18 @@ class DirtyBitmaps:
             bitmap.bits[start : start + length] = bytes(length)
             return
         size = f.get_be64()
-        if size != _aligned(length):
-            raise BadPayload(f"{size} bytes of bits, expected {_aligned(length)}", offset=offset, section=f.section)
+        if size != padded(length):
+            raise BadPayload(f"{size} bytes of bits, expected {padded(length)}", offset=offset, section=f.section)
         bitmap.bits[start : start + length] = f.get_buffer(size)[:length]
 
     def _find(self, name: str) -> DirtyBitmap | None:
         return next((bitmap for bitmap in self.bitmaps if (bitmap.node, bitmap.name) == (self._node, name)), None)
 
-    def _put_header(self, f: QEMUFile, bitmap: DirtyBitmap, flags: DirtyBitmapFlag) -> None:
-        """Write a record's flags, and the names unless the last record had them (send_bitmap_header)."""
-        previous, self._previous = self._previous, bitmap
-        if previous is None or previous.node != bitmap.node:
-            flags |= DirtyBitmapFlag.DEVICE_NAME
-        if previous is not bitmap:
-            flags |= DirtyBitmapFlag.BITMAP_NAME
-        f.put_byte(flags)
-        if flags & DirtyBitmapFlag.DEVICE_NAME:
-            f.put_counted_string(bitmap.node)
-        if flags & DirtyBitmapFlag.BITMAP_NAME:
-            f.put_counted_string(bitmap.name)
-
     def _put_bits(self, f: QEMUFile, bitmap: DirtyBitmap, sector: int) -> None:
-        """Write a chunk of bits, or that it is all zero (send_bitmap_bits)."""
+        """Write a chunk of bits; one that is all zero is sent at once (send_bitmap_bits)."""
         sectors = min(bitmap.total_sectors - sector, bitmap.sectors_per_chunk)
         start, length = bitmap.chunk(sector, sectors)
         bits = bytes(bitmap.bits[start : start + length])
-        self._put_header(
-            f, bitmap, DirtyBitmapFlag.BITS if any(bits) else DirtyBitmapFlag.BITS | DirtyBitmapFlag.ZEROES
-        )
-        f.put_be64(sector)
-        f.put_be32(sectors)
-        if any(bits):
-            f.put_be64(_aligned(length))
-            f.put_buffer(bits.ljust(_aligned(length), b"\0"))
-        else:
+        self._writer.put_bits(f, bitmap.node, bitmap.name, sector=sector, sectors=sectors, bits=bits)
+        if not any(bits):
             f.fflush()
-
-
-def _aligned(length: int) -> int:
-    """A chunk's length with its padding, in bytes."""
-    return -(-length // _ALIGN_BYTES) * _ALIGN_BYTES

@@ -8,14 +8,12 @@ from struct import Struct
 from typing import Final
 
 from ...errors import BadPayload
-from ...payload.htab import IDSTR
+from ...payload.htab import IDSTR, HtabWriter
+from ...wire import HASH_PTE_SIZE_64, HTAB_VERSION, VMSTATE_INSTANCE_ID_ANY
 from ..machine.handlers import DeviceError, SaveVMHandlers
 from ..machine.machine import Machine
 from ..machine.qemu_file import QEMUFile, QEMUFileInput
-from ..machine.registry import VMSTATE_INSTANCE_ID_ANY
 
-HTAB_VERSION: Final = 1
-HASH_PTE_SIZE_64: Final = 16
 HPTE64_V_VALID: Final = 0x01
 HPTE64_V_HPTE_DIRTY: Final = 0x40
 MAX_ITERATION_US: Final = 5000
@@ -67,29 +65,30 @@ class HashPageTable:
 
     def save_setup(self, f: QEMUFile) -> int:
         """State the table's size (htab_save_setup)."""
-        f.put_be32(self._shift)
+        HtabWriter(f).put_shift(self._shift)
         self._index = 0
         self._first_pass = True
         return 0
 
     def save_live_iterate(self, f: QEMUFile) -> int:
         """Send chunks of entries; done when a whole round found nothing dirty (htab_save_iterate)."""
-        f.put_be32(0)
-        finished = False
+        writer, finished = HtabWriter(f), False
+        writer.begin_chunks()
         if self._first_pass:
             self._save_first_pass(f, limited=True)
         else:
             finished = self._save_later_pass(f, limited=True)
-        self._put_end_mark(f)
+        writer.put_end_marker()
         return int(finished)
 
     def save_complete(self, f: QEMUFile) -> int:
         """Send all that is left, without regard to the rate limit (htab_save_complete)."""
-        f.put_be32(0)
+        writer = HtabWriter(f)
+        writer.begin_chunks()
         if self._first_pass:
             self._save_first_pass(f, limited=False)
         self._save_later_pass(f, limited=False)
-        self._put_end_mark(f)
+        writer.put_end_marker()
         return 0
 
     def save_cleanup(self) -> None:
@@ -191,14 +190,5 @@ class HashPageTable:
         return examined >= self.num_entries and not sent
 
     def _put_chunk(self, f: QEMUFile, start: int, n_valid: int, n_invalid: int) -> None:
-        """Write a run of valid entries, and how many invalid ones follow (htab_save_chunk)."""
-        f.put_be32(start)
-        f.put_be16(n_valid)
-        f.put_be16(n_invalid)
-        f.put_buffer(bytes(self.table[start * HASH_PTE_SIZE_64 : (start + n_valid) * HASH_PTE_SIZE_64]))
-
-    def _put_end_mark(self, f: QEMUFile) -> None:
-        """Write the empty chunk that ends a section (htab_save_end_marker)."""
-        f.put_be32(0)
-        f.put_be16(0)
-        f.put_be16(0)
+        entries = self.table[start * HASH_PTE_SIZE_64 : (start + n_valid) * HASH_PTE_SIZE_64]
+        HtabWriter(f).put_chunk(start, bytes(entries), n_invalid)

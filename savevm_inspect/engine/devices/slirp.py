@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from ...errors import BadPayload
+from ...wire import VMSTATE_INSTANCE_ID_ANY
 from ..machine.handlers import DeviceError, SaveVMHandlers
 from ..machine.machine import Machine
 from ..machine.qemu_file import QEMUFile, QEMUFileInput
-from ..machine.registry import VMSTATE_INSTANCE_ID_ANY
 
 IDSTR: Final = "slirp"
 SLIRP_STATE_VERSION: Final = 4

@@ -8,12 +8,12 @@ With multifd, what is left goes over other channels instead; see :mod:`.vfio_mul
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import BadPayload
+from ...payload.vfio import put_data, put_flag
 from ...rules.options import Capability
-from ...wire import VfioMigFlag
+from ...wire import VFIO_VERSION, VMSTATE_INSTANCE_ID_ANY, VfioMigFlag
 from ..machine.handlers import DeviceError, Pending, SaveVMHandlers
 from ..machine.machine import Machine, RunState
 from ..machine.qemu_file import QEMUFile, QEMUFileInput
-from ..machine.registry import VMSTATE_INSTANCE_ID_ANY
 from ..machine.vmsd import STRUCT, VMStateDescription, VMStateField
 from ..machine.vmstate import vmstate_load_state, vmstate_save_state
 from ..sim.scheduler import Steps
@@ -23,7 +23,6 @@ from .vfio_multifd import VfioMultifd, save_device_state, vfio_multifd_transfer_
 if TYPE_CHECKING:
     from ..outgoing.device_state import SaveCompletePrecopyThreadData
 
-VFIO_VERSION: Final = 1
 VFIO_MIG_DEFAULT_DATA_BUFFER_SIZE: Final = 1 << 20
 """Upstream's largest piece, in bytes; a card as small as ours is read in smaller ones."""
 
@@ -155,12 +154,12 @@ class Vfio:
     def save_setup(self, f: QEMUFile) -> int:
         """Let the card note what changes from here on (vfio_save_setup)."""
         self._multifd_setup()
-        f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_DEV_SETUP_STATE)
+        put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_DEV_SETUP_STATE)
         self._initial_data_sent = False
         if self._precopy and self.card.state is CardState.RUNNING:
             self.card.set_state(CardState.PRE_COPY)
             self.precopy_init_size, self.precopy_dirty_size = self.card.precopy_sizes
-        f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
+        put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
         return f.get_error()
 
     def is_active_iterate(self) -> bool:
@@ -185,10 +184,10 @@ class Vfio:
         self._update_estimate(length)
         asked = self._has(Capability.SWITCHOVER_ACK)
         if asked and not self.precopy_init_size and not self._initial_data_sent:
-            f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_DEV_INIT_DATA_SENT)
+            put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_DEV_INIT_DATA_SENT)
             self._initial_data_sent = True
         else:
-            f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
+            put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
         return f.get_error() or int(not self.precopy_init_size and not self.precopy_dirty_size)
 
     def save_complete(self, f: QEMUFile) -> int:
@@ -197,7 +196,7 @@ class Vfio:
             self.stop_copy()
             while self._save_block(f):
                 pass
-        f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
+        put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
         return f.get_error()
 
     def save_complete_precopy_thread(self, data: "SaveCompletePrecopyThreadData") -> Steps[bool]:
@@ -211,9 +210,9 @@ class Vfio:
         if not self.multifd_transfer:
             self.save_config(f)
         elif self.load_config_after_iter:
-            f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY)
+            put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY)
         else:
-            f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
+            put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
 
     def save_cleanup(self) -> None:
         """Have the card give up its notes (vfio_save_cleanup, vfio_migration_state_notifier)."""
@@ -231,17 +230,15 @@ class Vfio:
 
     def save_config(self, f: QEMUFile) -> None:
         """Write the configuration (vfio_save_device_config_state)."""
-        f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_STATE)
+        put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_STATE)
         vmstate_save_state(f, VMSTATE_VFIO_PCI_CONFIG, self)
-        f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
+        put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
 
     def _save_block(self, f: QEMUFile) -> int:
         """Send one piece; returns its length (vfio_save_block)."""
         data = self.card.read(self.data_buffer_bytes)
         if data:
-            f.put_be64(VfioMigFlag.VFIO_MIG_FLAG_DEV_DATA_STATE)
-            f.put_be64(len(data))
-            f.put_buffer(data)
+            put_data(f, data)
         return len(data)
 
     def _update_estimate(self, length: int) -> None:

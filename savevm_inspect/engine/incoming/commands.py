@@ -9,16 +9,13 @@ from ...rules.options import Capability
 from ...rules.phases import Phase
 from ...stream.command import command_fields
 from ...stream.records import Command
-from ...wire import MigCmd, MigRpMessage
+from ...wire import MAX_VM_CMD_PACKAGED_SIZE, MigCmd, MigRpMessage
 from ..machine.qemu_file import QEMUFileInput
 from ..sim.scheduler import CHECKPOINT, Steps, Wait
 
 if TYPE_CHECKING:
     from .loadvm import LoadVM
     from .migration import IncomingMigration
-
-MAX_VM_CMD_PACKAGED_SIZE: Final = 0x0FFFFFFF
-"""Upstream's limit of a package, in bytes (migration/savevm.c)."""
 
 
 class IncomingCommands:

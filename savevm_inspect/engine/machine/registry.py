@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from ...errors import SavevmError
+from ...wire import VMSTATE_INSTANCE_ID_ANY
 from .handlers import SaveVMHandlers
 from .vmsd import MigrationPriority, VMStateDescription
-
-VMSTATE_INSTANCE_ID_ANY: Final = 0xFFFFFFFF
-"""As an instance_id: take the lowest number above those that are in use (include/migration/vmstate.h)."""
 
 _IDSTR_LIMIT_BYTES = 255
 

@@ -12,9 +12,6 @@ from ...errors import SavevmError
 from ...vmstate.scalars import SCALARS
 from .handlers import DeviceError
 
-VMS_NULLPTR_MARKER: Final = 0x30
-"""The byte that stands for a null pointer in an array of pointers (include/migration/vmstate.h)."""
-
 STRUCT: Final = "struct"
 VSTRUCT: Final = "vstruct"
 BUFFER: Final = "buffer"

@@ -9,10 +9,10 @@ from typing import Any
 from ...errors import BadPayload, Truncated
 from ...stream.writer import Writer, put_subsection_header
 from ...vmstate.scalars import SCALARS
-from ...wire import VmRecord
+from ...wire import VMS_NULLPTR_MARKER, VmRecord
 from .handlers import DeviceError
 from .qemu_file import QEMUFileInput
-from .vmsd import BUFFER, UNUSED_BUFFER, VMS_NULLPTR_MARKER, VSTRUCT, VMStateDescription, VMStateField
+from .vmsd import BUFFER, UNUSED_BUFFER, VSTRUCT, VMStateDescription, VMStateField
 
 Json = dict[str, Any]
 """An object of the description; the order of its keys is that of QEMU's text."""
