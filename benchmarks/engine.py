@@ -20,7 +20,6 @@ from statistics import median
 import numpy as np
 
 from savevm_inspect.engine.incoming.migration import IncomingMigration
-from savevm_inspect.engine.machine.file_channel import FileChannel
 from savevm_inspect.engine.machine.machine import Machine
 from savevm_inspect.engine.outgoing.migration import OutgoingMigration
 from savevm_inspect.engine.play.migration import Migration
@@ -28,6 +27,7 @@ from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.play.stepper import Stepper
 from savevm_inspect.engine.scenarios import NONE_DEVICES, SCENARIOS
 from savevm_inspect.engine.sim.clock import Clock, Link
+from savevm_inspect.engine.sim.file_channel import FileChannel
 from savevm_inspect.engine.sim.network import Network
 from savevm_inspect.engine.sim.scheduler import Scheduler, Steps, Wait
 from savevm_inspect.errors import NotFound

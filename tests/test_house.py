@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import grimp
 
 import savevm_inspect
 
@@ -39,3 +42,11 @@ def test_importing_the_package_is_quick_and_loads_nothing_heavy() -> None:
 def test_every_public_name_is_there() -> None:
     for name in dir(savevm_inspect):
         assert getattr(savevm_inspect, name) is not None or name.startswith("__")
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    """Imports for the type checker alone count, too; the error names the modules of the first circle."""
+    graph = grimp.build_graph("savevm_inspect", exclude_type_checking_imports=False, cache_dir=None)
+    imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    assert "savevm_inspect.engine.machine.machine" in imports
+    TopologicalSorter(imports).prepare()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 
@@ -54,6 +55,25 @@ class PageKind(IntEnum):
     NORMAL = 1
     XBZRLE = 2
     COMPRESSED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What stays the same while pages follow one another.
+
+    Attributes:
+        page_size: bytes of a page.
+        block: index of the block that was named last.
+        used_bytes: the block's length.
+        section: running number of the RAM section.
+        epoch: the epoch.
+    """
+
+    page_size: int
+    block: int
+    used_bytes: int
+    section: int
+    epoch: int
 
 
 class PageLog:

@@ -13,9 +13,9 @@ from ..stream.records import Framing, SectionHead, SectionKind
 from ..stream.writer import Writer
 from ..wire import ENCODING_FLAG_XBZRLE, RAM_SAVE_VERSION, RamSaveFlag
 from .mapped_ram import log_mapped_pages
-from .page_log import PAGE_ROW, PageKind, PageLog
+from .page_log import PAGE_ROW, PageKind, PageLog, Stretch
 from .ram_blocks import RamBlock, put_block_list, read_block_list
-from .ram_scan import RamScan, Scanner, Stretch
+from .ram_scan import RamScan, Scanner
 
 IDSTR = "ram"
 

@@ -13,8 +13,7 @@ from .prefetch import prefetch
 
 if TYPE_CHECKING:
     from ..stream.cursor import Cursor
-    from .page_log import PageLog
-    from .ram_scan import Stretch
+    from .page_log import PageLog, Stretch
 
 _CONTINUE = int(RamSaveFlag.RAM_SAVE_FLAG_CONTINUE)
 _PAGE = int(RamSaveFlag.RAM_SAVE_FLAG_PAGE) | _CONTINUE

@@ -9,7 +9,6 @@ whatever scans, the rows are the same, and so is the error.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -18,7 +17,7 @@ import numpy.typing as npt
 
 from ..errors import MissingPackage
 from ..wire import RamSaveFlag
-from .page_log import PageKind, PageLog
+from .page_log import PageKind, PageLog, Stretch
 
 if TYPE_CHECKING:
     from ..stream.cursor import Cursor
@@ -44,25 +43,6 @@ _MOST_PATIENCE_PAGES = 1 << 10
 
 NUMBA_PAYS_PAGES = 500_000
 """Pages left to the plain loop that take it as long as to bring numba: about half a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What stays the same while pages follow one another.
-
-    Attributes:
-        page_size: bytes of a page.
-        block: index of the block that was named last.
-        used_bytes: the block's length.
-        section: running number of the RAM section.
-        epoch: the epoch.
-    """
-
-    page_size: int
-    block: int
-    used_bytes: int
-    section: int
-    epoch: int
 
 
 class RamScan:

@@ -126,6 +126,15 @@ class Options:
         return bool(self.capabilities & {_C.POSTCOPY_RAM, _C.DIRTY_BITMAPS})
 
     @property
+    def multifd_device_state(self) -> bool:
+        """Whether device state may go over multifd channels (multifd_device_state_supported)."""
+        return (
+            self.has(_C.MULTIFD)
+            and not self.has(_C.MAPPED_RAM)
+            and self.parameters.multifd_compression is MultifdCompression.NONE
+        )
+
+    @property
     def return_path(self) -> bool:
         """Whether the source opens a way back (migration_start_outgoing)."""
         return bool(self.capabilities & {_C.POSTCOPY_RAM, _C.RETURN_PATH})

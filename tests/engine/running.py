@@ -83,7 +83,7 @@ def state_of(machine: Machine) -> dict[str, Any]:
                 byte & ~0x40 if place % 16 == 7 else byte for place, byte in enumerate(device.table)
             )
         if isinstance(device, Vfio):
-            pci = device.parent_obj
+            pci = device.pci.parent_obj
             state[device.name] = (bytes(device.card.memory), device.card.register, pci.config, list(pci.irq_state))
         if isinstance(device, DirtyBitmaps):
             state["bitmaps"] = copy.deepcopy(device.bitmaps)

@@ -15,11 +15,11 @@ from savevm_inspect.engine.machine.guest import Workload
 from savevm_inspect.engine.machine.handlers import SaveVMHandlers
 from savevm_inspect.engine.machine.machine import Machine, RunState
 from savevm_inspect.engine.play.migration import Migration
-from savevm_inspect.engine.play.record import record_scenario
 from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.play.script import Step, UserAction
 from savevm_inspect.engine.play.transport import Transport
 from savevm_inspect.engine.scenarios import NONE_DEVICES, OUR_DEVICES, SCENARIOS
+from savevm_inspect.engine.scenarios.record import record_scenario
 from savevm_inspect.engine.sim.scheduler import Choose
 from savevm_inspect.errors import EngineError
 from savevm_inspect.rules.callbacks import CALLBACKS

@@ -9,9 +9,9 @@ import pytest
 
 from savevm_inspect.container.capture_folder import CaptureFolder
 from savevm_inspect.engine.machine.machine import MachineType
-from savevm_inspect.engine.play.record import record_scenario
 from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
+from savevm_inspect.engine.scenarios.record import record_scenario
 from savevm_inspect.errors import NotFound
 from savevm_inspect.rules.compat import Behaviour
 from savevm_inspect.stream.events import Event, EventKind

@@ -17,7 +17,6 @@ from savevm_inspect.rules.compat import Behaviour
 from savevm_inspect.rules.options import Capability
 from savevm_inspect.rules.status import MigrationStatus
 from savevm_inspect.stream.events import EventKind
-from savevm_inspect.wire import MigCmd
 
 from .trace_plan import Plan, Round, Then
 from .trace_truth import BEGINS, Device
@@ -81,7 +80,7 @@ class DrivenPace(Pace):
     """
 
     def __init__(self, source: OutgoingMigration, progress: Progress) -> None:
-        super().__init__(source)
+        super().__init__(source, source.rate)
         self._source = source
         self._progress = progress
 
@@ -95,7 +94,7 @@ class DrivenPace(Pace):
         idle = progress.round.then in (Then.GOES_ON, Then.PAUSES) and not progress.round.parts
         rate.used_up = idle
 
-    def rate_limit(self) -> Steps[bool]:
+    def rate_limit(self, _f: QEMUFile) -> Steps[bool]:
         """Wait only for a user who cancels here."""
         rate, source = self._source.rate, self._source
         assert isinstance(rate, DrivenRate)
@@ -173,10 +172,10 @@ class DrivenRam:
 
     def resume_prepare(self) -> Steps[int]:
         """Ask for as many bitmaps as QEMU did."""
-        source, f = self._source, self._source.to_dst_file
+        source = self._source
         self._bitmaps = {f"block{number}" for number in range(self._progress.plan.bitmaps)}
         for name in sorted(self._bitmaps):
-            source.savevm.command(f, MigCmd.MIG_CMD_RECV_BITMAP, bytes((len(name),)) + name.encode())
+            source.send_recv_bitmap(name)
         yield from source.rp_wait(lambda: not self._bitmaps, "bitmaps of received pages")
         return -1 if self._bitmaps else 0
 
@@ -208,7 +207,7 @@ class DrivenRam:
         """Read what was put; the last section comes when all requests have been made."""
         destination = self._machine.destination
         assert destination is not None
-        yield from destination.loadvm.need(f, "a number")
+        yield from destination.need(f, "a number")
         if f.get_be64() and destination.in_postcopy:
             yield Wait(what="all requests", ready=self._all_asked)
         return 0
@@ -230,7 +229,7 @@ class DrivenRam:
 
     @property
     def _source(self) -> OutgoingMigration:
-        assert self._machine.source is not None
+        assert isinstance(self._machine.source, OutgoingMigration)
         return self._machine.source
 
     def _all_asked(self) -> bool:
@@ -247,7 +246,7 @@ class DrivenRam:
 
 def begin(machine: Machine, idstr: str) -> None:
     """Tell that a section of the source's begins, as QEMU's trace does."""
-    assert machine.source is not None
+    assert isinstance(machine.source, OutgoingMigration)
     machine.source.emit(EventKind.LOG, name=BEGINS, idstr=idstr)
 
 

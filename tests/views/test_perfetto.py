@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savevm_inspect.container.capture_folder import CaptureFolder
-from savevm_inspect.engine.play.record import record_scenario
+from savevm_inspect.engine.scenarios.record import record_scenario
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.rules.phases import Phase
 from savevm_inspect.rules.threads import Side, Thread

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
-from savevm_inspect.engine.play.record import record_scenario
+from savevm_inspect.engine.scenarios.record import record_scenario
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.rules.callbacks import CALLBACKS
 from savevm_inspect.rules.threads import Side

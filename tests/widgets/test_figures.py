@@ -9,7 +9,7 @@ import pytest
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder
-from savevm_inspect.engine.play.record import record_scenario
+from savevm_inspect.engine.scenarios.record import record_scenario
 from savevm_inspect.errors import NotFound
 from savevm_inspect.reader.stream import Stream
 from savevm_inspect.rules.phases import Phase

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
-from savevm_inspect.engine.play.record import record_scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
+from savevm_inspect.engine.scenarios.record import record_scenario
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.recorder.qemu import record_qemu
 from savevm_inspect.rules.threads import Side

@@ -181,11 +181,8 @@ class _Call:
 
     def given_up(self) -> bool:
         """Whether nobody waits for this end any more."""
-        source, destination = self.machine.source, self.machine.destination
-        if source is not None:
-            return source.status.value in ("cancelling", "failed") or source.error is not None
-        connection = destination.connection if destination is not None else None
-        return connection is not None and (connection.main.broken or connection.main.closed)
+        migration = self.machine.migration
+        return migration is not None and migration.abandoned
 
 
 _FAILURES: Final[Mapping[Returns, object]] = {

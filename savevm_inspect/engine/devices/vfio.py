@@ -5,7 +5,7 @@ switchover, data while the VM runs, the rest when it has stopped, the PCI config
 With multifd, what is left goes over other channels instead; see :mod:`.vfio_multifd`.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ...errors import BadPayload
 from ...payload.vfio import put_data, put_flag
@@ -13,53 +13,15 @@ from ...rules.options import Capability
 from ...wire import VFIO_VERSION, VMSTATE_INSTANCE_ID_ANY, VfioMigFlag
 from ..machine.handlers import DeviceError, Pending, SaveVMHandlers
 from ..machine.machine import Machine, RunState
+from ..machine.protocols import SaveCompletePrecopyThreadData
 from ..machine.qemu_file import QEMUFile, QEMUFileInput
-from ..machine.vmsd import STRUCT, VMStateDescription, VMStateField
-from ..machine.vmstate import vmstate_load_state, vmstate_save_state
 from ..sim.scheduler import Steps
 from .vfio_card import Card, CardState
 from .vfio_multifd import VfioMultifd, save_device_state, vfio_multifd_transfer_supported
-
-if TYPE_CHECKING:
-    from ..outgoing.device_state import SaveCompletePrecopyThreadData
+from .vfio_pci import VfioPciDevice, require_end
 
 VFIO_MIG_DEFAULT_DATA_BUFFER_SIZE: Final = 1 << 20
 """Upstream's largest piece, in bytes; a card as small as ours is read in smaller ones."""
-
-_CONFIG_BYTES: Final = 256
-_PCI_COMMAND: Final = 4
-_BUS_MASTER: Final = 0x06
-_NUM_PINS: Final = 4
-
-VMSTATE_PCI_DEVICE: Final = VMStateDescription(
-    name="PCIDevice",
-    version_id=2,
-    minimum_version_id=1,
-    fields=(
-        VMStateField(name="version_id", type="int32"),
-        VMStateField(name="config", type="buffer", size_bytes=_CONFIG_BYTES),
-        VMStateField(name="irq_state", type="int32", num=_NUM_PINS, version_id=2),
-    ),
-)
-"""What every PCI device has (hw/pci/pci.c)."""
-
-VMSTATE_VFIO_PCI_CONFIG: Final = VMStateDescription(
-    name="VFIOPCIDevice",
-    version_id=1,
-    minimum_version_id=1,
-    fields=(VMStateField(name="parent_obj", type=STRUCT, vmsd=VMSTATE_PCI_DEVICE),),
-)
-"""What QEMU keeps of the device by itself (hw/vfio/pci.c); it is not registered, but written by save_state."""
-
-
-class _PciDevice:
-    """The configuration space, as far as QEMU emulates it."""
-
-    version_id = 2
-
-    def __init__(self) -> None:
-        self.config = bytes(_CONFIG_BYTES)
-        self.irq_state = [0] * _NUM_PINS
 
 
 class Vfio:
@@ -77,8 +39,8 @@ class Vfio:
 
     Attributes:
         name: its place on the bus.
-        card: the hardware.
-        parent_obj: its PCI side.
+        pci: the device, with the card that is its hardware.
+        card: that card.
         precopy_init_size: initial bytes to be read, as known last.
         precopy_dirty_size: other bytes to be read, as known last.
         multifd: what gathers the pieces on a destination; ``None`` before load_setup and without multifd.
@@ -100,17 +62,17 @@ class Vfio:
         self.name = name
         self._precopy = precopy
         self._wants_multifd = multifd_transfer
-        self.load_config_after_iter = load_config_after_iter
-        self.data_buffer_bytes = min(data_buffer_bytes, VFIO_MIG_DEFAULT_DATA_BUFFER_SIZE)
+        self._load_config_after_iter = load_config_after_iter
+        self._data_buffer_bytes = min(data_buffer_bytes, VFIO_MIG_DEFAULT_DATA_BUFFER_SIZE)
         content = bytes(machine.guest.blocks[0].memory[:memory_bytes]) if machine.guest.blocks else b""
         self.card = Card(content.ljust(memory_bytes, b"\0"), initial_bytes)
-        self.parent_obj = _PciDevice()
+        self.pci = VfioPciDevice(self.card)
         self.precopy_init_size = 0
         self.precopy_dirty_size = 0
         self.multifd_transfer = False
         self.multifd: VfioMultifd | None = None
         self._initial_data_sent = False
-        machine.guest.on_write.append(self._work)
+        machine.guest.on_write.append(lambda _page: self.pci.work())
         machine.before_stop(self._stopped)
         machine.before_start(lambda: self.card.set_state(CardState.RUNNING))
 
@@ -127,14 +89,6 @@ class Vfio:
             f"{device.name}/vfio", VMSTATE_INSTANCE_ID_ANY, VFIO_VERSION, SaveVMHandlers.of(cls), device
         )
         return device
-
-    def _work(self, _page: int) -> None:
-        """The guest has its driver at work, which has switched bus mastering on."""
-        self.card.work()
-        config = bytearray(self.parent_obj.config)
-        config[_PCI_COMMAND] = _BUS_MASTER
-        self.parent_obj.config = bytes(config)
-        self.parent_obj.irq_state[0] = self.card.register & 1
 
     def _stopped(self) -> None:
         """The VM stops, and the card with it (vfio_vmstate_change)."""
@@ -193,23 +147,23 @@ class Vfio:
     def save_complete(self, f: QEMUFile) -> int:
         """Send all that is left, unless threads do it (vfio_save_complete_precopy)."""
         if not self.multifd_transfer:
-            self.stop_copy()
+            self.card.stop_copy()
             while self._save_block(f):
                 pass
         put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
         return f.get_error()
 
-    def save_complete_precopy_thread(self, data: "SaveCompletePrecopyThreadData") -> Steps[bool]:
+    def save_complete_precopy_thread(self, data: SaveCompletePrecopyThreadData) -> Steps[bool]:
         """Send all that is left over multifd channels (vfio_multifd_save_complete_precopy_thread)."""
         if self.multifd_transfer:
-            yield from save_device_state(self, data)
+            yield from save_device_state(self.pci, self._data_buffer_bytes, data)
         return True
 
     def save_state(self, f: QEMUFile) -> None:
         """Write the configuration, unless a thread has sent it (vfio_save_state)."""
         if not self.multifd_transfer:
-            self.save_config(f)
-        elif self.load_config_after_iter:
+            self.pci.save_config(f)
+        elif self._load_config_after_iter:
             put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_LOAD_READY)
         else:
             put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
@@ -223,20 +177,9 @@ class Vfio:
         self.precopy_init_size = self.precopy_dirty_size = 0
         self._initial_data_sent = False
 
-    def stop_copy(self) -> None:
-        """Have the stopped card give all of its state; one that gave some before goes on from there."""
-        if self.card.state is not CardState.STOP_COPY:
-            self.card.set_state(CardState.STOP_COPY)
-
-    def save_config(self, f: QEMUFile) -> None:
-        """Write the configuration (vfio_save_device_config_state)."""
-        put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_STATE)
-        vmstate_save_state(f, VMSTATE_VFIO_PCI_CONFIG, self)
-        put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
-
     def _save_block(self, f: QEMUFile) -> int:
         """Send one piece; returns its length (vfio_save_block)."""
-        data = self.card.read(self.data_buffer_bytes)
+        data = self.card.read(self._data_buffer_bytes)
         if data:
             put_data(f, data)
         return len(data)
@@ -256,7 +199,14 @@ class Vfio:
         """Have the card wait for another one's state (vfio_load_setup)."""
         self._multifd_setup()
         if self.multifd_transfer and self._machine.destination is not None:
-            self.multifd = VfioMultifd(self, self._machine.destination)
+            entry = self._machine.registry.entry_of(self)
+            self.multifd = VfioMultifd(
+                self.pci,
+                self._machine.destination,
+                self._machine.bql,
+                section=str(entry),
+                load_config_after_iter=self._load_config_after_iter,
+            )
         self.card.set_state(CardState.RESUMING)
         return 0
 
@@ -291,7 +241,7 @@ class Vfio:
             if flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_DATA_STATE:
                 self.card.write(f.get_buffer(f.get_be64()))
             elif flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_STATE and self.multifd is None:
-                self.load_config(f)
+                self.pci.load_config(f)
                 return 0
             elif flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_INIT_DATA_SENT and self._precopy:
                 self._approve_switchover()
@@ -300,23 +250,12 @@ class Vfio:
                 yield from self.multifd.config_load_ready()
                 return 0
             elif flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_SETUP_STATE:
-                self._require_end(f)
+                require_end(f)
                 return 0
             elif flag == VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE:
                 return 0
             else:
                 raise BadPayload(f"flag {flag:#x}, which can't be here", offset=offset, section=f.section)
-
-    def load_config(self, f: QEMUFileInput) -> None:
-        """Read the configuration, the last thing there is (vfio_load_device_config_state)."""
-        self.card.require_whole()
-        vmstate_load_state(f, VMSTATE_VFIO_PCI_CONFIG, self, VMSTATE_VFIO_PCI_CONFIG.version_id)
-        self._require_end(f)
-
-    def _require_end(self, f: QEMUFileInput) -> None:
-        offset, flag = f.offset, f.get_be64()
-        if flag != VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE:
-            raise BadPayload(f"flag {flag:#x}, expected the end of the state", offset=offset, section=f.section)
 
     def _approve_switchover(self) -> None:
         """The initial data is here: the source may stop the VM (qemu_loadvm_approve_switchover)."""
@@ -328,12 +267,12 @@ class Vfio:
 
     def _multifd_setup(self) -> None:
         """Find out whether threads will carry the rest (vfio_multifd_setup)."""
-        side = self._machine.source or self._machine.destination
+        side = self._machine.migration
         supported = side is not None and vfio_multifd_transfer_supported(self._machine.compat, side.options)
         self.multifd_transfer = supported if self._wants_multifd is None else self._wants_multifd
         if self.multifd_transfer and not supported:
             raise DeviceError("its state is to go over multifd channels, and these can't carry it here")
 
     def _has(self, capability: Capability) -> bool:
-        side = self._machine.source or self._machine.destination
+        side = self._machine.migration
         return side is not None and side.options.has(capability)

@@ -83,6 +83,11 @@ class Card:
         if state is CardState.RESUMING:
             self._in.clear()
 
+    def stop_copy(self) -> None:
+        """Have the stopped card give all of its state; one that gave some before goes on from there."""
+        if self.state is not CardState.STOP_COPY:
+            self.set_state(CardState.STOP_COPY)
+
     @property
     def precopy_sizes(self) -> tuple[int, int]:
         """Bytes of initial and of other data that can be read by now (VFIO_MIG_GET_PRECOPY_INFO)."""

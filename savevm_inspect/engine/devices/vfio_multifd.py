@@ -2,21 +2,18 @@
 
 from collections.abc import Callable
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ...rules.compat import Behaviour, Compat
 from ...rules.options import Options
 from ...rules.threads import Side
 from ...wire import VfioMigFlag
+from ..machine.bql import Bql
 from ..machine.handlers import DeviceError
+from ..machine.protocols import MigrationIncomingState, SaveCompletePrecopyThreadData
 from ..machine.qemu_file import BufferFile, QEMUFileInput
-from ..outgoing.device_state import multifd_device_state_supported
 from ..sim.scheduler import CHECKPOINT, Steps, Wait
-
-if TYPE_CHECKING:
-    from ..incoming.migration import IncomingMigration
-    from ..outgoing.device_state import SaveCompletePrecopyThreadData
-    from .vfio import Vfio
+from .vfio_pci import VfioPciDevice
 
 VFIO_DEVICE_STATE_CONFIG_STATE: Final = 1
 """The flag of the last piece, which is the configuration."""
@@ -31,25 +28,26 @@ _NO_INDEX: Final = 0xFFFFFFFF
 
 def vfio_multifd_transfer_supported(compat: Compat, options: Options) -> bool:
     """Whether multifd can carry device state, and the destination learns when it begins (function of that name)."""
-    return multifd_device_state_supported(options) and compat.has(Behaviour.SEND_SWITCHOVER_START)
+    return options.multifd_device_state and compat.has(Behaviour.SEND_SWITCHOVER_START)
 
 
-def save_device_state(device: "Vfio", data: "SaveCompletePrecopyThreadData") -> Steps[None]:
+def save_device_state(device: VfioPciDevice, piece_bytes: int, data: SaveCompletePrecopyThreadData) -> Steps[None]:
     """Send all of a stopped card's state, piece by piece (vfio_multifd_save_complete_precopy_thread).
 
     Args:
         device: whose.
+        piece_bytes: length of a piece at most.
         data: what the thread was given.
 
     Raises:
         DeviceError: the channels are gone, or another thread has failed.
     """
-    device.stop_copy()
+    device.card.stop_copy()
     index = 0
     while True:
         if data.should_exit():
             raise DeviceError("another thread has failed")
-        content = device.card.read(device.data_buffer_bytes)
+        content = device.card.read(piece_bytes)
         if not content:
             break
         _send(data, index, 0, content)
@@ -60,7 +58,7 @@ def save_device_state(device: "Vfio", data: "SaveCompletePrecopyThreadData") -> 
     _send(data, index, VFIO_DEVICE_STATE_CONFIG_STATE, f.content())
 
 
-def _send(data: "SaveCompletePrecopyThreadData", index: int, flags: int, content: bytes) -> None:
+def _send(data: SaveCompletePrecopyThreadData, index: int, flags: int, content: bytes) -> None:
     head = VFIO_DEVICE_STATE_PACKET.pack(VFIO_DEVICE_STATE_PACKET_VER_CURRENT, index, flags)
     if not data.multifd.queue_device_state(data.idstr, data.instance_id, head + content):
         raise DeviceError(f"piece {index} can't be sent: the channel is gone")
@@ -71,15 +69,29 @@ class VfioMultifd:
 
     Args:
         device: whose.
-        destination: its machine's end of the migration.
+        destination: the migration that it is loaded by.
+        bql: its machine's lock.
+        section: what it is registered as, as ``idstr (instance N)``.
+        load_config_after_iter: load the configuration only when the main channel says so.
 
     Attributes:
         running: the thread has not ended.
     """
 
-    def __init__(self, device: "Vfio", destination: "IncomingMigration") -> None:
+    def __init__(
+        self,
+        device: VfioPciDevice,
+        destination: MigrationIncomingState,
+        bql: Bql,
+        *,
+        section: str,
+        load_config_after_iter: bool,
+    ) -> None:
         self._device = device
         self._destination = destination
+        self._bql = bql
+        self._section = section
+        self._load_config_after_iter = load_config_after_iter
         self._pieces: dict[int, bytes] = {}
         self._next = 0
         self._last: int | None = None
@@ -108,7 +120,7 @@ class VfioMultifd:
 
     def switchover_start(self) -> Steps[None]:
         """Begin the thread, without the lock for a moment (vfio_multifd_switchover_start)."""
-        bql = self._destination.machine.bql
+        bql = self._bql
         bql.unlock()
         yield CHECKPOINT
         self.running = True
@@ -121,9 +133,9 @@ class VfioMultifd:
         Raises:
             DeviceError: it comes for the second time, or should not come at all.
         """
-        if not self._device.load_config_after_iter:
+        if not self._load_config_after_iter:
             raise DeviceError("the configuration may be loaded, and nobody waits for it")
-        bql = self._destination.machine.bql
+        bql = self._bql
         bql.unlock()
         yield CHECKPOINT
         again, self._iter_done = self._iter_done, True
@@ -133,7 +145,7 @@ class VfioMultifd:
 
     def cleanup(self) -> Steps[None]:
         """Have the thread end, without the lock meanwhile (vfio_load_cleanup_load_bufs_thread)."""
-        bql = self._destination.machine.bql
+        bql = self._bql
         bql.unlock()
         self._want_exit = self.running
         yield Wait(what="the end of the thread that loads", ready=lambda: not self.running)
@@ -149,7 +161,7 @@ class VfioMultifd:
                 self._device.card.write(self._pieces.pop(self._next))
                 self._next += 1
                 yield CHECKPOINT
-            if self._device.load_config_after_iter:
+            if self._load_config_after_iter:
                 yield from self._wait("the end of all iterables", lambda: self._iter_done)
             yield from self._load_config(self._pieces.pop(self._next))
         finally:
@@ -166,7 +178,7 @@ class VfioMultifd:
             ready=lambda: ready() or over(),
             side=Side.DESTINATION,
             handler="load_state_buffer",
-            section=str(destination.machine.registry.entry_of(self._device)),
+            section=self._section,
         )
         if over():
             raise DeviceError(f"the loading was given up while it waited for {what}")
@@ -177,7 +189,7 @@ class VfioMultifd:
         flag = f.get_be64()
         if flag != VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_STATE:
             raise DeviceError(f"flag {flag:#x} in the last piece, expected the configuration")
-        bql = self._destination.machine.bql
+        bql = self._bql
         yield from bql.lock()
         try:
             self._device.load_config(f)

@@ -1,7 +1,7 @@
 """What the destination does when a command comes (migration/savevm.c, loadvm_process_command)."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ...errors import BadPayload, Unsupported
 from ...rules.compat import Behaviour
@@ -12,23 +12,23 @@ from ...stream.records import Command
 from ...wire import MAX_VM_CMD_PACKAGED_SIZE, MigCmd, MigRpMessage
 from ..machine.qemu_file import QEMUFileInput
 from ..sim.scheduler import CHECKPOINT, Steps, Wait
-
-if TYPE_CHECKING:
-    from .loadvm import LoadVM
-    from .migration import IncomingMigration
+from .postcopy import Load, PostcopyIncoming
+from .state import IncomingState
 
 
 class IncomingCommands:
     """Obeys commands.
 
     Args:
-        destination: who is told.
-        loadvm: reads what is packaged.
+        destination: what the threads of this end share.
+        postcopy: what obeys the commands of postcopy.
+        load: reads what is packaged, and what comes once postcopy listens.
     """
 
-    def __init__(self, destination: "IncomingMigration", loadvm: "LoadVM") -> None:
+    def __init__(self, destination: IncomingState, postcopy: PostcopyIncoming, load: Load) -> None:
         self._d = destination
-        self._loadvm = loadvm
+        self._postcopy = postcopy
+        self._load = load
         self._table: Final[Mapping[MigCmd, Callable[[QEMUFileInput, Command], Steps[bool]]]] = {
             MigCmd.MIG_CMD_OPEN_RETURN_PATH: self._open_return_path,
             MigCmd.MIG_CMD_PING: self._ping,
@@ -78,29 +78,29 @@ class IncomingCommands:
         return False
 
     def _postcopy_advise(self, f: QEMUFileInput, command: Command) -> Steps[bool]:
-        self._d.postcopy.advise(_arguments(f, command), command.span.offset)
+        self._postcopy.advise(_arguments(f, command), command.span.offset)
         yield CHECKPOINT
         return False
 
     def _postcopy_listen(self, _f: QEMUFileInput, command: Command) -> Steps[bool]:
-        self._d.postcopy.listen(command.span.offset)
+        self._postcopy.listen(self._load, command.span.offset)
         yield CHECKPOINT
         return False
 
     def _postcopy_run(self, _f: QEMUFileInput, command: Command) -> Steps[bool]:
-        self._d.postcopy.run(command.span.offset)
+        self._postcopy.run(command.span.offset)
         yield CHECKPOINT
         return True
 
     def _postcopy_ram_discard(self, f: QEMUFileInput, command: Command) -> Steps[bool]:
         fields = [field.value for field in command_fields(f, command)]
         # version, name, its end mark, then a start and a length for each range
-        self._d.postcopy.ram_discard(str(fields[1]), fields[3::2], fields[4::2], command.span.offset)
+        self._postcopy.ram_discard(str(fields[1]), fields[3::2], fields[4::2], command.span.offset)
         yield CHECKPOINT
         return False
 
     def _postcopy_resume(self, _f: QEMUFileInput, _command: Command) -> Steps[bool]:
-        yield from self._d.postcopy.resume()
+        yield from self._postcopy.resume()
         return False
 
     def _recv_bitmap(self, f: QEMUFileInput, command: Command) -> Steps[bool]:
@@ -119,9 +119,8 @@ class IncomingCommands:
         offset = f.offset
         package = QEMUFileInput(f.take(length, "a package"), channel=f.channel, base=offset)
         if d.options.has(Capability.POSTCOPY_PREEMPT):
-            yield from d.poll(Wait(what="the preempt channel", ready=lambda: d.postcopy.preempt_connected))
-        quit_ = yield from self._loadvm.main(package)
-        return quit_
+            yield from d.poll(Wait(what="the preempt channel", ready=lambda: self._postcopy.preempt_connected))
+        return (yield from self._load(package))
 
     def _switchover_start(self, _f: QEMUFileInput, _command: Command) -> Steps[bool]:
         """Let everyone know that the source has stopped (loadvm_postcopy_handle_switchover_start)."""

@@ -1,6 +1,6 @@
 """Reading a stream, record by record (migration/savevm.c, qemu_loadvm_*)."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from ...errors import (
@@ -10,14 +10,12 @@ from ...errors import (
     FooterMismatch,
     SavevmError,
     StreamError,
-    Truncated,
     UnknownRecord,
     Unsupported,
 )
 from ...rules.compat import Behaviour
 from ...rules.options import Capability
 from ...rules.phases import Phase
-from ...rules.threads import Thread
 from ...span import Span
 from ...stream.command import read_command
 from ...stream.configuration import read_configuration
@@ -29,10 +27,8 @@ from ..machine.side import message_of
 from ..machine.vmstate import vmstate_load_state
 from ..sim.scheduler import CHECKPOINT, Steps
 from .commands import IncomingCommands
-from .postcopy import PostcopyState
-
-if TYPE_CHECKING:
-    from .migration import IncomingMigration
+from .postcopy import PostcopyIncoming, PostcopyState
+from .state import IncomingState
 
 _STARTS: Final = frozenset({VmRecord.QEMU_VM_SECTION_START, VmRecord.QEMU_VM_SECTION_FULL})
 _READABLE: Final = frozenset((*KIND_OF_RECORD, VmRecord.QEMU_VM_COMMAND, VmRecord.QEMU_VM_EOF))
@@ -47,16 +43,14 @@ class LoadVM:
     """Reads one migration's records, on whatever channel they come.
 
     Args:
-        destination: whose.
-
-    Attributes:
-        main_loaded: the main thread is done with its part (upstream: main_thread_load_event).
+        destination: what the threads of this end share.
+        postcopy: what there is besides in postcopy.
     """
 
-    def __init__(self, destination: "IncomingMigration") -> None:
+    def __init__(self, destination: IncomingState, postcopy: PostcopyIncoming) -> None:
         self._d = destination
-        self._commands = IncomingCommands(destination, self)
-        self.main_loaded = False
+        self._postcopy = postcopy
+        self._commands = IncomingCommands(destination, postcopy, self.main)
 
     def state(self, f: QEMUFileInput) -> Steps[None]:
         """Read a whole stream, or up to where postcopy's own thread takes over (qemu_loadvm_state).
@@ -76,8 +70,8 @@ class LoadVM:
         try:
             yield from self.main(f)
         finally:
-            self.main_loaded = True
-        if d.postcopy.listening:
+            d.main_loaded = True
+        if self._postcopy.listening:
             return
         yield from d.wait_load_threads()
         if not d.machine.kind.suppress_vmdesc:
@@ -102,9 +96,9 @@ class LoadVM:
                 d.stream_failed = True
                 if d.machine.dirty_bitmaps is not None:
                     d.machine.dirty_bitmaps.cancel_incoming()
-                if d.postcopy.state is not PostcopyState.RUNNING or not d.options.has(Capability.POSTCOPY_RAM):
+                if self._postcopy.state is not PostcopyState.RUNNING or not d.options.has(Capability.POSTCOPY_RAM):
                     raise
-                yield from d.postcopy.pause_incoming(error)
+                yield from self._postcopy.pause_incoming(error)
                 d.stream_failed = False  # it was that of the old connection
                 assert d.from_src_file is not None
                 f = d.from_src_file
@@ -112,7 +106,7 @@ class LoadVM:
     def _records(self, f: QEMUFileInput) -> Steps[bool]:
         d = self._d
         while True:
-            yield from self.need(f, "a record")
+            yield from self._d.need(f, "a record")
             start, offset = f.pos, f.offset
             mark = f.get_byte()
             if mark not in _READABLE:
@@ -133,27 +127,10 @@ class LoadVM:
             else:
                 yield from self._section_part_end(f, record, offset)
 
-    def need(self, f: QEMUFileInput, what: str) -> Steps[None]:
-        """Wait until there is something to read; the main thread gives up its lock meanwhile.
-
-        Raises:
-            Truncated: nothing more will come.
-        """
-        if f.remaining:
-            return
-        bql, polls = self._d.machine.bql, self._d.scheduler.current.thread is Thread.MAIN
-        if polls:
-            bql.unlock(emit=False)
-        more = yield from f.more()
-        if polls:
-            yield from bql.lock(emit=False)
-        if not more:
-            raise Truncated(f"the stream ended where {what} is expected", offset=f.offset, section=f.section)
-
     def _header(self, f: QEMUFileInput) -> Steps[None]:
         """Read magic, version and configuration (qemu_loadvm_state_header)."""
         d = self._d
-        yield from self.need(f, "a stream")
+        yield from self._d.need(f, "a stream")
         start, offset = f.pos, f.offset
         magic = f.get_be32()
         if magic != QEMU_VM_FILE_MAGIC:
@@ -163,7 +140,7 @@ class LoadVM:
             raise Unsupported(f"stream version {version}, expected {QEMU_VM_FILE_VERSION}", offset=offset + 4)
         d.emit_record("header", f.span_from(start))
         if d.machine.compat.has(Behaviour.SEND_CONFIGURATION):
-            yield from self.need(f, "the configuration")
+            yield from self._d.need(f, "the configuration")
             self._configuration(f)
         yield CHECKPOINT
 
@@ -250,7 +227,7 @@ class LoadVM:
         else:
             raise d.fail("it has no load_state", entry=entry)
         if d.machine.compat.has(Behaviour.SEND_SECTION_FOOTER):
-            yield from self.need(f, "a footer")
+            yield from self._d.need(f, "a footer")
             try:
                 self._footer(f, entry)
             except StreamError as error:
@@ -276,7 +253,7 @@ class LoadVM:
         """
         d, offset = self._d, f.offset
         try:
-            yield from self.need(f, "the description")
+            yield from self._d.need(f, "the description")
             offset, mark = f.offset, f.get_byte()
             if mark != VmRecord.QEMU_VM_VMDESCRIPTION:
                 raise UnknownRecord(f"record type {mark:#x} after the end mark", offset=offset)

@@ -1,6 +1,5 @@
 """The destination's channels for pages and device state besides the main one (migration/multifd.c)."""
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from ...errors import BadPayload, SavevmError
@@ -12,12 +11,10 @@ from ...stream.events import EventKind
 from ...stream.records import MultifdPacket
 from ...wire import MultifdFlag
 from ..machine.qemu_file import PipeInput
+from ..machine.side import MigrationSide
+from ..sim.network import Connection
 from ..sim.pipe import Pipe
 from ..sim.scheduler import CHECKPOINT, Steps, Task, Wait, end_of
-
-if TYPE_CHECKING:
-    from ..sim.network import Connection
-    from .migration import IncomingMigration
 
 _SYNC = MultifdFlag.MULTIFD_FLAG_SYNC
 _UNPACKED_CHANNEL = 0x80
@@ -39,14 +36,16 @@ class MultifdRecv:
     """The receiving end of all channels.
 
     Args:
-        destination: whose.
+        side: the destination.
         connection: that the channels belong to.
+        first: number of the first of them on it.
     """
 
-    def __init__(self, destination: "IncomingMigration", connection: "Connection") -> None:
-        self._d = destination
+    def __init__(self, side: MigrationSide, connection: Connection, first: int) -> None:
+        self._side = side
         self._connection = connection
-        self._count = destination.options.parameters.multifd_channels
+        self._first = first
+        self._count = side.options.parameters.multifd_channels
         self._tasks: list[Task] = []
         self._at_sync: set[int] = set()
         self._exiting = False
@@ -58,12 +57,11 @@ class MultifdRecv:
 
     @property
     def _pipes(self) -> list[Pipe]:
-        first = self._d.first_multifd_channel
-        return self._connection.forward[first : first + self._count]
+        return self._connection.forward[self._first : self._first + self._count]
 
     def start(self) -> None:
         """Begin to read all channels (multifd_recv_new_channel)."""
-        self._tasks = [self._d.scheduler.start(Thread.MULTIFD_RECV, self._channel(pipe)) for pipe in self._pipes]
+        self._tasks = [self._side.scheduler.start(Thread.MULTIFD_RECV, self._channel(pipe)) for pipe in self._pipes]
 
     def sync_main(self) -> Steps[None]:
         """Wait until all channels have come to the end of an epoch, then let them go on (multifd_recv_sync_main).
@@ -73,28 +71,28 @@ class MultifdRecv:
         Raises:
             EngineError: a channel has ended before; upstream waits for ever.
         """
-        d = self._d
+        side = self._side
 
         def synced() -> bool:
-            return len(self._at_sync) == len(self._tasks) or d.error is not None
+            return len(self._at_sync) == len(self._tasks) or side.error is not None
 
         def ready() -> bool:
             return synced() or any(task.done for task in self._tasks)
 
-        yield from d.poll(Wait(what="the end of an epoch on all channels", ready=ready))
+        yield from side.poll(Wait(what="the end of an epoch on all channels", ready=ready))
         if not synced():
-            raise d.fail("a multifd channel ended before the end of an epoch")
+            raise side.fail("a multifd channel ended before the end of an epoch")
         self._at_sync.clear()
 
     def _channel(self, pipe: Pipe) -> Steps[None]:
         """Read one channel (multifd_recv_thread)."""
-        d, f = self._d, PipeInput(pipe)
+        side, f = self._side, PipeInput(pipe)
         unpacked, log = _Unpacked(), PageLog()
-        blocks = [RamBlock(block.name, block.size_bytes) for block in d.machine.guest.blocks]
+        blocks = [RamBlock(block.name, block.size_bytes) for block in side.machine.guest.blocks]
         reader = MultifdReader(
             f,
             blocks=blocks,
-            page_size=d.machine.kind.page_size,
+            page_size=side.machine.kind.page_size,
             log=log,
             sink=unpacked,
             sink_channel=f.channel + _UNPACKED_CHANNEL,
@@ -117,8 +115,9 @@ class MultifdRecv:
                 else:
                     yield CHECKPOINT
         except SavevmError as error:
-            if not self._exiting:
-                d.fail_loading(error)
+            if not self._exiting:  # nobody waits for this thread; the main one finds the error at its end
+                side.propagate(error)
+                self.hang_up()
 
     def _initial(self, reader: MultifdReader) -> int:
         """Read what opens a channel (multifd_recv_initial_packet); returns its place.
@@ -126,7 +125,7 @@ class MultifdRecv:
         Raises:
             BadPayload: it belongs to another VM, whatever validate-uuid says.
         """
-        initial, ours = reader.read_initial(), self._d.machine.channel_uuid
+        initial, ours = reader.read_initial(), self._side.machine.channel_uuid
         if initial.uuid != ours:
             raise BadPayload(
                 f"a channel of the VM with UUID {UUID(bytes=initial.uuid)}, this side has {UUID(bytes=ours)}",
@@ -140,7 +139,7 @@ class MultifdRecv:
 
     def _place_pages(self, log: PageLog, blocks: list[RamBlock], f: PipeInput, unpacked: _Unpacked) -> None:
         """Put a packet's pages in their places (multifd_nocomp_recv, multifd_recv_zero_page_process)."""
-        ram = self._d.machine.ram
+        ram = self._side.machine.ram
         assert ram is not None
         for row in log.rows:
             offset, length = int(row["offset"]), int(row["length"])
@@ -155,7 +154,7 @@ class MultifdRecv:
 
     def _device_state(self, packet: MultifdPacket, f: PipeInput) -> Steps[None]:
         """Hand a piece of state to its device (multifd_device_state_recv, qemu_loadvm_load_state_buffer)."""
-        entry = self._d.machine.registry.find_se(packet.idstr, packet.instance_id)
+        entry = self._side.machine.registry.find_se(packet.idstr, packet.instance_id)
         if entry is None or not entry.has("load_state_buffer"):
             raise BadPayload(
                 f"state of {packet.idstr!r}, instance {packet.instance_id}, which can't take it here",
@@ -163,10 +162,10 @@ class MultifdRecv:
             )
         start = packet.data.offset - f.base
         content = bytes(f.buffer[start : start + packet.data.length])
-        yield from self._d.call(entry, "load_state_buffer", content)
+        yield from self._side.call(entry, "load_state_buffer", content)
 
     def _emit(self, name: str, start: int, f: PipeInput) -> None:
-        self._d.emit(
+        self._side.emit(
             EventKind.RECORD, name=f"multifd {name}", channel=f.channel, offset=start, length=f.offset - start
         )
 
@@ -180,4 +179,4 @@ class MultifdRecv:
         """End all threads (multifd_recv_cleanup)."""
         self.hang_up()
         for task in self._tasks:
-            yield from self._d.poll(end_of(task))
+            yield from self._side.poll(end_of(task))

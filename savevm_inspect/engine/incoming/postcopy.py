@@ -3,9 +3,9 @@
 What the commands do is migration/savevm.c's, the threads are migration/postcopy-ram.c's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ...errors import BadPayload, SavevmError
 from ...rules.compat import Behaviour
@@ -16,15 +16,16 @@ from ...rules.threads import Thread
 from ...stream.events import EventKind
 from ...wire import MIGRATION_RESUME_ACK_VALUE, MigRpMessage
 from ..machine.machine import RunState
-from ..machine.qemu_file import PipeInput
+from ..machine.qemu_file import PipeInput, QEMUFileInput
+from ..sim.network import Connection
+from ..sim.pipe import Pipe
 from ..sim.scheduler import CHECKPOINT, Steps, Task, Wait, end_of
-
-if TYPE_CHECKING:
-    from ..sim.network import Connection
-    from ..sim.pipe import Pipe
-    from .migration import IncomingMigration
+from .state import IncomingState
 
 _S = MigrationStatus
+
+Load = Callable[[QEMUFileInput], Steps[bool]]
+"""Reads records up to the end of a channel or a package; returns whether the loops around it end, too."""
 
 
 class PostcopyState(StrEnum):
@@ -52,15 +53,17 @@ class PostcopyIncoming:
     """What a destination does besides loading, once postcopy was announced.
 
     Args:
-        destination: whose.
+        destination: what the threads of this end share.
+        destroy: gives everything up, in the main thread.
 
     Attributes:
         state: how far it has come.
         listening: a thread of its own reads the main channel.
     """
 
-    def __init__(self, destination: "IncomingMigration") -> None:
+    def __init__(self, destination: IncomingState, destroy: Callable[[], Steps[None]]) -> None:
         self._d = destination
+        self._destroy = destroy
         self.state = PostcopyState.NONE
         self.listening = False
         self._listen: Task | None = None
@@ -113,8 +116,13 @@ class PostcopyIncoming:
         for start, length in zip(starts, lengths, strict=True):
             self._d.machine.ram.discard(block, int(start), int(length), offset)
 
-    def listen(self, offset: int) -> None:
-        """From here on pages may come at any time: a thread reads the channel (loadvm_postcopy_handle_listen)."""
+    def listen(self, load: Load, offset: int) -> None:
+        """From here on pages may come at any time: a thread reads the channel (loadvm_postcopy_handle_listen).
+
+        Args:
+            load: reads it.
+            offset: of the command that says so.
+        """
         d = self._d
         self._go(_P.LISTENING, offset)
         d.enter(Phase.POSTCOPY)
@@ -124,7 +132,7 @@ class PostcopyIncoming:
             if d.options.has(Capability.POSTCOPY_PREEMPT):
                 self._preempt = d.scheduler.start(Thread.PREEMPT, self._preempt_thread(), daemon=True)
         self.listening = True
-        self._listen = d.scheduler.start(Thread.LISTEN, self._listen_thread())
+        self._listen = d.scheduler.start(Thread.LISTEN, self._listen_thread(load))
 
     def run(self, offset: int) -> None:
         """All device state is here: the main loop starts the VM (loadvm_postcopy_handle_run)."""
@@ -152,7 +160,7 @@ class PostcopyIncoming:
 
     # Threads.
 
-    def _listen_thread(self) -> Steps[None]:
+    def _listen_thread(self, load: Load) -> Steps[None]:
         """Read the main channel while the main thread loads the package, and after that (postcopy_listen_thread)."""
         d = self._d
         loading = d.machine.compat.has(Behaviour.POSTCOPY_DEVICE) and d.to_src_file is not None
@@ -160,7 +168,7 @@ class PostcopyIncoming:
         yield CHECKPOINT
         try:
             assert d.from_src_file is not None
-            yield from d.loadvm.main(d.from_src_file)
+            yield from load(d.from_src_file)
         except SavevmError as error:
             if self.state is _P.RUNNING and not d.options.has(Capability.POSTCOPY_RAM):
                 d.note(f"all is here but dirty bitmaps ({error})")  # the guest can do without them
@@ -168,10 +176,10 @@ class PostcopyIncoming:
                 d.propagate(error)
                 d.set_state(_S.FAILED)
         if d.status is not _S.FAILED:
-            yield Wait(what="the main thread to load the package", ready=lambda: d.loadvm.main_loaded)
+            yield Wait(what="the main thread to load the package", ready=lambda: d.main_loaded)
             d.set_state(_S.COMPLETED, old=_S.POSTCOPY_ACTIVE)
         self.state = _P.END
-        d.schedule(d.state_destroy)
+        d.schedule(self._destroy)
         yield CHECKPOINT
 
     def _fault_thread(self) -> Steps[None]:
@@ -233,7 +241,7 @@ class PostcopyIncoming:
                     connection.fail()
             yield self._another(connection)
 
-    def _another(self, connection: "Connection | None") -> Wait:
+    def _another(self, connection: Connection | None) -> Wait:
         """What waits for the next connection."""
         return Wait(
             what="another preempt channel",
@@ -241,7 +249,7 @@ class PostcopyIncoming:
             waits_for_user=True,
         )
 
-    def _preempt_pipe(self) -> "Pipe | None":
+    def _preempt_pipe(self) -> Pipe | None:
         d, connection = self._d, self._d.connection
         if connection is None:
             return None

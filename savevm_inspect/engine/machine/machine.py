@@ -3,20 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ...rules.compat import REFERENCE, Behaviour, Compat, Version
 from ..sim.clock import Clock
 from ..sim.scheduler import Scheduler
 from .bql import Bql
 from .guest import Guest
+from .protocols import DirtyBitmapMigration, MigrationEnd, MigrationIncomingState, MigrationState, Ram
 from .registry import Registry
-
-if TYPE_CHECKING:
-    from ..devices.dirty_bitmap import DirtyBitmaps
-    from ..incoming.migration import IncomingMigration
-    from ..outgoing.migration import OutgoingMigration
-    from ..ram.device import RamDevice
 
 
 class RunState(StrEnum):
@@ -113,10 +108,10 @@ class Machine:
     qemu: Version = REFERENCE
     uuid: bytes = b""
     received_runstate: RunState | None = None
-    ram: "RamDevice | None" = None
-    dirty_bitmaps: "DirtyBitmaps | None" = None
-    source: "OutgoingMigration | None" = None
-    destination: "IncomingMigration | None" = None
+    ram: Ram | None = None
+    dirty_bitmaps: DirtyBitmapMigration | None = None
+    source: MigrationState | None = None
+    destination: MigrationIncomingState | None = None
     _on_stop: list[Callable[[], None]] = field(default_factory=list)
     _on_start: list[Callable[[], None]] = field(default_factory=list)
 
@@ -133,6 +128,11 @@ class Machine:
     def clock(self) -> Clock:
         """The time it lives in."""
         return self.scheduler.clock
+
+    @property
+    def migration(self) -> MigrationEnd | None:
+        """Its end of the migration that it is part of, whichever end that is."""
+        return self.source or self.destination
 
     @property
     def channel_uuid(self) -> bytes:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from ...stream.cursor import Cursor
-from ...stream.writer import Writer
+from ...stream.writer import SeekableWriter, Writer
+from ..sim.file_channel import FileChannel
 from ..sim.pipe import Pipe
 from ..sim.scheduler import Steps
 
@@ -165,6 +166,39 @@ class BufferFile(QEMUFile):
         """All that was written."""
         self.fflush()
         return bytes(self._memory.data)
+
+
+class FileQEMUFile(QEMUFile, SeekableWriter):
+    """The writing half of a file, which can also go to other places (qemu_set_offset, qemu_put_buffer_at).
+
+    Args:
+        file: where to.
+        rate: counts the bytes.
+    """
+
+    def __init__(self, file: FileChannel, rate: RateLimit) -> None:
+        super().__init__(file, rate)
+        self._file = file
+
+    def get_offset(self) -> int:
+        """Where the next byte goes, in bytes from the start of the file."""
+        self.fflush()
+        return self._file.position
+
+    def set_offset(self, offset: int) -> None:
+        """Go on at a place, in bytes from the start of the file; what is left out becomes a hole."""
+        self.fflush()
+        self._file.position = self.transferred = offset
+
+    def put_buffer_at(self, data: bytes, offset: int) -> None:
+        """Write bytes at a place and go on where the writer stood.
+
+        Args:
+            data: the bytes.
+            offset: their place in bytes from the start of the file.
+        """
+        self.rate.transferred += len(data)
+        self._file.write_at(data, offset)
 
 
 class QEMUFileInput(Cursor):

@@ -6,7 +6,6 @@ of postcopy are never asked for.
 """
 
 import errno
-from typing import TYPE_CHECKING
 
 from ...errors import EngineError
 from ...rules.phases import Phase
@@ -15,9 +14,7 @@ from ...stream.events import EventKind
 from ..machine.machine import RunState
 from ..machine.qemu_file import RATE_LIMIT_DISABLED, BufferFile
 from ..sim.scheduler import CHECKPOINT, Steps
-
-if TYPE_CHECKING:
-    from .migration import OutgoingMigration
+from .state import OutgoingState
 
 _S = MigrationStatus
 
@@ -26,11 +23,11 @@ class BackgroundSnapshot:
     """Runs one snapshot.
 
     Args:
-        source: whose.
+        state: what it shares with the other threads of the source.
     """
 
-    def __init__(self, source: "OutgoingMigration") -> None:
-        self._s = source
+    def __init__(self, state: OutgoingState) -> None:
+        self._s = state
         self._protected = False
 
     def steps(self) -> Steps[None]:

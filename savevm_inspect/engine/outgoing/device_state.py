@@ -1,44 +1,11 @@
 """Threads that send what is left of a device over multifd channels (migration/multifd-device-state.c)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 from ...errors import EngineError
-from ...rules.options import Capability, MultifdCompression, Options
 from ...rules.threads import Thread
+from ..machine.protocols import MultifdSendState, SaveCompletePrecopyThreadData
 from ..machine.registry import SaveStateEntry
 from ..machine.side import MigrationSide
 from ..sim.scheduler import Steps, Task
-
-if TYPE_CHECKING:
-    from .multifd_send import MultifdSend
-
-
-def multifd_device_state_supported(options: Options) -> bool:
-    """Whether device state may go over multifd channels (function of that name)."""
-    return (
-        options.has(Capability.MULTIFD)
-        and not options.has(Capability.MAPPED_RAM)
-        and options.parameters.multifd_compression is MultifdCompression.NONE
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveCompletePrecopyThreadData:
-    """What a save_complete_precopy_thread gets besides its opaque (include/migration/misc.h).
-
-    Attributes:
-        idstr: its device's name.
-        instance_id: which of the devices of that name.
-        multifd: takes the device's state, by ``queue_device_state``.
-        should_exit: whether another thread has failed, and this one is to end (..._threads_should_exit).
-    """
-
-    idstr: str
-    instance_id: int
-    multifd: "MultifdSend"
-    should_exit: Callable[[], bool]
 
 
 class SaveThreads:
@@ -49,9 +16,9 @@ class SaveThreads:
         multifd: its channels; ``None`` without the capability.
     """
 
-    def __init__(self, side: MigrationSide, multifd: "MultifdSend | None") -> None:
+    def __init__(self, side: MigrationSide, multifd: MultifdSendState | None) -> None:
         self._side = side
-        self._multifd = multifd if multifd_device_state_supported(side.options) else None
+        self._multifd = multifd if side.options.multifd_device_state else None
         self._tasks: list[Task] = []
         self._aborted = False
 
@@ -60,7 +27,7 @@ class SaveThreads:
         if self._multifd is not None:
             self._tasks.append(self._side.scheduler.start(Thread.SAVE_STATE, self._run(entry, self._multifd)))
 
-    def _run(self, entry: SaveStateEntry, multifd: "MultifdSend") -> Steps[None]:
+    def _run(self, entry: SaveStateEntry, multifd: MultifdSendState) -> Steps[None]:
         data = SaveCompletePrecopyThreadData(
             idstr=entry.idstr,
             instance_id=entry.instance_id,

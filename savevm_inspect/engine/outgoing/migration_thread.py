@@ -3,7 +3,7 @@
 import errno
 from contextlib import suppress
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ...errors import EngineError, SavevmError
 from ...rules.compat import Behaviour
@@ -16,10 +16,8 @@ from ..machine.machine import RunState
 from ..machine.side import Figures
 from ..sim.scheduler import CHECKPOINT, Steps
 from .postcopy import postcopy_pause, postcopy_start, send_postcopy_advise
+from .state import OutgoingState
 from .switchover import switchover_start
-
-if TYPE_CHECKING:
-    from .migration import OutgoingMigration
 
 _S = MigrationStatus
 
@@ -47,11 +45,11 @@ class MigrationThread:
     """Runs one migration on the source.
 
     Args:
-        source: whose.
+        state: what it shares with the other threads of the source.
     """
 
-    def __init__(self, source: "OutgoingMigration") -> None:
-        self._s = source
+    def __init__(self, state: OutgoingState) -> None:
+        self._s = state
 
     def steps(self) -> Steps[None]:
         """Run it to its end; what goes wrong is kept in the source (migration_thread)."""
@@ -105,7 +103,7 @@ class MigrationThread:
                 return
             if error is _Error.RECOVERED:
                 s.pace.begin()
-            urgent = yield from s.pace.rate_limit()
+            urgent = yield from s.pace.rate_limit(s.to_dst_file)
 
     def _try_iteration(self) -> Steps[_Iterate]:
         """One round; what fails in it sticks to the file, where it is found next."""

@@ -1,16 +1,12 @@
 """The source's channels for pages and device state besides the main one (migration/multifd.c)."""
 
-from typing import TYPE_CHECKING
-
 from ...payload.multifd_writer import MultifdSender, MultifdWriter
 from ...rules.compat import Behaviour
 from ...stream.events import EventKind
 from ..machine.qemu_file import QEMUFile
+from ..machine.side import MigrationSide
+from ..sim.network import Connection
 from ..sim.scheduler import CHECKPOINT, Steps
-
-if TYPE_CHECKING:
-    from ..sim.network import Connection
-    from .migration import OutgoingMigration
 
 
 class MultifdSend:
@@ -20,15 +16,17 @@ class MultifdSend:
     channels are always idle: what is queued is sent at once by whoever queues it, which gives the same bytes.
 
     Args:
-        source: whose.
+        side: the source.
         connection: to be extended by the channels.
+        main: the main channel, which takes the errors of all.
     """
 
-    def __init__(self, source: "OutgoingMigration", connection: "Connection") -> None:
-        parameters = source.options.parameters
-        page_size = source.machine.kind.page_size
-        self._s = source
-        self._files = [QEMUFile(connection.open_channel(), source.rate) for _ in range(parameters.multifd_channels)]
+    def __init__(self, side: MigrationSide, connection: Connection, main: QEMUFile) -> None:
+        parameters = side.options.parameters
+        page_size = side.machine.kind.page_size
+        self._side = side
+        self._main = main
+        self._files = [QEMUFile(connection.open_channel(), main.rate) for _ in range(parameters.multifd_channels)]
         self._writers = [
             MultifdWriter(f, page_size=page_size, compression=parameters.multifd_compression.value)
             for f in self._files
@@ -36,7 +34,7 @@ class MultifdSend:
         self._sender = MultifdSender(
             self._writers,
             page_size=page_size,
-            zero_page_detection=source.machine.compat.has(Behaviour.MULTIFD_ZERO_PAGES),
+            zero_page_detection=side.machine.compat.has(Behaviour.MULTIFD_ZERO_PAGES),
         )
         self._turn = 0
         self._told = {f.channel: 0 for f in self._files}
@@ -44,7 +42,7 @@ class MultifdSend:
     def start(self) -> None:
         """Introduce each channel (multifd_send_setup, multifd_send_initial_packet)."""
         for number, writer in enumerate(self._writers):
-            writer.put_initial_packet(number, self._s.machine.channel_uuid)
+            writer.put_initial_packet(number, self._side.machine.channel_uuid)
         self._flush("initial packet")
 
     def queue_page(self, block: str, addr: int, content: bytes) -> None:
@@ -80,7 +78,7 @@ class MultifdSend:
             f.end_record()
             f.fflush()
             self._told[f.channel] = f.transferred
-            self._s.emit(
+            self._side.emit(
                 EventKind.RECORD,
                 name=f"multifd {name}",
                 channel=f.channel,
@@ -88,4 +86,4 @@ class MultifdSend:
                 length=f.transferred - start,
             )
         if any(f.get_error() for f in self._files):
-            self._s.to_dst_file.set_error(next(f.get_error() for f in self._files if f.get_error()))
+            self._main.set_error(next(f.get_error() for f in self._files if f.get_error()))

@@ -4,7 +4,6 @@ All of it is migration/migration.c; the discarding of stale pages is migration/r
 """
 
 import struct
-from typing import TYPE_CHECKING
 
 from ...errors import EngineError
 from ...rules.compat import Behaviour
@@ -16,24 +15,22 @@ from ...wire import QEMU_VM_PING_PACKAGED_LOADED, MigCmd
 from ..machine.machine import RunState
 from ..machine.qemu_file import BufferFile, QEMUFile
 from ..sim.scheduler import CHECKPOINT, Steps, Wait
+from .state import OutgoingState
 from .switchover import switchover_start
-
-if TYPE_CHECKING:
-    from .migration import OutgoingMigration
 
 _S = MigrationStatus
 _PAUSED = frozenset({_S.POSTCOPY_PAUSED, _S.POSTCOPY_RECOVER_SETUP})
 _PACKAGE_HEADER_BYTES = 1 + 2 + 2 + 4
 
 
-def send_postcopy_advise(s: "OutgoingMigration") -> None:
+def send_postcopy_advise(s: OutgoingState) -> None:
     """Tell the destination that postcopy may come, so that it can refuse (qemu_savevm_send_postcopy_advise)."""
     page_size = s.machine.kind.page_size
     argument = struct.pack(">QQ", page_size, page_size) if s.options.has(Capability.POSTCOPY_RAM) else b""
     s.savevm.command(s.to_dst_file, MigCmd.MIG_CMD_POSTCOPY_ADVISE, argument)
 
 
-def postcopy_start(s: "OutgoingMigration") -> Steps[None]:
+def postcopy_start(s: OutgoingState) -> Steps[None]:
     """Stop the VM, send the device state as a package, and let the destination run (postcopy_start).
 
     What goes wrong is kept in the source, whose state is ``failed`` afterwards.
@@ -57,7 +54,7 @@ def postcopy_start(s: "OutgoingMigration") -> Steps[None]:
     yield CHECKPOINT
 
 
-def _switch(s: "OutgoingMigration") -> Steps[None]:
+def _switch(s: OutgoingState) -> Steps[None]:
     """The part of postcopy_start that holds the lock."""
     try:
         if not (s.machine.compat.has(Behaviour.STATE_DEVICE) or s.options.has(Capability.PAUSE_BEFORE_SWITCHOVER)):
@@ -74,18 +71,18 @@ def _switch(s: "OutgoingMigration") -> Steps[None]:
         _fail(s, error)
 
 
-def _answers_package(s: "OutgoingMigration") -> bool:
+def _answers_package(s: OutgoingState) -> bool:
     """Whether the destination says when it has loaded the package."""
     return s.return_path is not None and s.machine.compat.has(Behaviour.POSTCOPY_DEVICE)
 
 
-def _fail(s: "OutgoingMigration", error: EngineError) -> None:
+def _fail(s: OutgoingState, error: EngineError) -> None:
     s.propagate(error)
     if s.status is not _S.CANCELLING:
         s.set_state(_S.FAILED)
 
 
-def _send_package(s: "OutgoingMigration") -> Steps[None]:
+def _send_package(s: OutgoingState) -> Steps[None]:
     """Complete what can't follow late, discard what is stale, and send all device state at once."""
     f = s.to_dst_file
     yield from s.savevm.complete_precopy_iterable(f, in_postcopy=True, multifd=s.multifd)
@@ -115,7 +112,7 @@ def _send_package(s: "OutgoingMigration") -> Steps[None]:
     _check(s, f)
 
 
-def _check(s: "OutgoingMigration", f: QEMUFile) -> None:
+def _check(s: OutgoingState, f: QEMUFile) -> None:
     if f.get_error():
         raise s.fail("the channel failed on the way to postcopy")
 
@@ -126,7 +123,7 @@ def _discard(block: str, ranges: list[tuple[int, int]]) -> bytes:
     return bytes((0, len(name))) + name + b"\0" + b"".join(struct.pack(">QQ", *each) for each in ranges)
 
 
-def postcopy_pause(s: "OutgoingMigration") -> Steps[bool]:
+def postcopy_pause(s: OutgoingState) -> Steps[bool]:
     """Wait until somebody connects again, and go on from there (postcopy_pause).
 
     Returns:
@@ -148,7 +145,7 @@ def postcopy_pause(s: "OutgoingMigration") -> Steps[bool]:
             return True
 
 
-def _do_resume(s: "OutgoingMigration") -> Steps[bool]:
+def _do_resume(s: OutgoingState) -> Steps[bool]:
     """Agree with the destination on what it has, then go on (postcopy_do_resume, postcopy_resume_handshake)."""
     try:
         yield from s.savevm.resume_prepare()

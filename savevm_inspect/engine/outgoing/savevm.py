@@ -7,7 +7,7 @@ when, in which thread and under which lock, is told by :mod:`.migration_thread`,
 
 import errno
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import EngineError
 from ...rules.compat import Behaviour
@@ -31,10 +31,8 @@ from ..machine.side import MigrationSide, message_of
 from ..machine.vmsd import VMStateDescription
 from ..machine.vmstate import vmstate_save_state
 from ..sim.scheduler import CHECKPOINT, Steps
-from .device_state import SaveThreads, multifd_device_state_supported
-
-if TYPE_CHECKING:
-    from .multifd_send import MultifdSend
+from .device_state import SaveThreads
+from .multifd_send import MultifdSend
 
 
 class SaveVM:
@@ -189,7 +187,7 @@ class SaveVM:
         if self._machine.compat.has(Behaviour.SEND_SWITCHOVER_START):
             self.command(f, MigCmd.MIG_CMD_SWITCHOVER_START)
 
-    def complete_precopy(self, f: QEMUFile, multifd: "MultifdSend | None" = None) -> Steps[None]:
+    def complete_precopy(self, f: QEMUFile, multifd: MultifdSend | None = None) -> Steps[None]:
         """Send all that is left, and the state of all devices (qemu_savevm_state_complete_precopy)."""
         yield from self.complete_precopy_iterable(f, in_postcopy=False, multifd=multifd)
         yield from self.complete_precopy_non_iterable(f, in_postcopy=False)
@@ -198,7 +196,7 @@ class SaveVM:
             raise self._side.fail(f"the channel failed ({errno.errorcode[-error]})")
 
     def complete_precopy_iterable(
-        self, f: QEMUFile, *, in_postcopy: bool, multifd: "MultifdSend | None" = None
+        self, f: QEMUFile, *, in_postcopy: bool, multifd: MultifdSend | None = None
     ) -> Steps[None]:
         """Write the END sections, while threads send device state (qemu_savevm_state_complete_precopy_iterable).
 
@@ -209,7 +207,7 @@ class SaveVM:
         """
         threads = SaveThreads(self._side, multifd)
         try:
-            if multifd_device_state_supported(self._side.options):
+            if self._side.options.multifd_device_state:
                 for entry in self._registry:
                     if in_postcopy and (yield from self._has_postcopy(entry)):
                         continue

@@ -1,20 +1,16 @@
 """The last steps before what is left is sent, in precopy and in postcopy (migration/migration.c)."""
 
-from typing import TYPE_CHECKING
-
 from ...rules.compat import Behaviour
 from ...rules.options import Capability
 from ...rules.status import MigrationStatus
 from ..machine.qemu_file import RATE_LIMIT_DISABLED
 from ..sim.scheduler import CHECKPOINT, Steps
-
-if TYPE_CHECKING:
-    from .migration import OutgoingMigration
+from .state import OutgoingState
 
 _S = MigrationStatus
 
 
-def switchover_start(s: "OutgoingMigration") -> Steps[None]:
+def switchover_start(s: OutgoingState) -> Steps[None]:
     """Go to state ``device``, with a stop on the way if the user wants one (migration_switchover_start).
 
     Args:

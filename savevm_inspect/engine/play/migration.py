@@ -2,24 +2,21 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ...errors import EngineError
 from ...rules.status import MigrationStatus
 from ...rules.threads import Side, Thread
 from ...stream.events import Event
 from ..incoming.migration import IncomingMigration
-from ..machine.file_channel import FileChannel
 from ..outgoing.migration import OutgoingMigration
 from ..sim.clock import Clock, Link
+from ..sim.file_channel import FileChannel
 from ..sim.network import Network, Watch
 from ..sim.scheduler import CHECKPOINT, Choose, Deadlock, Scheduler, Steps, Wait, fair
+from .scenario import Scenario
 from .script import play
 from .snapshot import load_snapshot, save_snapshot
 from .transport import Transport
-
-if TYPE_CHECKING:
-    from .scenario import Scenario
 
 _ENDS = frozenset({MigrationStatus.COMPLETED, MigrationStatus.FAILED, MigrationStatus.CANCELLED})
 
@@ -41,7 +38,7 @@ class Migration:
         failure: why the migration did not come to its end; ``None`` if it did, or was cancelled.
     """
 
-    def __init__(self, scenario: "Scenario", watch: Watch | None = None, *, choose: Choose = fair) -> None:
+    def __init__(self, scenario: Scenario, watch: Watch | None = None, *, choose: Choose = fair) -> None:
         self.scenario = scenario
         self.clock = Clock()
         self.scheduler = Scheduler(self.clock, choose)
@@ -62,7 +59,7 @@ class Migration:
             scenario.destination_options,
             listens=scenario.transport is not Transport.SNAPSHOT,
         )
-        self.scheduler.start(Thread.MAIN, play(self, scenario.script), daemon=True)
+        self.scheduler.start(Thread.MAIN, play(self.source, self.network, scenario.script), daemon=True)
         self.scheduler.start(Thread.MAIN, _TRANSPORTS[scenario.transport](self), daemon=False)
 
     def steps(self) -> Iterator[Event]:

@@ -4,15 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ...errors import SavevmError
 from ...rules.phases import Phase
 from ...rules.status import MigrationStatus
+from ..outgoing.migration import OutgoingMigration
+from ..sim.network import Network
 from ..sim.scheduler import CHECKPOINT, Steps, Wait
-
-if TYPE_CHECKING:
-    from .migration import Migration
 
 
 class UserAction(StrEnum):
@@ -44,9 +43,8 @@ class Step:
     iteration: int = 0
     after_us: int = 0
 
-    def due(self, migration: "Migration") -> bool:
+    def due(self, source: OutgoingMigration) -> bool:
         """Whether its conditions hold."""
-        source = migration.source
         return (
             (self.status is None or source.status is self.status)
             and (self.phase is None or source.phase is self.phase)
@@ -54,40 +52,46 @@ class Step:
         )
 
 
-def play(migration: "Migration", script: tuple[Step, ...]) -> Steps[None]:
-    """Do one thing after the other; what is refused is answered with an error, and the next one follows."""
+def play(source: OutgoingMigration, network: Network, script: tuple[Step, ...]) -> Steps[None]:
+    """Do one thing after the other; what is refused is answered with an error, and the next one follows.
+
+    Args:
+        source: whose user does it.
+        network: what fails, if it is to.
+        script: what is done.
+    """
     for step in script:
-        yield from _wait_for(migration, step)
-        migration.source.schedule(partial(_do, migration, step.do))
+        yield from _wait_for(source, step)
+        source.schedule(partial(_do, source, network, step.do))
         yield CHECKPOINT
 
 
-def _wait_for(migration: "Migration", step: Step) -> Steps[None]:
-    clock, what = migration.clock, f"the time for {step.do}"
-    yield Wait(what=what, ready=lambda: step.due(migration), waits_for_user=True)
+def _wait_for(source: OutgoingMigration, step: Step) -> Steps[None]:
+    clock, what = source.machine.clock, f"the time for {step.do}"
+    yield Wait(what=what, ready=lambda: step.due(source), waits_for_user=True)
     until_us = clock.now_us + step.after_us
     yield Wait(what=what, ready=lambda: clock.now_us >= until_us, wake_us=lambda: until_us, waits_for_user=True)
 
 
-def _do(migration: "Migration", do: UserAction) -> Steps[None]:
-    source = migration.source
+def _do(source: OutgoingMigration, network: Network, do: UserAction) -> Steps[None]:
     source.emit_qmp(do.value)
     yield CHECKPOINT
     try:
         if do is UserAction.MIGRATE_RECOVER:
             yield from source.migrate()
+        elif do is UserAction.NETWORK_FAILS:
+            network.fail()
         else:
-            _ACTIONS[do](migration)
+            _COMMANDS[do](source)
     except SavevmError as error:
         source.emit_qmp(do.value, error=str(error))
     yield CHECKPOINT
 
 
-_ACTIONS: Final[Mapping[UserAction, Callable[["Migration"], None]]] = {
-    UserAction.MIGRATE_START_POSTCOPY: lambda migration: migration.source.start_postcopy(),
-    UserAction.MIGRATE_CONTINUE: lambda migration: migration.source.continue_(),
-    UserAction.MIGRATE_CANCEL: lambda migration: migration.source.cancel(),
-    UserAction.MIGRATE_PAUSE: lambda migration: migration.source.pause(),
-    UserAction.NETWORK_FAILS: lambda migration: migration.network.fail(),
+_COMMANDS: Final[Mapping[UserAction, Callable[[OutgoingMigration], None]]] = {
+    UserAction.MIGRATE_START_POSTCOPY: OutgoingMigration.start_postcopy,
+    UserAction.MIGRATE_CONTINUE: OutgoingMigration.continue_,
+    UserAction.MIGRATE_CANCEL: OutgoingMigration.cancel,
+    UserAction.MIGRATE_PAUSE: OutgoingMigration.pause,
 }
-"""How each thing is done, but for those that take time."""
+"""The commands that take no time."""

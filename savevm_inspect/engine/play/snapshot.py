@@ -5,25 +5,22 @@ devices have their turns until all of them are done.
 """
 
 import errno
-from typing import TYPE_CHECKING
 
 from ...errors import EngineError, SavevmError
 from ...rules.options import Capability
 from ...rules.phases import Phase
 from ...rules.status import MigrationStatus
-from ..machine.file_channel import FileChannel, FileQEMUFile
+from ..incoming.migration import IncomingMigration
 from ..machine.machine import RunState
-from ..machine.qemu_file import QEMUFile, QEMUFileInput
+from ..machine.qemu_file import FileQEMUFile, QEMUFile, QEMUFileInput
+from ..outgoing.migration import OutgoingMigration
+from ..sim.file_channel import FileChannel
 from ..sim.scheduler import Steps
-
-if TYPE_CHECKING:
-    from ..incoming.migration import IncomingMigration
-    from ..outgoing.migration import OutgoingMigration
 
 _S = MigrationStatus
 
 
-def save_snapshot(s: "OutgoingMigration", file: FileChannel) -> Steps[None]:
+def save_snapshot(s: OutgoingMigration, file: FileChannel) -> Steps[None]:
     """Save the VM's state into a file (save_snapshot, qemu_savevm_state).
 
     Args:
@@ -42,7 +39,7 @@ def save_snapshot(s: "OutgoingMigration", file: FileChannel) -> Steps[None]:
     s.resume_vm()
 
 
-def _savevm_state(s: "OutgoingMigration", f: QEMUFile) -> Steps[None]:
+def _savevm_state(s: OutgoingMigration, f: QEMUFile) -> Steps[None]:
     s.savevm.blocked()
     yield from s.savevm.prepare()
     s.enter(Phase.SETUP)
@@ -69,7 +66,7 @@ def _savevm_state(s: "OutgoingMigration", f: QEMUFile) -> Steps[None]:
     s.f = None
 
 
-def load_snapshot(d: "IncomingMigration", content: bytes) -> Steps[None]:
+def load_snapshot(d: IncomingMigration, content: bytes) -> Steps[None]:
     """Go back to what was saved, in a machine that was started for that (load_snapshot, load_snapshot_resume).
 
     To migration's state nothing happens, whatever becomes of it.

@@ -17,8 +17,8 @@ from ...rules.status import MigrationStatus
 from ...rules.threads import Side, Thread
 from ...stream.events import Event
 from ..machine.machine import RunState
+from ..machine.protocols import Ram
 from ..machine.side import Figures, MigrationSide
-from ..ram.device import RamDevice
 from .migration import Migration
 from .scenario import Scenario
 
@@ -178,11 +178,11 @@ def _side(side: MigrationSide, before: SideView | None) -> SideView:
     return before if before == made and before is not None else made
 
 
-def _dirty(side: Side, ram: RamDevice | None) -> dict[str, Any]:
+def _dirty(side: Side, ram: Ram | None) -> dict[str, Any]:
     return ram.dirty_pages() if ram is not None and side is Side.SOURCE else {}
 
 
-def _received(side: Side, ram: RamDevice | None) -> dict[str, Any]:
+def _received(side: Side, ram: Ram | None) -> dict[str, Any]:
     return ram.received_pages() if ram is not None and side is Side.DESTINATION else {}
 
 

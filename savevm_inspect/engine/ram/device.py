@@ -4,7 +4,7 @@ Here are its handlers. Which pages are dirty is :mod:`.state`'s, how they go out
 come in :mod:`.load`'s.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,19 +12,17 @@ import numpy.typing as npt
 from ...payload.ram import IDSTR
 from ...payload.ram_blocks import RamBlock
 from ...rules.options import Capability
-from ...wire import RAM_SAVE_VERSION, MigCmd
+from ...wire import RAM_SAVE_VERSION
+from ..machine.guest import GuestBlock
 from ..machine.handlers import DeviceError, Pending, SaveVMHandlers
 from ..machine.machine import Machine
-from ..machine.qemu_file import PipeInput, QEMUFile, QEMUFileInput
+from ..machine.protocols import MigrationState
+from ..machine.qemu_file import QEMUFile, QEMUFileInput
 from ..sim.scheduler import CHECKPOINT, Steps
 from .load import RamLoad
 from .mapped import MappedPages
 from .save import BarePages, MultifdPages, XbzrlePages
 from .state import Pages, RamState
-
-if TYPE_CHECKING:
-    from ..machine.guest import GuestBlock
-    from ..outgoing.migration import OutgoingMigration
 
 MAX_WAIT_MS: Final = 50
 """How long one turn may take before others get theirs (migration/ram.c)."""
@@ -149,16 +147,14 @@ class RamDevice:
     def resume_prepare(self) -> Steps[int]:
         """Ask what the destination has received; the rest is to be sent (ram_resume_prepare)."""
         source, (state, _) = self._source, self._started()
-        f = source.to_dst_file
         self._bitmaps_wanted = {block.name for block in state.blocks}
         for block in state.blocks:
-            name = block.name.encode()
-            source.savevm.command(f, MigCmd.MIG_CMD_RECV_BITMAP, bytes((len(name),)) + name)
+            source.send_recv_bitmap(block.name)
         yield from source.rp_wait(lambda: not self._bitmaps_wanted, "bitmaps of received pages")
         if self._bitmaps_wanted:
             return -1
         state.recount()
-        self._saver, self._preempt = BarePages(self._machine, f), None
+        self._saver, self._preempt = BarePages(self._machine, source.to_dst_file), None
         return 0
 
     # What other parts of the source ask of it.
@@ -219,7 +215,7 @@ class RamDevice:
         else:
             state.requests.extend((number, page) for page in pages)
 
-    def reload_dirty_bitmap(self, name: str, received: Any) -> None:
+    def reload_dirty_bitmap(self, name: str, received: bytes) -> None:
         """Take what the destination says it has of a block (ram_dirty_bitmap_reload).
 
         Args:
@@ -270,7 +266,7 @@ class RamDevice:
         yield from self._load.section(f)
         return 0
 
-    def load_preempt(self, f: PipeInput) -> Steps[None]:
+    def load_preempt(self, f: QEMUFileInput) -> Steps[None]:
         """Read the channel for requested pages to its end."""
         yield from self._load.preempt(f)
 
@@ -301,18 +297,18 @@ class RamDevice:
     # Within.
 
     @property
-    def _source(self) -> "OutgoingMigration":
+    def _source(self) -> MigrationState:
         source = self._machine.source
         if source is None:
             raise DeviceError("this machine is not the source of a migration")
         return source
 
-    def _blocks(self) -> "list[GuestBlock]":
+    def _blocks(self) -> list[GuestBlock]:
         """The blocks that are sent."""
         ignore = self._source.options.has(Capability.X_IGNORE_SHARED)
         return [block for block in self._machine.guest.blocks if not (ignore and block.shared)]
 
-    def _listed(self, block: "GuestBlock") -> RamBlock:
+    def _listed(self, block: GuestBlock) -> RamBlock:
         gpa = 0 if self._source.options.has(Capability.X_IGNORE_SHARED) else None
         return RamBlock(block.name, block.size_bytes, gpa=gpa)
 

@@ -1,7 +1,6 @@
 """How pages come in, and what was received (migration/ram.c, ram_load_precopy and ram_load_postcopy)."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +12,11 @@ from ...payload.ram import IDSTR, RamReader
 from ...rules.compat import Behaviour
 from ...stream.records import SectionHead, SectionKind
 from ...wire import RAM_SAVE_VERSION, RamSaveFlag
+from ..machine.guest import GuestBlock
 from ..machine.handlers import DeviceError
+from ..machine.machine import Machine
 from ..machine.qemu_file import QEMUFileInput
 from ..sim.scheduler import Steps
-
-if TYPE_CHECKING:
-    from ..machine.guest import GuestBlock
-    from ..machine.machine import Machine
 
 
 class RamLoad:
@@ -32,7 +29,7 @@ class RamLoad:
         received: for each block, shape (pages,), bool: which pages have come.
     """
 
-    def __init__(self, machine: "Machine") -> None:
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._page_size = machine.kind.page_size
         self._blocks = {block.name: block for block in machine.guest.blocks}
@@ -56,7 +53,7 @@ class RamLoad:
         destination, reader = self._machine.destination, self._started()
         if destination is not None and destination.in_postcopy:
             while True:  # each page may be what the guest waits for
-                yield from destination.loadvm.need(f, "a page")
+                yield from destination.need(f, "a page")
                 reader.read_pages(f, bare=True)
                 self._place_logged(reader, f)
                 if reader.ended:
@@ -120,7 +117,7 @@ class RamLoad:
     def expect_faults(self) -> None:
         """From here on the guest waits for pages that are not there."""
 
-        def missing(block: "GuestBlock", page: int) -> bool:
+        def missing(block: GuestBlock, page: int) -> bool:
             return not self.received[block.name][page]
 
         self._machine.guest.missing = missing
@@ -173,7 +170,7 @@ class RamLoad:
         self._emit_arrived(block.name, pages)
 
     def _place_differences(
-        self, block: "GuestBlock", f: QEMUFileInput, run: npt.NDArray[np.void], pages: npt.NDArray[np.intp]
+        self, block: GuestBlock, f: QEMUFileInput, run: npt.NDArray[np.void], pages: npt.NDArray[np.intp]
     ) -> None:
         for row, page in zip(run, pages.tolist(), strict=True):
             start = int(row["offset"]) - f.base
@@ -191,5 +188,5 @@ class RamLoad:
         destination = self._machine.destination
         if destination is not None and destination.in_postcopy:
             for page in pages.tolist():
-                destination.postcopy.placed(name, page * self._page_size)
+                destination.page_placed(name, page * self._page_size)
                 self._machine.guest.arrived(name, page * self._page_size)

@@ -1,18 +1,13 @@
 """Pages that have their place in a file (migration/ram.c, mapped_ram_*; the format is payload/mapped_ram.py's)."""
 
-from typing import TYPE_CHECKING
-
 from ...payload.mapped_ram import MappedRamWriter
 from ...payload.ram_blocks import RamBlock
-from ..machine.file_channel import FileQEMUFile
+from ..machine.guest import GuestBlock
 from ..machine.handlers import DeviceError
-from ..machine.qemu_file import QEMUFile
+from ..machine.machine import Machine
+from ..machine.qemu_file import FileQEMUFile, QEMUFile
 from .save import BarePages
 from .state import Pages
-
-if TYPE_CHECKING:
-    from ..machine.guest import GuestBlock
-    from ..machine.machine import Machine
 
 
 class MappedPages(BarePages):
@@ -26,7 +21,7 @@ class MappedPages(BarePages):
         DeviceError: it is none.
     """
 
-    def __init__(self, machine: "Machine", f: QEMUFile) -> None:
+    def __init__(self, machine: Machine, f: QEMUFile) -> None:
         super().__init__(machine, f)
         if not isinstance(f, FileQEMUFile):
             raise DeviceError("mapped-ram needs a file that can be written at any place")
@@ -36,7 +31,7 @@ class MappedPages(BarePages):
         """Write the block list, with room for the pages of each block (mapped_ram_setup_ramblock)."""
         self._mapped.put_block_list(blocks)
 
-    def save(self, block: "GuestBlock", pages: Pages) -> None:
+    def save(self, block: GuestBlock, pages: Pages) -> None:
         """Write pages to their places; one that is all zero is only marked as absent."""
         for page in pages.tolist():
             addr, content = page * self._page_size, block.page(page)

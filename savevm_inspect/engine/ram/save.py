@@ -1,7 +1,6 @@
 """How dirty pages go out: bare, as differences, or over other channels (migration/ram.c)."""
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +9,12 @@ from ...payload import xbzrle
 from ...payload.ram import RamWriter
 from ...payload.ram_blocks import RamBlock
 from ...rules.compat import Behaviour
+from ..machine.guest import GuestBlock
+from ..machine.machine import Machine
+from ..machine.protocols import MigrationState
 from ..machine.qemu_file import QEMUFile
 from .state import Pages, RamState
 from .xbzrle_cache import XbzrleCache
-
-if TYPE_CHECKING:
-    from ..machine.guest import GuestBlock
-    from ..machine.machine import Machine
-    from ..outgoing.migration import OutgoingMigration
 
 
 def _filled(content: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
@@ -38,12 +35,12 @@ class BarePages:
         f: where to.
     """
 
-    def __init__(self, machine: "Machine", f: QEMUFile) -> None:
+    def __init__(self, machine: Machine, f: QEMUFile) -> None:
         self._stats = machine.stats
         self._page_size = machine.kind.page_size
         self.writer = RamWriter(f)
 
-    def save(self, block: "GuestBlock", pages: Pages) -> None:
+    def save(self, block: GuestBlock, pages: Pages) -> None:
         """Send runs of pages of one kind each (save_zero_page, save_normal_page)."""
         first, last = int(pages[0]), int(pages[-1])
         content = block.pages[first : last + 1] if last - first == len(pages) - 1 else block.pages[pages]
@@ -83,7 +80,7 @@ class XbzrlePages(BarePages):
         f: where to.
     """
 
-    def __init__(self, machine: "Machine", source: "OutgoingMigration", state: RamState, f: QEMUFile) -> None:
+    def __init__(self, machine: Machine, source: MigrationState, state: RamState, f: QEMUFile) -> None:
         super().__init__(machine, f)
         self._source = source
         self._state = state
@@ -98,7 +95,7 @@ class XbzrlePages(BarePages):
         self.last_stage = False
         """The VM has stopped: what is sent now is never sent again, and not kept."""
 
-    def save(self, block: "GuestBlock", pages: Pages) -> None:
+    def save(self, block: GuestBlock, pages: Pages) -> None:
         """Send pages, each as cheaply as it can be (ram_save_page, save_xbzrle_page)."""
         if not self._state.rounds or self._source.in_postcopy:
             super().save(block, pages)
@@ -145,13 +142,13 @@ class MultifdPages(BarePages):
         machine: whose memory.
     """
 
-    def __init__(self, machine: "Machine", source: "OutgoingMigration", f: QEMUFile) -> None:
+    def __init__(self, machine: Machine, source: MigrationState, f: QEMUFile) -> None:
         super().__init__(machine, f)
         self._source = source
         self._compat = machine.compat
         self._f = f
 
-    def save(self, block: "GuestBlock", pages: Pages) -> None:
+    def save(self, block: GuestBlock, pages: Pages) -> None:
         """Queue pages (ram_save_multifd_page); in postcopy they go over the main channel after all."""
         multifd = self._source.multifd
         if self._source.in_postcopy or multifd is None:

@@ -1,16 +1,14 @@
 """Which pages the source has still to send, and which is next (migration/ram.c, RAMState)."""
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ...rules.options import Capability
-
-if TYPE_CHECKING:
-    from ..machine.guest import GuestBlock
-    from ..machine.machine import Machine
+from ..machine.guest import GuestBlock
+from ..machine.machine import Machine
 
 _WINDOW_PAGES: Final = 1 << 8
 """Pages that are looked at together at first; more each time that none of them was dirty."""
@@ -35,7 +33,7 @@ class RamState:
         requests: pages that the destination waits for, as block and page.
     """
 
-    def __init__(self, machine: "Machine", blocks: "list[GuestBlock]") -> None:
+    def __init__(self, machine: Machine, blocks: list[GuestBlock]) -> None:
         self._machine = machine
         self.blocks = blocks
         self.bmap = [np.ones(block.num_pages, np.bool_) for block in blocks]
@@ -93,7 +91,7 @@ class RamState:
         """Search from the beginning (ram_state_reset)."""
         self._block = self._page = 0
 
-    def take_request(self) -> "tuple[int, Pages] | None":
+    def take_request(self) -> tuple[int, Pages] | None:
         """The next page that the destination waits for, unless it was sent meanwhile (get_queued_page)."""
         while self.requests:
             number, page = self.requests.popleft()
@@ -103,7 +101,7 @@ class RamState:
                 return self._clear(number, np.array([page]))
         return None
 
-    def take(self, limit: int) -> "tuple[int, Pages] | None":
+    def take(self, limit: int) -> tuple[int, Pages] | None:
         """The next dirty pages of one block, which are clean from then on (find_dirty_block).
 
         Args:
@@ -137,7 +135,7 @@ class RamState:
         self._machine.stats.dirty_pages -= len(pages)
         return number, pages
 
-    def dirty_ranges(self) -> "list[tuple[GuestBlock, list[tuple[int, int]]]]":
+    def dirty_ranges(self) -> list[tuple[GuestBlock, list[tuple[int, int]]]]:
         """For each block that has any, start and length in bytes of each run of dirty pages."""
         size = self._machine.kind.page_size
         found = []

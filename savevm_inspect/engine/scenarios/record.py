@@ -6,9 +6,9 @@ from pathlib import Path
 from ...container.capture_folder import CaptureWriter, Direction
 from ...errors import NotFound
 from ...stream.events import Event
-from ..scenarios import SCENARIOS
+from ..play.migration import Migration
 from ..sim.pipe import Sink
-from .migration import Migration
+from . import SCENARIOS
 
 MADE_BY = "savevm-inspect engine"
 

@@ -1,8 +1,6 @@
 """A file as the target of a migration or a snapshot: written from its start on, or at any place."""
 
-from ...stream.writer import SeekableWriter
-from ..sim.clock import Link
-from .qemu_file import QEMUFile, RateLimit
+from .clock import Link
 
 
 class FileChannel:
@@ -43,36 +41,3 @@ class FileChannel:
     def close(self) -> None:
         """Nothing more is written."""
         self.closed = True
-
-
-class FileQEMUFile(QEMUFile, SeekableWriter):
-    """The writing half of a file, which can also go to other places (qemu_set_offset, qemu_put_buffer_at).
-
-    Args:
-        file: where to.
-        rate: counts the bytes.
-    """
-
-    def __init__(self, file: FileChannel, rate: RateLimit) -> None:
-        super().__init__(file, rate)
-        self._file = file
-
-    def get_offset(self) -> int:
-        """Where the next byte goes, in bytes from the start of the file."""
-        self.fflush()
-        return self._file.position
-
-    def set_offset(self, offset: int) -> None:
-        """Go on at a place, in bytes from the start of the file; what is left out becomes a hole."""
-        self.fflush()
-        self._file.position = self.transferred = offset
-
-    def put_buffer_at(self, data: bytes, offset: int) -> None:
-        """Write bytes at a place and go on where the writer stood.
-
-        Args:
-            data: the bytes.
-            offset: their place in bytes from the start of the file.
-        """
-        self.rate.transferred += len(data)
-        self._file.write_at(data, offset)
