@@ -11,6 +11,7 @@
     │   ├── BadPayload                 a section's content contradicts itself
     │   └── Unsupported                named and known, but not read by this version
     ├── SchemaError(path)              a description that is not what it must be
+    ├── EncodeError(path)              values that do not make the state they are encoded as
     ├── NotFound                       a block, section or file that is asked for and is not there
     ├── AddressError                   memory whose address is not known, or an address without memory
     ├── FileError                      what a file of ours does not do: write, go before 0, read when closed
@@ -115,6 +116,23 @@ class SchemaError(SavevmError):
 
     def __str__(self) -> str:
         return printable(f"description{' at ' + self.path if self.path else ''}: {self.message}")
+
+
+class EncodeError(SavevmError):
+    """Values that do not make the state they are encoded as.
+
+    Args:
+        message: what was there and what was expected.
+        path: names down to the value, joined with slashes.
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+    def __str__(self) -> str:
+        return printable(f"{self.path}: {self.message}")
 
 
 class NotFound(SavevmError, LookupError):

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..errors import SchemaError, printable
-from ..vmstate.fields import BYTES_BY_NATURE, NUMBERS
+from ..vmstate.fields import BYTES_BY_NATURE, number_kind
+from ..vmstate.scalars import SCALARS
 from ..vmstate.schema import FieldSchema, StateSchema
 from ..vmstate.walk import INLINE, LISTS
 from .ksy_names import UniqueNames, identifier
@@ -102,9 +103,9 @@ class StateTypes:
         """How one element of a field is read."""
         if not field.size:
             return {"size": 0}
-        number = NUMBERS.get(field.type)
-        if number is not None and number.size_bytes == field.size:
-            return {"type": _NUMBERS[number.code]}
+        kind = number_kind(field.type, field.size)
+        if kind is not None:
+            return {"type": _NUMBERS[SCALARS[kind].code]}
         if field.type in INLINE:
             return {"type": self._inline(field)}
         if field.type in LISTS:
@@ -185,7 +186,7 @@ _CODECS: dict[str, Callable[[StateTypes, FieldSchema], Entry | None]] = {
     "msix state": StateTypes._msix,
     "virtio": StateTypes._virtio,
 }
-"""By QEMU's name of a type with a structure of its own, as :data:`~savevm_inspect.vmstate.fields.CODECS`."""
+"""By QEMU's name of a type with a structure of its own, as :data:`~savevm_inspect.vmstate.fields.LAYOUTS`."""
 
 
 def _named_entry(field: FieldSchema, entry: Entry, names: UniqueNames) -> Entry:

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 
+from ..errors import StreamError
 from ..stream.cursor import Cursor
 from ..stream.values import FieldValue
-from .fields import CODECS
+from .decoder import Decoder
 from .schema import StateSchema
-from .virtio import read_virtio
 from .walk import walk
-
-_ALL = {**CODECS, "virtio": read_virtio}
 
 
 def decode_state(schema: StateSchema, cursor: Cursor) -> Iterator[FieldValue]:
@@ -26,4 +24,10 @@ def decode_state(schema: StateSchema, cursor: Cursor) -> Iterator[FieldValue]:
         Truncated: the bytes end early.
         BadPayload: the bytes contradict the schema.
     """
-    return walk(schema, cursor, _ALL)
+    decoder = Decoder(cursor)
+    try:
+        for _ in walk(schema, decoder):
+            yield from decoder.drain()
+    except StreamError:
+        yield from decoder.drain()
+        raise

@@ -1,23 +1,19 @@
-"""Field types to values: a table from QEMU's name of a type to what reads it.
+"""Field types of a description: which are one number, which have a layout, and which stay bytes.
 
-Types that hold nested state are another module's: structs and lists :mod:`.walk`'s, virtio :mod:`.virtio`'s.
-``BYTES_BY_NATURE`` is the documented list of types that stay bytes, each with its reason; a type that is in no
-table gives :class:`~savevm_inspect.stream.values.Undecoded`, and its section is not called decoded.
+Structs, lists and trees, whose content the description has, are :mod:`.walk`'s. ``BYTES_BY_NATURE`` is the documented
+list of types that stay bytes, each with its reason; a type that is in no table gives
+:class:`~savevm_inspect.stream.values.Undecoded`, and its section is not called decoded.
 """
 
-from collections.abc import Callable, Iterator
-from struct import Struct
+from collections.abc import Callable, Sequence
 
-from ..span import Span
-from ..stream.cursor import Cursor
-from ..stream.values import FieldValue, Undecoded, Value
-from . import cpu_types, pci
-from .scalars import SCALARS, Scalar
+from . import cpu_layouts, cpu_types, pci, runs, usb_redir
+from .coder import Coder, FieldContext, Layout
+from .scalars import SCALARS
 from .schema import FieldSchema
-
-Parts = tuple[str, ...]
-Codec = Callable[[Cursor, FieldSchema, Parts], Iterator[FieldValue]]
-"""Reads one element of a field, ``field.size`` bytes, and yields its leaves."""
+from .scsi import SCSI_REQUESTS
+from .virtio import virtio
+from .virtio.gpu import blob_resources, gpu
 
 BYTES_BY_NATURE = {
     "buffer": "VMSTATE_BUFFER: the device keeps it as a run of bytes and gives it no structure",
@@ -31,111 +27,104 @@ TIMER_OFF = -1
 _MEANINGS: dict[str, Callable[[int], str]] = {
     "timer": lambda value: "off" if value == TIMER_OFF else f"expires at {value} ns",
     "cpsr": cpu_types.describe_cpsr,
+    "pstate64": cpu_types.describe_cpsr,
     "fpscr": cpu_types.describe_fpscr,
+    "sreg": cpu_types.describe_sreg,
+    "psr": cpu_types.describe_psr,
+    "xcc": cpu_types.describe_xcc,
+    "sr": cpu_types.describe_sr,
+    "CPU_Double_U": cpu_types.describe_double,
 }
 
-NUMBERS: dict[str, Scalar] = {
-    **SCALARS,
-    "powered_off": Scalar("?"),
-    "cpsr": Scalar("I"),
-    "fpscr": Scalar("I"),
-    "cpu/altivec/vscr": Scalar("I"),
-    "fpr": Scalar("Q"),
-    "vsr": Scalar("Q"),
+NUMBERS: dict[tuple[str, int], str] = {
+    **{(kind, scalar.size_bytes): kind for kind, scalar in SCALARS.items()},
+    ("CPU_Double_U", 8): "uint64",
+    ("cpsr", 4): "uint32",
+    ("cpu/altivec/vscr", 4): "uint32",
+    ("eind", 1): "uint8",
+    ("fpcr", 8): "uint64",
+    ("fpr", 8): "uint64",
+    ("fpscr", 4): "uint32",
+    ("fpsr", 8): "uint64",
+    ("fsr", 4): "uint32",
+    ("fsr", 8): "uint64",
+    ("int32_as_uint16", 2): "uint16",
+    ("msr", 4): "uint32",
+    ("powered_off", 1): "bool",
+    ("psr", 4): "uint32",
+    ("pstate64", 8): "uint64",
+    ("psw", 4): "uint32",
+    ("psw", 8): "uint64",
+    ("rampD", 1): "uint8",
+    ("rampX", 1): "uint8",
+    ("rampY", 1): "uint8",
+    ("rampZ", 1): "uint8",
+    ("sr", 4): "uint32",
+    ("sreg", 1): "uint8",
+    ("uint16_from_uint8", 1): "uint8",
+    ("vsr", 8): "uint64",
+    ("xcc", 4): "uint32",
 }
+"""Types that are one number, by name and size in bytes: a name is not unique -> kind of number."""
 
-_STRUCTS = {name: Struct(scalar.format) for name, scalar in NUMBERS.items()}
+
+_POINTER_MARKS = {0x30: "nullptr", 0x31: "pointer"}
+"""Marks of an element of an array of pointers (migration/vmstate-types.c, put_nullptr)."""
 
 
-def read_bytes(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[FieldValue]:
-    """Read a field that has no codec: bytes if its type is bytes by nature, else undecoded with the reason."""
-    yield _leaf(cursor, field, parts, _bytes_of)
+def pointer_mark(coder: Coder, context: FieldContext) -> None:
+    """Whether an element of an array of pointers is there."""
+    coder.marker("", _POINTER_MARKS, context.type)
+
+
+def capability(coder: Coder, _context: FieldContext) -> None:
+    """A name with its length in one byte before it (migration/savevm.c, put_capability)."""
+    coder.buffer("name", coder.count("length", "uint8"))
+
+
+LAYOUTS: dict[tuple[str, str], tuple[Layout, ...]] = {
+    ("GByteArray", ""): (runs.run,),
+    ("avr", ""): (cpu_layouts.words,),
+    ("bitmap", ""): (cpu_layouts.words,),
+    ("blob", "virtio-gpu/blob"): (blob_resources,),
+    ("capability", ""): (capability,),
+    ("fpr", ""): (cpu_layouts.words,),
+    ("irqs", "s390-flic"): (cpu_layouts.kvm_s390_irqs,),
+    ("msix state", ""): (pci.msix_field,),
+    ("nullptr", ""): (pointer_mark,),
+    ("pci config", ""): (pci.config_field,),
+    ("pci irq state", ""): (pci.irq_state,),
+    ("ptr-marker", ""): (pointer_mark,),
+    ("scsi-requests", ""): SCSI_REQUESTS,
+    ("shpc", ""): (pci.shpc,),
+    ("slbe", ""): (cpu_layouts.words,),
+    ("tlb entry", ""): (cpu_layouts.hppa_tlb_entry,),
+    ("tlb_entry", "cpu/tlb"): (cpu_layouts.mips_tlb_entry,),
+    ("usb-redir-bufpq", ""): (usb_redir.buffered_packets,),
+    ("usb-redir-packet-id-q", ""): (usb_redir.packet_ids,),
+    ("usb-redir-parser", ""): (usb_redir.parser,),
+    ("virtio", ""): (virtio,),
+    ("virtio-fs back-end state", ""): (runs.backend_state,),
+    ("virtio-gpu", "virtio-gpu"): (gpu,),
+}
+"""Types with a structure of their own, by name and the ``vmsd_name`` of the owner, empty for any owner."""
+
+
+def number_kind(type_name: str, size: int) -> str | None:
+    """The kind of number that a type of this size is; ``None`` if it is none."""
+    return NUMBERS.get((type_name, size))
+
+
+def meaning_of(type_name: str) -> Callable[[int], str] | None:
+    """What says what a number of this type means; ``None`` if nothing does."""
+    return _MEANINGS.get(type_name)
+
+
+def layouts_of(context: FieldContext) -> Sequence[Layout]:
+    """The layouts that a field can have; none if there is no codec for it."""
+    return LAYOUTS.get((context.type, context.owner.name)) or LAYOUTS.get((context.type, ""), ())
 
 
 def element_name(field: FieldSchema, position: int) -> str:
     """The name of one element: with its index after it, if the field is an array."""
     return field.name if field.index is None else f"{field.name}[{field.index + position}]"
-
-
-def read_numbers(cursor: Cursor, field: FieldSchema, parts: Parts) -> FieldValue | None:
-    """Read a field of numbers, all elements in one go.
-
-    Args:
-        cursor: stands on its first byte.
-        field: its schema.
-        parts: names down to the state that holds it.
-
-    Returns:
-        One value: a number, or a tuple of ``field.count`` numbers if the schema has several in one;
-        ``None`` if the field holds no plain numbers of the width that its type has.
-    """
-    scalar = _STRUCTS.get(field.type)
-    if scalar is None or scalar.size != field.size:
-        return None
-    start = cursor.require(field.length, field.name)
-    span = Span(channel=cursor.channel, offset=cursor.base + start, length=field.length)
-    if field.count == 1:
-        value = scalar.unpack_from(cursor.buffer, start)[0]
-        describe = _MEANINGS.get(field.type)
-        return FieldValue(
-            parts=(*parts, element_name(field, 0)),
-            type=field.type,
-            value=value,
-            span=span,
-            meaning=describe(value) if describe else "",
-        )
-    values = Struct(f">{field.count}{NUMBERS[field.type].code}").unpack_from(cursor.buffer, start)
-    name = f"{field.name}[{field.index}:{field.index + field.count}]" if field.index else field.name
-    return FieldValue(parts=(*parts, name), type=f"{field.type}[{field.count}]", value=values, span=span)
-
-
-def _leaf(
-    cursor: Cursor, field: FieldSchema, parts: Parts, read: Callable[[bytes, FieldSchema], Value]
-) -> FieldValue:
-    start = cursor.pos
-    value = read(bytes(cursor.take(field.size, parts[-1])), field)
-    return FieldValue(parts=parts, type=field.type, value=value, span=cursor.span_from(start))
-
-
-def _bytes_of(data: bytes, field: FieldSchema) -> Value:
-    if field.type in BYTES_BY_NATURE:
-        return data
-    return Undecoded(f"no codec for type {field.type!r}", data)
-
-
-def _words(data: bytes, _field: FieldSchema) -> Value:
-    """64-bit words of a bitmap, or of a vector of two (migration/vmstate-types.c, put_bitmap)."""
-    return Struct(f">{len(data) // 8}Q").unpack(data[: len(data) // 8 * 8])
-
-
-def _null(_data: bytes, _field: FieldSchema) -> Value:
-    return "nullptr"
-
-
-def _scsi_requests(data: bytes, _field: FieldSchema) -> Value:
-    """A list that ends in a zero byte (hw/scsi/scsi-bus.c, put_scsi_requests).
-
-    What a request holds depends on the device and the host adapter, which the stream does not name.
-    """
-    return "no requests" if data == b"\0" else Undecoded("requests in flight have a layout of their device's", data)
-
-
-def _leaves(read: Callable[[bytes, FieldSchema], Value]) -> Codec:
-    def codec(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[FieldValue]:
-        yield _leaf(cursor, field, parts, read)
-
-    return codec
-
-
-CODECS: dict[str, Codec] = {
-    "bitmap": _leaves(_words),
-    "avr": _leaves(_words),
-    "slbe": _leaves(_words),
-    "nullptr": _leaves(_null),
-    "ptr-marker": _leaves(_null),
-    "scsi-requests": _leaves(_scsi_requests),
-    "pci config": pci.read_config,
-    "pci irq state": pci.read_irq_state,
-    "msix state": pci.read_msix,
-}
-"""Types with a structure of their own."""

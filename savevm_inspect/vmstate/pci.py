@@ -1,73 +1,75 @@
-"""PCI's types: configuration space, interrupt lines, MSI-X table (hw/pci/pci.c, hw/pci/msix.c)."""
+"""PCI's types: configuration space, interrupt lines, MSI-X table, hot-plug controller (hw/pci/*.c)."""
 
-from collections.abc import Iterator
-from struct import Struct
+from collections.abc import Iterable, Iterator
 
-from ..stream.cursor import Cursor
-from ..stream.values import FieldValue
-from .schema import FieldSchema
-
-Parts = tuple[str, ...]
+from .coder import Coder, FieldContext
 
 _HEADER_BYTES = 0x40
+_CONVENTIONAL_BYTES = 0x100
 _HEADER_TYPE = 0x0E
 _STATUS = 0x06
 _STATUS_CAPABILITIES = 0x10
 _CAPABILITY_POINTER = 0x34
+_CAPABILITY_EXPRESS = 0x10
 _CAPABILITY_MSIX = 0x11
 _MSIX_ENTRY_BYTES = 16
+_SHPC_REGISTERS_BYTES = 0x24
 
-_COMMON = (
-    ("vendor_id", "<H"),
-    ("device_id", "<H"),
-    ("command", "<H"),
-    ("status", "<H"),
-    ("revision_id", "<B"),
-    ("class_code", "<3B"),
-    ("cache_line_size", "<B"),
-    ("latency_timer", "<B"),
-    ("header_type", "<B"),
-    ("bist", "<B"),
+Register = tuple[str, str, int]
+"""Name, kind, and how many; 1 for a single number."""
+
+_COMMON: tuple[Register, ...] = (
+    ("vendor_id", "le16", 1),
+    ("device_id", "le16", 1),
+    ("command", "le16", 1),
+    ("status", "le16", 1),
+    ("revision_id", "uint8", 1),
+    ("class_code", "uint8", 3),
+    ("cache_line_size", "uint8", 1),
+    ("latency_timer", "uint8", 1),
+    ("header_type", "uint8", 1),
+    ("bist", "uint8", 1),
 )
-_DEVICE = (
-    ("bar", "<6I"),
-    ("cardbus_cis", "<I"),
-    ("subsystem_vendor_id", "<H"),
-    ("subsystem_id", "<H"),
-    ("rom_address", "<I"),
-    ("capability_pointer", "<B"),
-    ("reserved", "<7B"),
-    ("interrupt_line", "<B"),
-    ("interrupt_pin", "<B"),
-    ("min_gnt", "<B"),
-    ("max_lat", "<B"),
+_DEVICE: tuple[Register, ...] = (
+    ("bar", "le32", 6),
+    ("cardbus_cis", "le32", 1),
+    ("subsystem_vendor_id", "le16", 1),
+    ("subsystem_id", "le16", 1),
+    ("rom_address", "le32", 1),
+    ("capability_pointer", "uint8", 1),
+    ("reserved", "uint8", 7),
+    ("interrupt_line", "uint8", 1),
+    ("interrupt_pin", "uint8", 1),
+    ("min_gnt", "uint8", 1),
+    ("max_lat", "uint8", 1),
 )
-_BRIDGE = (
-    ("bar", "<2I"),
-    ("primary_bus", "<B"),
-    ("secondary_bus", "<B"),
-    ("subordinate_bus", "<B"),
-    ("secondary_latency_timer", "<B"),
-    ("io_base", "<B"),
-    ("io_limit", "<B"),
-    ("secondary_status", "<H"),
-    ("memory_base", "<H"),
-    ("memory_limit", "<H"),
-    ("prefetch_base", "<H"),
-    ("prefetch_limit", "<H"),
-    ("prefetch_base_upper", "<I"),
-    ("prefetch_limit_upper", "<I"),
-    ("io_base_upper", "<H"),
-    ("io_limit_upper", "<H"),
-    ("capability_pointer", "<B"),
-    ("reserved", "<3B"),
-    ("rom_address", "<I"),
-    ("interrupt_line", "<B"),
-    ("interrupt_pin", "<B"),
-    ("bridge_control", "<H"),
+_BRIDGE: tuple[Register, ...] = (
+    ("bar", "le32", 2),
+    ("primary_bus", "uint8", 1),
+    ("secondary_bus", "uint8", 1),
+    ("subordinate_bus", "uint8", 1),
+    ("secondary_latency_timer", "uint8", 1),
+    ("io_base", "uint8", 1),
+    ("io_limit", "uint8", 1),
+    ("secondary_status", "le16", 1),
+    ("memory_base", "le16", 1),
+    ("memory_limit", "le16", 1),
+    ("prefetch_base", "le16", 1),
+    ("prefetch_limit", "le16", 1),
+    ("prefetch_base_upper", "le32", 1),
+    ("prefetch_limit_upper", "le32", 1),
+    ("io_base_upper", "le16", 1),
+    ("io_limit_upper", "le16", 1),
+    ("capability_pointer", "uint8", 1),
+    ("reserved", "uint8", 3),
+    ("rom_address", "le32", 1),
+    ("interrupt_line", "uint8", 1),
+    ("interrupt_pin", "uint8", 1),
+    ("bridge_control", "le16", 1),
 )
-_LAYOUTS = {0: _DEVICE, 1: _BRIDGE}
-_TYPES = {"B": "uint8", "H": "uint16 le", "I": "uint32 le"}
+_HEADERS = {0: _DEVICE, 1: _BRIDGE}
+_UNKNOWN_HEADER: tuple[Register, ...] = (("header", "uint8", 48),)
+
 _CAPABILITIES = {
     0x01: "power management",
     0x04: "slot identification",
@@ -78,96 +80,156 @@ _CAPABILITIES = {
     0x10: "PCI Express",
     0x11: "MSI-X",
     0x12: "SATA",
+    0x13: "advanced features",
+}
+_EXTENDED_CAPABILITIES = {
+    0x01: "advanced error reporting",
+    0x03: "device serial number",
+    0x0B: "vendor specific",
+    0x0D: "access control services",
+    0x0E: "alternative routing-ID",
+    0x0F: "address translation services",
+    0x10: "single-root I/O virtualization",
+    0x13: "page request interface",
+    0x1B: "process address space ID",
+    0x2E: "data object exchange",
 }
 
+_SHPC: tuple[Register, ...] = (
+    ("base_offset", "le32", 1),
+    ("slots_33", "le32", 1),
+    ("slots_66", "le32", 1),
+    ("nslots", "uint8", 1),
+    ("first_dev", "uint8", 1),
+    ("phys_slot", "le16", 1),
+    ("sec_bus", "le16", 1),
+    ("msi_ctl", "uint8", 1),
+    ("prog_ifc", "uint8", 1),
+    ("cmd_code", "uint8", 1),
+    ("cmd_trgt", "uint8", 1),
+    ("cmd_status", "le16", 1),
+    ("int_locator", "le32", 1),
+    ("serr_locator", "le32", 1),
+    ("serr_int", "le32", 1),
+)
 
-def read_config(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[FieldValue]:
-    """Read configuration space: its header by the fields that the standard gives it, then the rest.
 
-    What follows the header is the device's own; the capabilities in it are named where they lie.
+def config_field(coder: Coder, context: FieldContext) -> None:
+    """A ``pci config`` field."""
+    config(coder, context.size)
+
+
+def config(coder: Coder, length: int) -> bytes:
+    """Configuration space: its header by the fields that the standard gives it, then the rest.
+
+    What follows the header is the device's own; the capabilities in it are named where they lie. Extended
+    configuration space, from byte 0x100 on, is a value of its own.
+
+    Args:
+        coder: where it begins.
+        length: bytes of it.
+
+    Returns:
+        All of it.
     """
-    config = bytes(cursor.peek(field.size))
-    if field.size < _HEADER_BYTES or len(config) < field.size:
-        cursor.require(field.size, "configuration space")
-        return
-    for name, layout in (*_COMMON, *_LAYOUTS.get(config[_HEADER_TYPE] & 0x7F, (("header", "<48B"),))):
-        yield read_packed(cursor, (*parts, name), layout)
-    start = cursor.pos
-    rest = bytes(cursor.take(field.size - _HEADER_BYTES, "configuration space"))
-    names = (f"{_CAPABILITIES.get(number, hex(number))} at {at:#x}" for at, number in capabilities(config))
-    yield FieldValue(
-        parts=(*parts, "device_registers"),
-        type=f"buffer[{len(rest)}]",
-        value=rest,
-        span=cursor.span_from(start),
-        meaning=", ".join(names),
+    if length < _HEADER_BYTES:
+        coder.refuse(f"configuration space of {length} bytes, expected at least {_HEADER_BYTES}")
+    start = coder.pos
+    _registers(coder, _COMMON)
+    header_type = coder.since(start)[_HEADER_TYPE] & 0x7F
+    _registers(coder, _HEADERS.get(header_type, _UNKNOWN_HEADER))
+    header = coder.since(start)
+    coder.buffer(
+        "device_registers",
+        min(length, _CONVENTIONAL_BYTES) - _HEADER_BYTES,
+        meaning=lambda rest: _named(capabilities(header + rest), _CAPABILITIES),
     )
+    if length > _CONVENTIONAL_BYTES:
+        extended_config(coder, length - _CONVENTIONAL_BYTES)
+    return coder.since(start)
 
 
-def read_irq_state(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[FieldValue]:
-    """Read the levels of the interrupt lines, a big-endian 32-bit number each."""
-    yield read_packed(cursor, parts, f">{field.size // 4}I", "uint32")
+def extended_config(coder: Coder, length: int) -> None:
+    """Extended configuration space of ``length`` bytes."""
+    coder.buffer("extended_registers", length, meaning=lambda data: _named(_extended(data), _EXTENDED_CAPABILITIES))
 
 
-def read_msix(cursor: Cursor, field: FieldSchema, parts: Parts) -> Iterator[FieldValue]:
-    """Read the MSI-X table and its pending bits; the field's size gives the number of vectors (msix_save)."""
-    yield from read_msix_table(cursor, field.size * 8 // (_MSIX_ENTRY_BYTES * 8 + 1), parts)
+def irq_state(coder: Coder, context: FieldContext) -> None:
+    """A ``pci irq state`` field: the level of each interrupt line."""
+    coder.numbers("", "uint32", context.size // 4)
 
 
-def read_msix_table(cursor: Cursor, vectors: int, parts: Parts) -> Iterator[FieldValue]:
-    """Read a table of known length, and its pending bits in whole bytes."""
-    for vector in range(vectors):
-        entry = (*parts, f"table[{vector}]")
-        yield read_packed(cursor, (*entry, "address"), "<Q")
-        yield read_packed(cursor, (*entry, "data"), "<I")
-        yield read_packed(cursor, (*entry, "vector_control"), "<I")
-    yield read_packed(cursor, (*parts, "pending_bits"), f"<{(vectors + 7) // 8}B")
+def msix_field(coder: Coder, context: FieldContext) -> None:
+    """An ``msix state`` field, whose size gives the number of vectors (hw/pci/msix.c, msix_save)."""
+    msix_table(coder, context.size * 8 // (_MSIX_ENTRY_BYTES * 8 + 1))
 
 
-def msix_vectors(config: bytes) -> int:
+def msix_table(coder: Coder, vectors: int) -> None:
+    """The MSI-X table, and its pending bits in whole bytes."""
+    coder.table("table", vectors, ("address", "le64"), ("data", "le32"), ("vector_control", "le32"))
+    coder.numbers("pending_bits", "uint8", (vectors + 7) // 8)
+
+
+def shpc(coder: Coder, context: FieldContext) -> None:
+    """The working register set of a standard hot-plug controller (hw/pci/shpc.c, shpc_save)."""
+    _registers(coder, _SHPC)
+    slots, rest = divmod(context.size - _SHPC_REGISTERS_BYTES, 4)
+    if rest or slots < 0:
+        coder.refuse(f"{context.size} bytes do not end with a slot")
+    coder.table("slot", slots, ("status", "le16"), ("event_latch", "uint8"), ("event_disable", "uint8"))
+
+
+def is_express(configuration: bytes) -> bool:
+    """Whether a configuration space has the PCI Express capability, and with it 4096 bytes (pci_config_size)."""
+    return any(number == _CAPABILITY_EXPRESS for _, number in capabilities(configuration))
+
+
+def msix_vectors(configuration: bytes) -> int:
     """Number of MSI-X vectors that a configuration space has; 0 if it has no such capability."""
-    for at, number in capabilities(config):
+    for at, number in capabilities(configuration):
         if number == _CAPABILITY_MSIX:
-            return 1 + (int.from_bytes(config[at + 2 : at + 4], "little") & 0x7FF)
+            return 1 + (int.from_bytes(configuration[at + 2 : at + 4], "little") & 0x7FF)
     return 0
 
 
-def capabilities(config: bytes) -> list[tuple[int, int]]:
+def capabilities(configuration: bytes) -> list[tuple[int, int]]:
     """Walk the list of capabilities.
 
     Args:
-        config: configuration space, of any size.
+        configuration: configuration space, of any size.
 
     Returns:
-        (offset, identifier) of each; a list that loops or leaves the space ends there.
+        (position, identifier) of each; a list that loops or leaves the space ends there.
     """
-    found: list[tuple[int, int]] = []
-    if len(config) < _HEADER_BYTES:
-        return found
-    at = config[_CAPABILITY_POINTER] & 0xFC if config[_STATUS] & _STATUS_CAPABILITIES else 0
-    while _HEADER_BYTES <= at <= len(config) - 4 and at not in (start for start, _ in found):
-        found.append((at, config[at]))
-        at = config[at + 1] & 0xFC
-    return found
+    found: dict[int, int] = {}
+    if len(configuration) < _HEADER_BYTES:
+        return []
+    at = configuration[_CAPABILITY_POINTER] & 0xFC if configuration[_STATUS] & _STATUS_CAPABILITIES else 0
+    while _HEADER_BYTES <= at <= len(configuration) - 4 and at not in found:
+        found[at] = configuration[at]
+        at = configuration[at + 1] & 0xFC
+    return list(found.items())
 
 
-def read_packed(cursor: Cursor, parts: Parts, layout: str, kind: str = "") -> FieldValue:
-    """Read one field of fixed layout.
+def _extended(data: bytes) -> Iterator[tuple[int, int]]:
+    """(Position, identifier) of the capabilities in extended configuration space, which ``data`` is."""
+    seen: set[int] = set()
+    at = _CONVENTIONAL_BYTES
+    while _CONVENTIONAL_BYTES <= at <= _CONVENTIONAL_BYTES + len(data) - 4 and at not in seen:
+        seen.add(at)
+        head = int.from_bytes(data[at - _CONVENTIONAL_BYTES :][:4], "little")
+        if head & 0xFFFF:
+            yield at, head & 0xFFFF
+        at = head >> 20 & 0xFFC
 
-    Args:
-        cursor: stands on its first byte.
-        parts: names down to it.
-        layout: for :mod:`struct`; one code, with a count in front if it is an array.
-        kind: name of its type; by default that of the little-endian number.
-    """
-    packed = Struct(layout)
-    start = cursor.require(packed.size, parts[-1])
-    values = packed.unpack_from(cursor.buffer, start)
-    single = len(layout) == 2
-    kind = kind or _TYPES.get(layout[-1], "uint64 le")
-    return FieldValue(
-        parts=parts,
-        type=kind if single else f"{kind}[{len(values)}]",
-        value=values[0] if single else values,
-        span=cursor.span_from(start),
-    )
+
+def _named(found: Iterable[tuple[int, int]], names: dict[int, str]) -> str:
+    return ", ".join(f"{names.get(number, hex(number))} at {at:#x}" for at, number in found)
+
+
+def _registers(coder: Coder, registers: tuple[Register, ...]) -> None:
+    for name, kind, length in registers:
+        if length == 1:
+            coder.number(name, kind)
+        else:
+            coder.numbers(name, kind, length)

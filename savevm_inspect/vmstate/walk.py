@@ -1,112 +1,122 @@
-"""Walking a schema over bytes: structs, arrays, lists and subsections (migration/vmstate.c, vmstate_load_state)."""
+"""Walking a schema: structs, arrays, lists, trees and subsections (migration/vmstate.c, vmstate_load_state)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from ..errors import BadPayload
-from ..stream.cursor import Cursor
-from ..stream.values import FieldValue
-from ..wire import VmRecord
-from .fields import Codec, Parts, element_name, read_bytes, read_numbers
+from .coder import Coder, FieldContext, Owner
+from .fields import BYTES_BY_NATURE, element_name, layouts_of, meaning_of, number_kind
 from .schema import FieldSchema, StateSchema
 
 INLINE = ("struct", "tmp", "vstruct")
 LISTS = ("qtailq", "qlist")
+TREE = "gtree"
 
 
-def walk(state: StateSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts = ()) -> Iterator[FieldValue]:
-    """Read what a schema describes.
+def walk(state: StateSchema, coder: Coder) -> Iterator[None]:
+    """Describe a device to a coder by its schema.
 
     Args:
         state: the schema.
-        cursor: stands on the first byte of its first field.
-        codecs: what reads types that have a structure of their own.
-        parts: names down to this state.
+        coder: reads or writes it.
 
     Yields:
-        The leaves in stream order.
+        After each field of the device itself, and after its subsections; the coder is there so far.
 
     Raises:
         Truncated: the bytes end early.
         BadPayload: a subsection is not the one that is described, or a field not as long.
+        EncodeError: a value is missing, or is none of its field.
     """
-    for field in state.fields:
-        yield from _walk_field(field, cursor, codecs, parts)
-    for subsection in state.subsections:
-        _check_subsection(subsection, cursor)
-        yield from walk(subsection, cursor, codecs, (*parts, subsection.name))
+    yield from _Walk(coder).state(state, ())
 
 
-def _walk_field(
-    field: FieldSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts
-) -> Iterator[FieldValue]:
-    numbers = read_numbers(cursor, field, parts) if field.length else None
-    if numbers is not None:
-        yield numbers
-        return
-    if not field.size:
-        # However many elements there are, they have no bytes and nothing to say.
-        yield FieldValue(parts=(*parts, field.name), type=field.type, value=b"", span=cursor.span_from(cursor.pos))
-        return
-    for position in range(field.count):
-        name = element_name(field, position)
-        start = cursor.pos
-        yield from _walk_element(field, cursor, codecs, (*parts, name))
-        if cursor.pos - start != field.size:
-            raise BadPayload(
-                f"field {'/'.join((*parts, name))} of type {field.type!r} is {cursor.pos - start} bytes, "
-                f"its schema says {field.size}",
-                offset=cursor.base + start,
-                section=cursor.section,
+class _Walk:
+    def __init__(self, coder: Coder) -> None:
+        self._coder = coder
+
+    def state(self, state: StateSchema, owners: tuple[Owner, ...]) -> Iterator[None]:
+        owners = (*owners, Owner(state.name, state.version))
+        for field in state.fields:
+            self._field(field, owners)
+            yield
+        for subsection in state.subsections:
+            self._coder.described_subsection(subsection.name, subsection.version)
+            with self._coder.inside(subsection.name):
+                self._all_of(subsection, owners)
+            yield
+
+    def _all_of(self, state: StateSchema, owners: tuple[Owner, ...]) -> None:
+        for _ in self.state(state, owners):
+            pass
+
+    def _field(self, field: FieldSchema, owners: tuple[Owner, ...]) -> None:
+        if not field.size or not field.count:
+            # However many elements there are, they have no bytes and nothing to say.
+            self._coder.buffer(field.name, 0, field.type)
+            return
+        kind = number_kind(field.type, field.size)
+        if kind is not None:
+            self._numbers(field, kind)
+            return
+        for position in range(field.count):
+            context = FieldContext(
+                name=element_name(field, position),
+                type=field.type,
+                size=field.size,
+                owners=owners,
             )
+            start = self._coder.pos
+            self._element(field, context)
+            self._coder.check_size(start, context)
 
+    def _numbers(self, field: FieldSchema, kind: str) -> None:
+        if field.count == 1:
+            name = element_name(field, 0)
+            self._coder.number(name, kind, meaning=meaning_of(field.type), type_name=field.type)
+            return
+        name = f"{field.name}[{field.index}:{field.index + field.count}]" if field.index else field.name
+        self._coder.numbers(name, kind, field.count, type_name=field.type)
 
-def _walk_element(
-    field: FieldSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts
-) -> Iterator[FieldValue]:
-    if field.type in INLINE:
-        for state in field.states:
-            yield from walk(state, cursor, codecs, parts)
-    elif field.type in LISTS:
-        yield from _walk_list(field, cursor, codecs, parts)
-    else:
-        yield from codecs.get(field.type, read_bytes)(cursor, field, parts)
+    def _element(self, field: FieldSchema, context: FieldContext) -> None:
+        if field.type in BYTES_BY_NATURE:
+            self._coder.buffer(context.name, field.size, field.type)
+        elif field.type in LISTS:
+            self._list(field, context)
+        elif field.type == TREE:
+            self._coder.field(context, [lambda coder, inner: _Walk(coder)._tree(field, inner)])
+        elif field.type in INLINE or (field.states and not layouts_of(context)):
+            with self._coder.inside(context.name):
+                for state in field.states:
+                    self._all_of(state, context.owners)
+        else:
+            self._coder.field(context, layouts_of(context))
 
+    def _list(self, field: FieldSchema, context: FieldContext) -> None:
+        """A linked list: a byte 1 before each element, a byte 0 at the end (put_qtailq, put_qlist)."""
+        states = iter(field.states)
+        for _ in self._coder.marked(context.name):
+            state = next(states, None)
+            if state is None:
+                self._coder.refuse(f"mark 1 in list {context.name!r}, its schema says 0")
+            self._all_of(state, context.owners)
+        if next(states, None) is not None:
+            self._coder.refuse(f"mark 0 in list {context.name!r}, its schema says 1")
 
-def _walk_list(field: FieldSchema, cursor: Cursor, codecs: Mapping[str, Codec], parts: Parts) -> Iterator[FieldValue]:
-    """Read a linked list: a byte 1 before each element, a byte 0 at the end (put_qtailq, put_qlist)."""
-    for position, state in enumerate(field.states):
-        yield _read_mark(cursor, 1, (*parts[:-1], f"{parts[-1]}[{position}]", "present"))
-        yield from walk(state, cursor, codecs, (*parts[:-1], f"{parts[-1]}[{position}]"))
-    yield _read_mark(cursor, 0, (*parts, "end"))
+    def _tree(self, field: FieldSchema, context: FieldContext) -> None:
+        """A balanced tree: the number of nodes, then a list of keys and values (put_gtree).
 
-
-def _read_mark(cursor: Cursor, expected: int, parts: Parts) -> FieldValue:
-    start = cursor.pos
-    mark = cursor.u8("the mark of a list's element")
-    if mark != expected:
-        raise BadPayload(
-            f"mark {mark} in list {'/'.join(parts)}, its schema says {expected}",
-            offset=cursor.base + start,
-            section=cursor.section,
-        )
-    return FieldValue(parts=parts, type="list mark", value=bool(mark), span=cursor.span_from(start))
-
-
-def _check_subsection(schema: StateSchema, cursor: Cursor) -> None:
-    """Step over a subsection's header (migration/vmstate.c, vmstate_subsection_load)."""
-    offset = cursor.offset
-    mark = cursor.u8("a subsection")
-    if mark != VmRecord.QEMU_VM_SUBSECTION:
-        raise BadPayload(
-            f"byte {mark:#04x} where subsection {schema.name!r} must begin",
-            offset=offset,
-            section=cursor.section,
-        )
-    name = cursor.counted_text("a subsection's name")
-    version = cursor.be32("a subsection's version")
-    if (name, version) != (schema.name, schema.version):
-        raise BadPayload(
-            f"subsection {name!r} version {version}, its schema says {schema.name!r} version {schema.version}",
-            offset=offset,
-            section=cursor.section,
-        )
+        A key is a 64-bit number unless it is described, as each value is.
+        """
+        nodes = self._coder.count("nnodes")
+        if len(field.states) not in (nodes, 2 * nodes):
+            self._coder.refuse(f"{len(field.states)} states described for {nodes} nodes")
+        states = iter(field.states)
+        described_keys = nodes > 0 and len(field.states) == 2 * nodes
+        for _ in self._coder.marked("node"):
+            for part in ("key", "value") if described_keys else ("value",):
+                if not described_keys:
+                    self._coder.number("key", "uint64")
+                state = next(states, None)
+                if state is None:
+                    self._coder.refuse(f"a node more than the {nodes} that are counted")
+                with self._coder.inside(part):
+                    self._all_of(state, context.owners)

@@ -1,0 +1,179 @@
+"""The :class:`~.coder.Coder` that takes the parts of a format from bytes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from struct import Struct
+from typing import NoReturn
+
+from ..errors import BadPayload, StreamError
+from ..span import Span
+from ..stream.cursor import Cursor
+from ..stream.values import FieldValue, Undecoded, Value
+from ..wire import VmRecord
+from .coder import FORMATS, Coder, FieldContext, Layout, Meaning, Parts
+
+_STRUCTS = {kind: Struct(layout) for kind, layout in FORMATS.items()}
+
+
+class Decoder(Coder):
+    """Takes the parts of a format from bytes.
+
+    Args:
+        cursor: on the first byte.
+        parts: the names down to what is decoded.
+
+    Attributes:
+        leaves: the values so far, in stream order.
+    """
+
+    def __init__(self, cursor: Cursor, parts: Parts = ()) -> None:
+        super().__init__(parts)
+        self.cursor = cursor
+        self.leaves: list[FieldValue] = []
+
+    @property
+    def pos(self) -> int:
+        return self.cursor.pos
+
+    def since(self, pos: int) -> bytes:
+        return bytes(self.cursor.buffer[pos : self.cursor.pos])
+
+    def number(
+        self,
+        name: str,
+        kind: str = "uint32",
+        *,
+        most: int | None = None,
+        meaning: Meaning | None = None,
+        type_name: str = "",
+    ) -> int:
+        packed = _STRUCTS[kind]
+        start = self.cursor.require(packed.size, name)
+        value: int = packed.unpack_from(self.cursor.buffer, start)[0]
+        self._check(name, value, most)
+        shown = value == 1 if kind == "bool" and value < 2 else value
+        self.leaf(name, type_name or kind, shown, start, meaning(value) if meaning else "")
+        return value
+
+    def count(self, name: str, kind: str = "uint32", *, most: int | None = None) -> int:
+        value = self.number(name, kind, most=most)
+        if value > self.cursor.remaining:
+            self.refuse(f"{name} is {value}, {self.cursor.remaining} bytes are left")
+        return value
+
+    def numbers(self, name: str, kind: str, length: int, *, type_name: str = "") -> tuple[int, ...]:
+        start = self.cursor.require(_STRUCTS[kind].size * length, name)
+        layout = FORMATS[kind]
+        values: tuple[int, ...] = Struct(f"{layout[0]}{length}{layout[1]}").unpack_from(self.cursor.buffer, start)
+        shown = tuple(map(bool, values)) if kind == "bool" and max(values, default=0) < 2 else values
+        self.leaf(name, f"{type_name or kind}[{length}]", shown, start)
+        return values
+
+    def buffer(
+        self, name: str, length: int, kind: str = "buffer", *, meaning: Callable[[bytes], str] | None = None
+    ) -> bytes:
+        start = self.cursor.pos
+        data = bytes(self.cursor.take(length, name))
+        self.leaf(name, kind, data, start, meaning(data) if meaning else "")
+        return data
+
+    def marker(self, name: str, names: Mapping[int, str], type_name: str) -> None:
+        start = self.cursor.pos
+        value = self.cursor.u8(name)
+        if value not in names:
+            self.refuse(f"byte {value:#04x}, expected {' or '.join(f'{each:#04x}' for each in names)}")
+        self.leaf(name, type_name, names[value], start)
+
+    def has(self, name: str, look: Callable[[memoryview], bool]) -> bool:
+        return look(self.cursor.buffer[self.cursor.pos : self.cursor.end])
+
+    def marked(self, name: str, mark: str = "present", kind: str = "uint8") -> Iterator[int]:
+        outer = self.parts
+        packed = _STRUCTS[kind]
+        for index in count():
+            start = self.cursor.require(packed.size, f"the {mark} of {name}")
+            value: int = packed.unpack_from(self.cursor.buffer, start)[0]
+            shown = value == 1 if mark == "present" and value < 2 else value
+            self.parts = (*outer, f"{name}[{index}]") if value else (*outer, name)
+            self.leaf(mark if value else "end", "list mark", shown, start)
+            if not value:
+                break
+            yield value
+        self.parts = outer
+
+    def described_subsection(self, name: str, version: int) -> None:
+        cursor, start = self.cursor, self.cursor.pos
+        mark = cursor.u8("a subsection")
+        found = f"byte {mark:#04x} where subsection {name!r} must begin"
+        if mark == VmRecord.QEMU_VM_SUBSECTION:
+            head = (cursor.counted_text("a subsection's name"), cursor.be32("a subsection's version"))
+            if head == (name, version):
+                return
+            found = f"subsection {head[0]!r} version {head[1]}, its schema says {name!r} version {version}"
+        raise BadPayload(found, offset=cursor.base + start, section=cursor.section)
+
+    def check_size(self, start: int, context: FieldContext) -> None:
+        length = self.cursor.pos - start
+        if length != context.size:
+            raise BadPayload(
+                f"field {'/'.join(self.path(context.name))} of type {context.type!r} is {length} bytes, "
+                f"its schema says {context.size}",
+                offset=self.cursor.base + start,
+                section=self.cursor.section,
+            )
+
+    def field(self, context: FieldContext, layouts: Sequence[Layout]) -> None:
+        start = self.cursor.pos
+        body = self.cursor.take(context.size, context.name)
+        why: list[str] = []
+        for layout in layouts:
+            cursor = Cursor(body, channel=self.cursor.channel, base=self.cursor.base + start)
+            attempt = Decoder(cursor, self.path(context.name))
+            try:
+                layout(attempt, context)
+            except StreamError as error:
+                why.append(str(error))
+                continue
+            if not cursor.remaining:
+                self.leaves += attempt.leaves
+                return
+            why.append(f"{cursor.offset:#x}: {cursor.remaining} bytes more than the layout has")
+        reason = (
+            f"no known layout of {context.type!r} ({'; '.join(why)})"
+            if why
+            else f"no codec for type {context.type!r}"
+        )
+        self.leaf(context.name, context.type, Undecoded(reason, bytes(body)), start)
+
+    def refuse(self, why: str) -> NoReturn:
+        raise BadPayload(why, offset=self.cursor.offset, section=self.cursor.section)
+
+    def _subsection_head(self, name: str) -> int | None:
+        raw = name.encode()
+        head = bytes((VmRecord.QEMU_VM_SUBSECTION, len(raw))) + raw
+        if bytes(self.cursor.peek(len(head))) != head:
+            return None
+        start = self.cursor.require(len(head), name)
+        version = self.cursor.be32("a subsection's version")
+        with self.inside(name):
+            self.leaf("version_id", "subsection", version, start)
+        return version
+
+    def drain(self) -> list[FieldValue]:
+        """The values since the last call."""
+        leaves, self.leaves = self.leaves, []
+        return leaves
+
+    def leaf(self, name: str, kind: str, value: Value, start: int, meaning: str = "") -> None:
+        """Note a value.
+
+        Args:
+            name: its name.
+            kind: its type.
+            value: what it holds.
+            start: the cursor's pos before it.
+            meaning: what a number says.
+        """
+        cursor = self.cursor
+        span = Span(channel=cursor.channel, offset=cursor.base + start, length=cursor.pos - start)
+        self.leaves.append(FieldValue(parts=self.path(name), type=kind, value=value, span=span, meaning=meaning))
