@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from ..errors import AddressError, NotFound, SavevmError, printable
-from ..memory.elf_core import core_target, write_core
+from ..memory.elf.core import core_target, write_core
+from ..memory.elf.notes import cpu_notes
 from ..memory.families import find_family
 from ..memory.registers import Registers
 from ..reader.guest_memory import GuestMemory
@@ -40,11 +41,13 @@ def command(chosen: Chosen, elf: bool, given: tuple[str, ...], output: Path, par
             raise stream.problems[0]
         memory = mapped(stream, given)
         cpus, lacking = _cpus(memory)
-        family = find_family(memory.evidence)
-        target = core_target(family.name if family else "", cpus, memory.address_map)
+        target = core_target(find_family(memory.evidence), cpus, memory.address_map)
+        guest_note, lacking_note = _vmcoreinfo(memory, target.order)
+        notes = cpu_notes(cpus, target) + guest_note
         with writing(output, sum(each.length for each in memory.address_map.ranges)) as progress:
-            write_core(output, memory, memory.address_map, target, cpus, progress)
+            write_core(output, memory, memory.address_map, target, notes, progress)
         said = [f"the core has no registers: {lacking}"] if lacking else []
+        said += [f"the core has no VMCOREINFO: {lacking_note}"] if lacking_note else []
         said += [*(f"savevm-inspect: {problem}" for problem in stream.problems), *_remarks(memory)]
         if partial:
             for start, length in _missing(memory):
@@ -59,6 +62,14 @@ def _cpus(memory: GuestMemory) -> tuple[tuple[Registers, ...], str]:
         return memory.cpus, ""
     except (NotFound, AddressError) as error:
         return (), str(error)
+
+
+def _vmcoreinfo(memory: GuestMemory, order: str) -> tuple[bytes, str]:
+    """The guest's own note, or none and why."""
+    try:
+        return memory.vmcoreinfo(order).note, ""
+    except NotFound as error:
+        return b"", str(error)
 
 
 def _remarks(memory: GuestMemory) -> Iterator[str]:

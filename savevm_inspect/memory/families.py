@@ -1,5 +1,6 @@
 """The machine types whose memory layout is known: what each family's source file lays down, as data."""
 
+from .elf.target import AARCH64, ARM, LOONGARCH64, M68K, PPC, PPC64, RISCV64, S390, SPARC64, X86_64
 from .machines import Evidence, Family, Piece, Split, whole
 
 _MIB, _GIB = 1 << 20, 1 << 30
@@ -18,6 +19,7 @@ def _homers(base: int) -> dict[str, tuple[Piece, ...]]:
 
 
 _AST2500_SRAM = whole({"aspeed.sram.0": 0x1E72_0000})
+_BELOW_PERIPHERALS = Piece(gpa=0, length=0x3F00_0000)
 _ZYNQMP_OCM = whole({f"zynqmp.ocm_ram_bank_{bank}": 0xFFFC_0000 + bank * 0x1_0000 for bank in range(4)})
 
 FAMILIES = (
@@ -31,6 +33,7 @@ FAMILIES = (
         isa_bios=True,
         pam=("0000:00:00.0/I440FX", 0x59),
         upstream="hw/i386/pc_piix.c",
+        target=X86_64,
     ),
     Family(
         name="x86 q35",
@@ -42,6 +45,7 @@ FAMILIES = (
         isa_bios=True,
         pam=("0000:00:00.0/mch", 0x90),
         upstream="hw/i386/pc_q35.c",
+        target=X86_64,
     ),
     Family(
         name="x86 microvm",
@@ -51,6 +55,7 @@ FAMILIES = (
         top=("pc.bios",),
         isa_bios=True,
         upstream="hw/i386/microvm.c",
+        target=X86_64,
     ),
     Family(
         name="x86 isapc",
@@ -61,6 +66,7 @@ FAMILIES = (
         top=("pc.bios",),
         isa_bios=True,
         upstream="hw/i386/isapc.c",
+        target=X86_64,
     ),
     Family(
         name="arm virt",
@@ -70,6 +76,7 @@ FAMILIES = (
         pieces=(Piece(gpa=_GIB),),
         fixed=whole({"virt.flash0": 0, "virt.flash1": 0x400_0000}),
         upstream="hw/arm/virt.c",
+        target=AARCH64,
     ),
     Family(
         name="arm sbsa-ref",
@@ -78,15 +85,25 @@ FAMILIES = (
         pieces=(Piece(gpa=0x100_0000_0000),),
         fixed=whole({"sbsa.flash1": 0x1000_0000}),
         upstream="hw/arm/sbsa-ref.c",
+        target=AARCH64,
     ),
     Family(
-        name="arm raspi, 1 to 3",
-        machine=r"raspi(0|1ap|2b|3ap|3b)",
+        name="arm raspi, 0 to 2",
+        machine=r"raspi(0|1ap|2b)",
         ram="ram",
-        pieces=(Piece(gpa=0, length=0x3F00_0000),),
+        pieces=(_BELOW_PERIPHERALS,),
         upstream="hw/arm/bcm2836.c",
+        target=ARM,
     ),
-    Family(name="arm raspi4b", machine=r"raspi4b", ram="ram", upstream="hw/arm/bcm2838.c"),
+    Family(
+        name="arm raspi3",
+        machine=r"raspi(3ap|3b)",
+        ram="ram",
+        pieces=(_BELOW_PERIPHERALS,),
+        upstream="hw/arm/bcm2836.c",
+        target=AARCH64,
+    ),
+    Family(name="arm raspi4b", machine=r"raspi4b", ram="ram", upstream="hw/arm/bcm2838.c", target=AARCH64),
     Family(
         name="arm zcu102",
         machine=r"xlnx-zcu102",
@@ -94,6 +111,7 @@ FAMILIES = (
         pieces=(Piece(gpa=0, length=2 * _GIB), Piece(gpa=0x8_0000_0000, addr=2 * _GIB)),
         fixed=_ZYNQMP_OCM,
         upstream="hw/arm/xlnx-zynqmp.c",
+        target=AARCH64,
     ),
     Family(
         name="arm ast2400",
@@ -102,6 +120,7 @@ FAMILIES = (
         pieces=(Piece(gpa=0x4000_0000),),
         fixed=_AST2500_SRAM,
         upstream="hw/arm/aspeed_ast2400.c",
+        target=ARM,
     ),
     Family(
         name="arm ast2500",
@@ -111,6 +130,7 @@ FAMILIES = (
         pieces=(Piece(gpa=2 * _GIB),),
         fixed=_AST2500_SRAM,
         upstream="hw/arm/aspeed_ast2400.c",
+        target=ARM,
     ),
     Family(
         name="arm ast2600",
@@ -120,6 +140,7 @@ FAMILIES = (
         pieces=(Piece(gpa=2 * _GIB),),
         fixed={"aspeed.sram.0": (Piece(gpa=0x1000_0000, length=0x1_6400),)},
         upstream="hw/arm/aspeed_ast2600.c",
+        target=ARM,
     ),
     Family(
         name="riscv virt",
@@ -129,6 +150,7 @@ FAMILIES = (
         pieces=(Piece(gpa=2 * _GIB),),
         fixed=whole({"virt.flash0": 0x2000_0000, "virt.flash1": 0x2200_0000, "riscv_virt_board.mrom": 0x1000}),
         upstream="hw/riscv/virt.c",
+        target=RISCV64,
     ),
     Family(
         name="riscv sifive_u",
@@ -143,6 +165,7 @@ FAMILIES = (
             }
         ),
         upstream="hw/riscv/sifive_u.c",
+        target=RISCV64,
     ),
     Family(
         name="loongarch virt",
@@ -152,9 +175,15 @@ FAMILIES = (
         pieces=(Piece(gpa=0, length=256 * _MIB), Piece(gpa=2 * _GIB, addr=256 * _MIB)),
         fixed=whole({"virt.flash0": 0x1C00_0000, "virt.flash1": 0x1D00_0000}),
         upstream="hw/loongarch/virt.c",
+        target=LOONGARCH64,
     ),
     Family(
-        name="m68k virt", machine=r"virt(-\d.*)?", devices="goldfish_", ram="m68k_virt.ram", upstream="hw/m68k/virt.c"
+        name="m68k virt",
+        machine=r"virt(-\d.*)?",
+        devices="goldfish_",
+        ram="m68k_virt.ram",
+        upstream="hw/m68k/virt.c",
+        target=M68K,
     ),
     Family(
         name="mips malta",
@@ -168,13 +197,14 @@ FAMILIES = (
         fixed=whole({"mips_malta.bios": 0x1E00_0000, "bios.1fc": 0x1FC0_0000}),
         upstream="hw/mips/malta.c",
     ),
-    Family(name="ppc pseries", machine=r"pseries-.+", ram="ppc_spapr.ram", upstream="hw/ppc/spapr.c"),
+    Family(name="ppc pseries", machine=r"pseries-.+", ram="ppc_spapr.ram", upstream="hw/ppc/spapr.c", target=PPC64),
     Family(
         name="ppc powernv8",
         machine=r"powernv8",
         ram="pnv.ram",
         fixed=_homers(0x7F_FD80_0000),
         upstream="hw/ppc/pnv.c",
+        target=PPC64,
     ),
     Family(
         name="ppc powernv9",
@@ -182,6 +212,7 @@ FAMILIES = (
         ram="pnv.ram",
         fixed=_homers(0x203F_FD80_0000),
         upstream="hw/ppc/pnv.c",
+        target=PPC64,
     ),
     Family(
         name="ppc powernv10",
@@ -189,6 +220,7 @@ FAMILIES = (
         ram="pnv.ram",
         fixed=_homers(0x300F_FD80_0000),
         upstream="hw/ppc/pnv.c",
+        target=PPC64,
     ),
     Family(
         name="ppc mac99",
@@ -201,6 +233,7 @@ FAMILIES = (
             )
         },
         upstream="hw/ppc/mac_newworld.c",
+        target=PPC,
     ),
     Family(
         name="ppc g3beige",
@@ -208,14 +241,22 @@ FAMILIES = (
         ram="ppc_heathrow.ram",
         fixed=whole({"ppc_heathrow.bios": 0xFFC0_0000}),
         upstream="hw/ppc/mac_oldworld.c",
+        target=PPC,
     ),
-    Family(name="s390x", machine=r"s390-ccw-virtio-.+", ram="s390.ram", upstream="hw/s390x/s390-virtio-ccw.c"),
+    Family(
+        name="s390x",
+        machine=r"s390-ccw-virtio-.+",
+        ram="s390.ram",
+        upstream="hw/s390x/s390-virtio-ccw.c",
+        target=S390,
+    ),
     Family(
         name="sparc64 sun4u",
         machine=r"sun4u",
         ram="sun4u.ram",
         fixed=whole({"sun4u.prom": 0x1FF_F000_0000}),
         upstream="hw/sparc64/sun4u.c",
+        target=SPARC64,
     ),
 )
 """The machine types whose memory layout is known."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..payload.ram_blocks import RamBlock
+from .elf.target import Target
 
 FOUR_GIB = 4 << 30
 
@@ -84,12 +85,14 @@ class Family:
         isa_bios: whether the end of the topmost block is seen below 1 MiB, too.
         pam: idstr and first PAM register of the host bridge that decides what is seen below 1 MiB.
         upstream: QEMU's file that says so.
+        target: what kind of core they make, where no processor tells; ``None`` if that is not known.
     """
 
     name: str
     machine: str
     ram: str
     upstream: str
+    target: Target | None = None
     devices: str = ""
     pieces: tuple[Piece, ...] = (Piece(gpa=0),)
     split: Split | None = None

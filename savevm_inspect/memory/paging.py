@@ -154,5 +154,13 @@ def virtual_memory(cpu: Registers, physical: PhysicalMemory) -> VirtualMemory:
     Raises:
         AddressError: its registers ask for a translation that there is not.
     """
-    tables = _translate_x86(cpu, physical) if isinstance(cpu, X86Registers) else _translate_aarch64(cpu, physical)
-    return VirtualMemory(tables, physical)
+    match cpu:
+        case X86Registers():
+            return VirtualMemory(_translate_x86(cpu, physical), physical)
+        case Aarch64Registers(regime=regime) if regime:
+            return VirtualMemory(_translate_aarch64(cpu, physical), physical)
+        case Aarch64Registers():
+            raise AddressError(
+                f"cpu {cpu.number} is in AArch32 state or has a second stage of translation, which is not read"
+            )
+    raise AddressError(f"how cpu {cpu.number} translates addresses is not read; x86 and AArch64 are")

@@ -67,8 +67,8 @@ class Aarch64Registers:
         pstate: the processor state.
         vregs: v0 to v31, each as its low and its high half.
         fpsr, fpcr: floating-point status and control.
-        regime: whose translation the following registers are, such as ``EL1&0``.
-        sctlr, tcr, ttbr0, ttbr1: what rules translation.
+        regime: whose translation the following registers are, such as ``EL1&0``; empty if it is not read.
+        sctlr, tcr, ttbr0, ttbr1: what rules translation, in the form that EL1 has.
     """
 
     number: int
@@ -86,5 +86,107 @@ class Aarch64Registers:
     ttbr1: int
 
 
-Registers = X86Registers | Aarch64Registers
-"""What a core file has notes for, and what can be translated."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmRegisters:
+    """An Arm processor that has no AArch64 state.
+
+    Attributes:
+        number: which processor, from 0 on.
+        regs: r0 to r15 of the current mode.
+        cpsr: the processor state.
+        dregs: d0 to d31; none if it has no floating point.
+        fpscr: floating-point status and control.
+    """
+
+    number: int
+    regs: tuple[int, ...]
+    cpsr: int
+    dregs: tuple[int, ...]
+    fpscr: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ppc64Registers:
+    """A POWER processor of 64 bits.
+
+    Attributes:
+        number: which processor, from 0 on.
+        gpr: r0 to r31.
+        nip: the address of the next instruction.
+        msr: the machine state.
+        ctr, lr, xer, cr: count, link, exception and condition registers.
+        fpr: f0 to f31.
+        fpscr: floating-point status and control.
+        avr: v0 to v31, each as its low and its high half.
+        vscr: vector status and control.
+        vsr: the low halves of vs0 to vs31; the high ones are :attr:`fpr`.
+        spe_acc: the accumulator of the signal processing engine.
+        is_little_endian: whether its interrupts are taken little-endian, as a Linux guest's memory then is.
+    """
+
+    number: int
+    gpr: tuple[int, ...]
+    nip: int
+    msr: int
+    ctr: int
+    lr: int
+    xer: int
+    cr: int
+    fpr: tuple[int, ...]
+    fpscr: int
+    avr: tuple[tuple[int, int], ...]
+    vscr: int
+    vsr: tuple[int, ...]
+    spe_acc: int
+    is_little_endian: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiscvRegisters:
+    """A RISC-V processor.
+
+    Attributes:
+        number: which processor, from 0 on.
+        xlen: bits of a register.
+        gpr: x0 to x31.
+        pc: the program counter.
+    """
+
+    number: int
+    xlen: int
+    gpr: tuple[int, ...]
+    pc: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S390xRegisters:
+    """An s390x processor.
+
+    Attributes:
+        number: which processor, from 0 on.
+        psw_mask, psw_addr: the program status word.
+        gprs, acrs, crs: general, access and control registers.
+        fpc: floating-point control.
+        vregs: v0 to v31, each as its high and its low half; the first sixteen high ones are f0 to f15.
+        prefix: where its first 8 KiB lie.
+        timer, todcmp, todpreg: CPU timer, clock comparator, TOD programmable register.
+        gscb: the guarded-storage control block.
+    """
+
+    number: int
+    psw_mask: int
+    psw_addr: int
+    gprs: tuple[int, ...]
+    acrs: tuple[int, ...]
+    crs: tuple[int, ...]
+    fpc: int
+    vregs: tuple[tuple[int, int], ...]
+    prefix: int
+    timer: int
+    todcmp: int
+    todpreg: int
+    gscb: tuple[int, ...]
+
+
+Registers = X86Registers | Aarch64Registers | ArmRegisters | Ppc64Registers | RiscvRegisters | S390xRegisters
+"""What a core file has notes for."""

@@ -10,6 +10,7 @@ from ..memory.rebuild import Memory
 from ..memory.unpack import Buffers
 from ..payload.ram_blocks import RamBlock
 from ..stream.records import Configuration, Framing
+from ..stream.values import Value
 from .device import Device
 
 # Who reads blocks needs none of this; so it is imported where it is used.
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from ..memory.page_tables import VirtualMemory
     from ..memory.ranges import AddressMap, Range
     from ..memory.registers import Registers
+    from ..memory.vmcoreinfo import Vmcoreinfo
 
 _CONFIG = "parent_obj/config[0]/device_registers"
 _CONFIG_PLACE = 0x40
 _PAM_BYTES = 7
 _CMOS_HIGH, _CMOS_ABOVE_4G = slice(0x34, 0x36), slice(0x5B, 0x5E)
 _CMOS_UNIT_BYTES, _CMOS_HIGH_FROM = 64 << 10, 16 << 20
+_VMCOREINFO, _VMCOREINFO_FORMAT_ELF = "vmcoreinfo", 1
+_VMCOREINFO_FIELDS = ("vmcoreinfo.guest_format", "vmcoreinfo.size", "vmcoreinfo.paddr")
 
 
 class Described(Protocol):
@@ -155,20 +159,45 @@ class GuestMemory(Memory):
         known = ", ".join(str(each.number) for each in self.cpus)
         raise NotFound(f"no processor {cpu}; the stream has: {known}")
 
-    def _field(self, idstr: str, path: str) -> bytes | None:
-        """A buffer of a device, if the stream has it and it can be decoded."""
+    def vmcoreinfo(self, order: str) -> "Vmcoreinfo":
+        """The note in which a Linux guest says where its structures lie: by the device, else found in memory.
+
+        Args:
+            order: the guest's byte order, ``<`` or ``>``.
+
+        Raises:
+            NotFound: there is none.
+            AddressError: where memory lies is not known.
+        """
+        from ..memory.vmcoreinfo import read_vmcoreinfo, search_vmcoreinfo  # noqa: PLC0415
+
+        told = [self._number(_VMCOREINFO, path) for path in ("has_vmcoreinfo", *_VMCOREINFO_FIELDS)]
+        present, guest_format, size_bytes, gpa = told
+        if present and guest_format == _VMCOREINFO_FORMAT_ELF and size_bytes and gpa:
+            return read_vmcoreinfo(self.physical, gpa, size_bytes, order, "section vmcoreinfo")
+        return search_vmcoreinfo(self.physical, order)
+
+    def _number(self, idstr: str, path: str) -> int:
+        value = self._field(idstr, path)
+        return value if isinstance(value, int) else 0
+
+    def _field(self, idstr: str, path: str) -> Value | None:
+        """A field of a device, if the stream has it and it can be decoded."""
         for device in self._stream.devices:
             if device.idstr == idstr and all(each.framing is Framing.SCHEMA for each in device.sections):
                 try:
-                    value = device.field(path).value
+                    return device.field(path).value
                 except SavevmError:
                     return None  # the stream's account tells what is wrong with the device
-                return value if isinstance(value, bytes) else None
         return None
+
+    def _buffer(self, idstr: str, path: str) -> bytes | None:
+        value = self._field(idstr, path)
+        return value if isinstance(value, bytes) else None
 
     def _pam(self, idstr: str, register: int) -> bytes | None:
         """The PAM registers in the host bridge's configuration space."""
-        registers = self._field(idstr, _CONFIG)
+        registers = self._buffer(idstr, _CONFIG)
         index = register - _CONFIG_PLACE
         if registers is None or len(registers) < index + _PAM_BYTES:
             return None
@@ -176,7 +205,7 @@ class GuestMemory(Memory):
 
     def _cmos(self) -> tuple[int, int] | None:
         """RAM below and above 4 GiB as the firmware is told by the CMOS (hw/i386/pc.c, pc_cmos_init)."""
-        cmos = self._field("mc146818rtc", "cmos_data")
+        cmos = self._buffer("mc146818rtc", "cmos_data")
         if cmos is None or len(cmos) < _CMOS_ABOVE_4G.stop:
             return None
         high = int.from_bytes(cmos[_CMOS_HIGH], "little") * _CMOS_UNIT_BYTES

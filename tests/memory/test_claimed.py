@@ -9,8 +9,8 @@ import pytest
 import savevm_inspect as si
 from savevm_inspect.errors import AddressError, SavevmError
 from savevm_inspect.memory.address_space import PhysicalMemory
-from savevm_inspect.memory.elf_core import Target, core_target, write_core
-from savevm_inspect.memory.elf_notes import EM_386, EM_X86_64
+from savevm_inspect.memory.elf.core import core_target, write_core
+from savevm_inspect.memory.elf.target import I386, X86_64
 from savevm_inspect.memory.extract import extract
 from savevm_inspect.memory.ranges import AddressMap, Range
 from savevm_inspect.memory.rebuild import Memory
@@ -43,7 +43,7 @@ def test_a_block_that_no_file_can_hold_is_not_written(memory: Memory, tmp_path: 
     with pytest.raises(SavevmError, match=r"File too large|no file can have \d+ bytes"):
         extract(memory[NAME], tmp_path / "ram", lambda _: None)
     with pytest.raises(SavevmError, match=r"File too large|no file can have \d+ bytes"):
-        write_core(tmp_path / "core", memory, whole(memory), Target(EM_X86_64), (), lambda _: None)
+        write_core(tmp_path / "core", memory, whole(memory), X86_64, b"", lambda _: None)
     assert not any(tmp_path.iterdir())
 
 
@@ -81,7 +81,7 @@ def test_a_core_of_32_bits_has_room_for_its_memory(length: int) -> None:
         gdt=nothing,
         idt=nothing,
     )
-    target = core_target("", [cpu], AddressMap([Range(block="a", addr=0, gpa=0, length=length, source="given")]))
-    assert target.machine == EM_386
+    target = core_target(None, [cpu], AddressMap([Range(block="a", addr=0, gpa=0, length=length, source="given")]))
+    assert target.machine == I386.machine
     assert target.segment(1, PAGE + length, 0, length)
     assert target.elf_class == (1 if length == 3 << 30 else 2)

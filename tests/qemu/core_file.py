@@ -19,11 +19,13 @@ class Core:
 
     Attributes:
         path: the file.
+        head: its class, its byte order, its type and its machine.
         loads: offset, gpa and length of each segment of memory.
         notes: name, type and content of each note.
     """
 
     path: Path
+    head: tuple[int, ...]
     loads: list[tuple[int, int, int]]
     notes: list[tuple[bytes, int, bytes]]
 
@@ -42,30 +44,31 @@ class Core:
 def read_core(path: Path) -> Core:
     head = path.read_bytes()[:65536]
     assert head[:4] == b"\x7fELF"
-    wide = head[4] == 2
+    wide, order = head[4] == 2, "<" if head[5] == 1 else ">"
     place, size, count = (
-        (*struct.unpack_from("<Q", head, 32), *struct.unpack_from("<HH", head, 54))
+        (*struct.unpack_from(f"{order}Q", head, 32), *struct.unpack_from(f"{order}HH", head, 54))
         if wide
-        else (*struct.unpack_from("<I", head, 28), *struct.unpack_from("<HH", head, 42))
+        else (*struct.unpack_from(f"{order}I", head, 28), *struct.unpack_from(f"{order}HH", head, 42))
     )
     loads, notes = [], []
     for number in range(count):
         at = place + number * size
         if wide:
-            kind, _, offset, _, gpa, length = struct.unpack_from("<IIQQQQ", head, at)
+            kind, _, offset, _, gpa, length = struct.unpack_from(f"{order}IIQQQQ", head, at)
         else:
-            kind, offset, _, gpa, length = struct.unpack_from("<IIIII", head, at)
+            kind, offset, _, gpa, length = struct.unpack_from(f"{order}IIIII", head, at)
         if kind == PT_LOAD:
             loads.append((offset, gpa, length))
         else:
             assert kind == PT_NOTE
-            notes += split_notes(head[offset : offset + length])
-    return Core(path=path, loads=sorted(loads, key=lambda each: each[1]), notes=notes)
+            notes += split_notes(head[offset : offset + length], order)
+    kind = (head[4], head[5], *struct.unpack_from(f"{order}HH", head, 16))
+    return Core(path=path, head=kind, loads=sorted(loads, key=lambda each: each[1]), notes=notes)
 
 
-def split_notes(content: bytes) -> Iterator[tuple[bytes, int, bytes]]:
+def split_notes(content: bytes, order: str) -> Iterator[tuple[bytes, int, bytes]]:
     while content:
-        name_bytes, length, kind = struct.unpack_from("<III", content)
+        name_bytes, length, kind = struct.unpack_from(f"{order}III", content)
         start = 12 + -(-name_bytes // 4) * 4
         yield content[12 : 12 + name_bytes], kind, content[start : start + length]
         content = content[start + -(-length // 4) * 4 :]

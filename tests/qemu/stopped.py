@@ -64,6 +64,13 @@ def _linux_arm(options: str) -> Machine:
     return Machine(options=f"{options} {kernel}", until="count 2", linux="arm64", ask=asked, target="aarch64")
 
 
+def _linux_other(
+    architecture: str, target: str, options: str, console: str, since: tuple[int, int] = (0, 0)
+) -> Machine:
+    kernel = f"-kernel {{folder}}/vmlinuz -initrd {{folder}}/initramfs -append 'console={console} quiet'"
+    return Machine(options=f"{options} {kernel}", until="count 2", linux=architecture, target=target, since=since)
+
+
 _NODES = " ".join(
     f"-object memory-backend-ram,id=ram-node{number},size={size} -numa node,memdev=ram-node{number}"
     for number, size in enumerate(("64M", "32M"))
@@ -93,6 +100,17 @@ LINUX_MACHINES = {
 ARM_MACHINES = {
     "Linux, arm": _linux_arm("-machine virt -cpu cortex-a57 -m 256 -smp 2"),
     "Linux, arm, a host": _linux_arm("-machine virt,virtualization=on,gic-version=3 -cpu neoverse-n1 -m 256"),
+}
+OTHER_LINUX_MACHINES = {
+    "Linux, armhf": _linux_other("armhf", "arm", "-machine virt -cpu cortex-a15 -m 256 -smp 2", "ttyAMA0"),
+    "Linux, ppc64el": _linux_other("ppc64el", "ppc64", "-machine pseries -m 512 -smp 2", "hvc0"),
+    "Linux, s390x": _linux_other("s390x", "s390x", "-machine s390-ccw-virtio -m 256 -smp 2", "ttysclp0"),
+}
+OTHER_PROCESSORS = {
+    "aarch64, EL3": Machine(options="-machine virt,secure=on -cpu cortex-a57 -m 64", target="aarch64"),
+    "riscv64": Machine(options="-machine virt -m 64 -smp 2", target="riscv64"),
+    "riscv32": Machine(options="-machine virt -m 64", target="riscv32"),
+    "powernv": Machine(options="-machine powernv9 -m 1G", target="ppc64"),
 }
 
 
@@ -129,7 +147,15 @@ BOARDS = {
     "sun4u": _board("sparc64", "sun4u", "128M", since=_SINCE),
     "zcu102": _board("aarch64", "xlnx-zcu102,audiodev=silent", "3G", _SILENT, since=_SINCE),
 }
-MACHINES = {**BARE_MACHINES, **LARGE_MACHINES, **LINUX_MACHINES, **ARM_MACHINES, **BOARDS}
+MACHINES = {
+    **BARE_MACHINES,
+    **LARGE_MACHINES,
+    **LINUX_MACHINES,
+    **ARM_MACHINES,
+    **BOARDS,
+    **OTHER_LINUX_MACHINES,
+    **OTHER_PROCESSORS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

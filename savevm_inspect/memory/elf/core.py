@@ -1,93 +1,33 @@
 """Guest memory as an ELF core, as QEMU's dump-guest-memory writes it without paging (dump/dump.c)."""
 
-import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from ..container.whole_file import whole_file
-from ..errors import AddressError, SavevmError
-from .elf_notes import EM_386, EM_AARCH64, EM_X86_64, cpu_notes, machine_of
-from .ranges import AddressMap, Range
-from .rebuild import BlockImage
-from .registers import Registers
+from ...container.whole_file import whole_file
+from ...errors import AddressError, SavevmError
+from ..machines import Family
+from ..ranges import AddressMap, Range
+from ..rebuild import BlockImage
+from ..registers import Registers
+from .notes import target_of
+from .target import CLASS32, CLASS64, Target
 
-_ET_CORE, _EV_CURRENT, _PT_LOAD, _PT_NOTE = 4, 1, 1, 4
+_PT_LOAD, _PT_NOTE = 1, 4
 _MOST_SEGMENTS = 0xFFFE
 _ALIGNMENT = 4096
 _STEP_BYTES = 1 << 20
 _LEAST_HOLE_BYTES = 64 << 10
-_CLASS32, _CLASS64 = 1, 2
 _MOST_BYTES32 = (1 << 32) - (8 << 20)
 """Of memory in a file whose offsets have 32 bits; the rest is for headers and notes."""
 
-_LSB, _MSB = 1, 2
 
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What kind of ELF file a core is.
-
-    Attributes:
-        machine: its e_machine.
-        elf_class: 1 for 32 bits, 2 for 64.
-        data: 1 for little-endian, 2 for big-endian.
-    """
-
-    machine: int
-    elf_class: int = _CLASS64
-    data: int = _LSB
-
-    @property
-    def _order(self) -> str:
-        return "<" if self.data == _LSB else ">"
-
-    @property
-    def header_bytes(self) -> int:
-        """Size of the file's header."""
-        return 64 if self.elf_class == _CLASS64 else 52
-
-    @property
-    def segment_bytes(self) -> int:
-        """Size of a program header."""
-        return 56 if self.elf_class == _CLASS64 else 32
-
-    def header(self, segments: int) -> bytes:
-        """The file's header."""
-        word = "Q" if self.elf_class == _CLASS64 else "I"
-        return struct.pack(
-            f"{self._order}16sHHI3{word}IHHHHHH",
-            b"\x7fELF" + bytes((self.elf_class, self.data, _EV_CURRENT)),
-            *(_ET_CORE, self.machine, _EV_CURRENT, 0, self.header_bytes, 0),
-            *(0, self.header_bytes, self.segment_bytes, segments, 0, 0, 0),
-        )
-
-    def segment(self, kind: int, offset: int, gpa: int, length: int) -> bytes:
-        """A program header; as with QEMU the virtual address is the physical one."""
-        if self.elf_class == _CLASS64:
-            return struct.pack(f"{self._order}II6Q", kind, 0, offset, gpa, gpa, length, length, 0)
-        return struct.pack(f"{self._order}8I", kind, offset, gpa, gpa, length, length, 0, 0)
-
-
-_EM_RISCV, _EM_PPC64, _EM_S390 = 243, 21, 22
-TARGETS = {
-    "x86 pc": Target(EM_X86_64),
-    "x86 q35": Target(EM_X86_64),
-    "x86 microvm": Target(EM_X86_64),
-    "arm virt": Target(EM_AARCH64),
-    "riscv virt": Target(_EM_RISCV),
-    "ppc pseries": Target(_EM_PPC64, data=_MSB),
-    "s390x": Target(_EM_S390, data=_MSB),
-}
-"""By family of machine types, where no processor tells."""
-
-
-def core_target(family: str, cpus: Sequence[Registers], address_map: AddressMap) -> Target:
+def core_target(family: Family | None, cpus: Sequence[Registers], address_map: AddressMap) -> Target:
     """What kind of file a core must be.
 
     Args:
-        family: the family of the machine type; empty if it is not known.
+        family: the family of the machine type; ``None`` if it is not known.
         cpus: the processors, as many as could be read.
         address_map: where memory lies; a core of 32 bits must reach it, and have room for it.
 
@@ -95,13 +35,14 @@ def core_target(family: str, cpus: Sequence[Registers], address_map: AddressMap)
         AddressError: neither the machine type nor a processor tells the architecture.
     """
     if cpus:
-        machine = machine_of(cpus)
-        low = not address_map.ranges or address_map.ranges[-1].end <= 1 << 32
-        low = low and sum(_aligned(each.length) for each in address_map.ranges) <= _MOST_BYTES32
-        return Target(machine, _CLASS32 if machine == EM_386 and low else _CLASS64)
-    if family not in TARGETS:
+        target = target_of(cpus[0])
+    elif family is not None and family.target is not None:
+        target = family.target
+    else:
         raise AddressError("neither the machine type nor a processor tells what architecture the core is of")
-    return TARGETS[family]
+    low = not address_map.ranges or address_map.ranges[-1].end <= 1 << 32
+    low = low and sum(_aligned(each.length) for each in address_map.ranges) <= _MOST_BYTES32
+    return target if low or target.elf_class != CLASS32 else replace(target, elf_class=CLASS64)
 
 
 def write_core(
@@ -109,7 +50,7 @@ def write_core(
     blocks: Mapping[str, BlockImage],
     address_map: AddressMap,
     target: Target,
-    cpus: Sequence[Registers],
+    notes: bytes,
     progress: Callable[[int], object],
 ) -> None:
     """Write a core file; zero pages become holes. It appears under its name when it is whole.
@@ -119,7 +60,7 @@ def write_core(
         blocks: the RAM blocks by name.
         address_map: where they lie; each range becomes a segment.
         target: what kind of file it is.
-        cpus: the processors; without any, the core has no notes.
+        notes: what it says of the processors and of the guest; may be empty.
         progress: called with the bytes of memory that each step has come to.
 
     Raises:
@@ -134,7 +75,7 @@ def write_core(
             raise AddressError(f"block {each.block!r} is shared memory that x-ignore-shared left out of the stream")
     try:
         with whole_file(output) as draft, draft.open("wb") as file:
-            _write(file, blocks, ranges, target, b"".join(cpu_notes(cpus)) if cpus else b"", progress)
+            _write(file, blocks, ranges, target, notes, progress)
     except OverflowError as error:
         raise SavevmError(f"{output}: no file can have {sum(each.length for each in ranges)} bytes") from error
 

@@ -1,0 +1,1 @@
+"""Guest memory as ELF core files, and what they say of processors."""
