@@ -109,8 +109,7 @@ OTHER_LINUX_MACHINES = {
 OTHER_PROCESSORS = {
     "aarch64, EL3": Machine(options="-machine virt,secure=on -cpu cortex-a57 -m 64", target="aarch64"),
     "riscv64": Machine(options="-machine virt -m 64 -smp 2", target="riscv64"),
-    "riscv32": Machine(options="-machine virt -m 64", target="riscv32"),
-    "powernv": Machine(options="-machine powernv9 -m 1G", target="ppc64"),
+    "riscv32": Machine(options="-machine virt -bios none -m 64", target="riscv32"),
 }
 
 

@@ -71,7 +71,8 @@ def test_every_family_has_its_memory_and_its_processors(name: str, capture_path:
         assert (found.block, found.addr) == (block, 0)
         assert memory.physical.read_bytes(gpa, 8192) == memory[block].read(8192)
         if translation is None:
-            with pytest.raises(NotFound, match="the registers of cpu 0 can't be read: neither x86 nor AArch64"):
+            assert len(memory.cpus) >= 1
+            with pytest.raises(AddressError, match="how cpu 0 translates addresses is not read; x86 and AArch64 are"):
                 memory.virtual()
             return
         assert memory.virtual().translation.startswith(translation)
@@ -134,8 +135,9 @@ def test_a_core_holds_each_range_and_is_sparse(name: str, capture_path: Capture,
             image.seek(each.addr)
             assert core[offset : offset + length] == image.read(length)
     assert output.stat().st_blocks * 512 < len(core) // 2
-    assert ("the core has no registers" in result.output) == (name != "aarch64-virt-10.0")
-    assert [each[0] for each in segments(core)].count(4) == (name == "aarch64-virt-10.0")
+    assert "the core has no registers" not in result.output
+    assert "the core has no VMCOREINFO: there is none in the guest's memory" in result.output
+    assert [each[0] for each in segments(core)].count(4) == 1
 
 
 def test_a_stream_without_description_makes_a_core_without_registers(capture_path: Capture, tmp_path: Path) -> None:
