@@ -20,11 +20,13 @@ def command(chosen: Chosen) -> None:
         found += [str(problem) for image in stream.memory.values() for problem in image.problems()]
         missing = stream.size_bytes - stream.account.accounted_bytes
         if not found and not stream.complete:
-            found.append(f"{stream.offset + stream.size_bytes:#x}: a section is still open at the end of the stream")
+            found.append(f"{stream.offset + stream.size_bytes:#x}: the stream has no end")
         if not found and missing:
             found.append(f"{missing} bytes belong to no record")
         for line in found or [_praise(stream)]:
             show(cell(line))
+        for remark in stream.remarks:
+            show(cell(f"remark: {remark}"))
         if found:
             for line in _explain(stream):
                 show(cell(line))

@@ -16,3 +16,4 @@ PACKED_AS: Final = {
 QEMU_SAVE_MAGIC: Final = b"LibvirtQemudSave"
 QEMU_SAVE_PARTIAL: Final = b"LibvirtQemudPart"
 QCOW_MAGIC: Final = b"QFI\xfb"
+XEMU_MAGIC: Final = b"xemu"

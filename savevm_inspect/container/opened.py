@@ -30,7 +30,7 @@ class Opened:
     """A container, opened.
 
     Attributes:
-        container: what it is called.
+        container: what it is called; empty if only something before the stream is stepped over.
         buffer: the bytes of the stream; spans count in them.
         offset: where in ``buffer`` the stream starts, in bytes.
         facts: what the container tells about itself and the stream; JSON-ready.

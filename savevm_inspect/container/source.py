@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Final, Self
 
 from ..errors import SavevmError
-from .magic import PACKED_AS, QCOW_MAGIC, QEMU_SAVE_MAGIC, QEMU_SAVE_PARTIAL
+from .magic import PACKED_AS, QCOW_MAGIC, QEMU_SAVE_MAGIC, QEMU_SAVE_PARTIAL, XEMU_MAGIC
 from .opened import Fact, Opened, Opener, Request
 from .spool import STEP_BYTES, Spool, map_file
 
@@ -35,6 +35,7 @@ _OPENERS: Final = (
         QEMU_SAVE_PARTIAL: "libvirt:open_libvirt",
         QCOW_MAGIC: "qcow2:open_qcow2",
     },
+    {XEMU_MAGIC: "xemu:skip_xemu"},
 )
 """First bytes -> the module and the name of what opens a file that starts with them; what is packed first."""
 
@@ -128,11 +129,18 @@ class Source:
 
     def _open_within(self, outer: Opened, opener: Opener, snapshot: str | None) -> Opened:
         inner = opener(Request(view=outer.buffer, snapshot=snapshot, resources=self._resources))
+        facts: Mapping[str, Fact]
+        if not inner.container:
+            facts = {**outer.facts, **inner.facts}
+        elif outer.container in PACKED_AS.values():
+            facts = {**inner.facts, "within": outer.container}
+        else:
+            facts = inner.facts
         return Opened(
-            container=inner.container,
+            container=inner.container or outer.container,
             buffer=inner.buffer,
             offset=inner.offset,
-            facts={**inner.facts, **({"within": outer.container} if outer.container in PACKED_AS.values() else {})},
+            facts=facts,
             documents=inner.documents,
             notes=(*outer.notes, *inner.notes),
             problems=(*outer.problems, *inner.problems),

@@ -19,6 +19,7 @@ from ..span import Span
 from ..stream.command import command_fields
 from ..stream.cursor import Cursor
 from ..stream.records import (
+    AfterEnd,
     Command,
     Configuration,
     Description,
@@ -28,7 +29,6 @@ from ..stream.records import (
     Interrupted,
     MultifdInitial,
     MultifdPacket,
-    Padding,
     Record,
     Section,
 )
@@ -43,7 +43,7 @@ _KIND_OF_RECORD = {
     Command: "command",
     EndOfStream: "eof",
     Description: "description",
-    Padding: "padding",
+    AfterEnd: "padding",
 }
 
 _KIND_OF_PAGE = {

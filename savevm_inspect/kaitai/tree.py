@@ -17,10 +17,10 @@ from .._ksy.compiled.qemu_migration_return_path import QemuMigrationReturnPath
 from .._ksy.device_lengths import find_description
 from .._ksy.devices import Devices, described
 from ..container.source import SourceLike
-from ..errors import BadPayload, SavevmError
+from ..errors import SavevmError
 from ..reader.inputs import Inputs
 from ..reader.stream import Stream, open_stream
-from ..stream.cursor import Cursor, end_of_content
+from ..stream.cursor import Cursor
 from ..stream.records import Section
 from ..wire import MULTIFD_MAGIC
 from .buffer_stream import BufferStream
@@ -91,7 +91,6 @@ class StreamTree(QemuMigrationEnvelope):
         self._run(main, partial(read, page_size, main), may_break=resumed)
         for error in broken_laws(getattr(self, "records", ())):
             self._report(error)
-        self._check_padding(stream.buffer)
         self._read_others(stream.inputs)
 
     def _known_devices(self, stream: Stream) -> Devices:
@@ -154,13 +153,6 @@ class StreamTree(QemuMigrationEnvelope):
         if self._strict:
             raise error from cause
         self.problems.append(error)
-
-    def _check_padding(self, buffer: memoryview) -> None:
-        """After the end there may be zeros, and nothing else."""
-        padding = getattr(self, "padding", None)
-        content = end_of_content(buffer)
-        if padding is not None and content > padding.ofs_content:
-            self._report(BadPayload("bytes after the end of the stream that are not zero", offset=content - 1))
 
     def own(self, stream: Stream) -> None:
         """Close a stream together with the tree."""

@@ -75,7 +75,7 @@ def _lay_out(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> Ite
     """What a family's rules say of the blocks that are there and not given by hand."""
     ram = list(_place_ram(family, evidence, by_hand))
     blocks = {block.name: block for block in evidence.blocks if block.name not in by_hand}
-    source = f"machine type {evidence.machine} ({family.upstream})"
+    source = family.source(evidence)
     fixed = [
         each
         for name, pieces in family.fixed.items()
@@ -114,7 +114,7 @@ def _place_ram(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> I
     """The machine's RAM: one block, or one a NUMA node, laid end to end and split at 4 GiB."""
     blocks = _ram_blocks(family, evidence, by_hand)
     size = sum(block.used_bytes for block in blocks)
-    source = f"machine type {evidence.machine} ({family.upstream})"
+    source = family.source(evidence)
     pieces = family.pieces
     if family.split is not None:
         low = size

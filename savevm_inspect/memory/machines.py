@@ -102,10 +102,21 @@ class Family:
     pam: tuple[str, int] | None = None
 
     def covers(self, evidence: Evidence) -> bool:
-        """Whether a stream is of one of these machine types."""
+        """Whether a stream is of one of these machine types.
+
+        Machine types up to 2.2 do not name themselves; then the host bridge tells, if there is one of its own.
+        """
+        names = {block.name for block in evidence.blocks}
+        if not evidence.machine:
+            return self.pam is not None and self.pam[0] in evidence.devices and self.ram in names
         if not re.fullmatch(self.machine, evidence.machine):
             return False
-        names = {block.name for block in evidence.blocks}
         return (
             not self.devices or self.ram in names or any(each.startswith(self.devices) for each in evidence.devices)
         )
+
+    def source(self, evidence: Evidence) -> str:
+        """Who says where the memory of a stream's machine lies, as :attr:`Range.source` has it."""
+        if evidence.machine or self.pam is None:
+            return f"machine type {evidence.machine} ({self.upstream})"
+        return f"{self.name}, by its {self.pam[0].partition('/')[2]} ({self.upstream})"

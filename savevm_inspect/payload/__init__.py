@@ -6,7 +6,7 @@ from typing import Protocol
 from ..stream.cursor import Cursor
 from ..stream.records import SectionHead
 from ..stream.values import FieldValue
-from . import block, dirty_bitmap, htab, skeys, stattrib, todclock, vfio
+from . import block, dirty_bitmap, htab, pbs_state, skeys, stattrib, todclock, vfio
 
 
 class FieldPayload(Protocol):
@@ -21,6 +21,7 @@ FIELD_PAYLOADS: dict[str, Callable[[], FieldPayload]] = {
     htab.IDSTR: htab.HtabReader,
     stattrib.IDSTR: stattrib.StattribReader,
     dirty_bitmap.IDSTR: dirty_bitmap.DirtyBitmapReader,
+    pbs_state.IDSTR: pbs_state.PbsStateReader,
     skeys.IDSTR: skeys.SkeysReader,
     todclock.IDSTR: todclock.TodclockReader,
     vfio.IDSTR: vfio.VfioReader,

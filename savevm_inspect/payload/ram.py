@@ -7,7 +7,7 @@ memory room. Pages are sent again and zero pages overwrite, so rows keep the ord
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadPayload, StreamError, UnknownRecord, Unsupported
+from ..errors import BadPayload, UnknownRecord, Unsupported
 from ..stream.cursor import Cursor
 from ..stream.records import Framing, SectionHead, SectionKind
 from ..stream.writer import Writer
@@ -55,6 +55,8 @@ class RamReader:
         sections: how many sections were read.
         flushes: how many MULTIFD_FLUSH records were read.
         ended: whether the pages that were read last ended with their mark.
+        hooks: by RAM section, the offset of its first word that leaves pages to something else: RDMA, or the RAM
+            file of Android's emulator (ram_control_load_hook, up to QEMU 8.1).
         hole_bytes: bytes within sections that are nobody's: alignment and absent pages of mapped-ram.
     """
 
@@ -65,6 +67,7 @@ class RamReader:
         self.pages = PageLog()
         self.sections = 0
         self.flushes = 0
+        self.hooks: dict[int, int] = {}
         self.ended = False
         self.hole_bytes = 0
         self._scan = RamScan(scanner)
@@ -83,7 +86,7 @@ class RamReader:
             Truncated: it ends early.
             BadPayload: a page outside its block, a block that is not in the list, a list that does not add up.
             UnknownRecord: a combination of flags that ram_load_precopy refuses.
-            Unsupported: another version of the format, or RDMA.
+            Unsupported: another version of the format.
         """
         if head.version_id != RAM_SAVE_VERSION:
             raise Unsupported(
@@ -160,9 +163,12 @@ class RamReader:
                 if flag == _FLUSH:
                     self.flushes += 1
                     continue
+                if flag == _HOOK:
+                    self.hooks.setdefault(section, record_offset)
+                    continue
                 kind = _KINDS.get(flag)
                 if kind is None:
-                    raise _refusal(flags, record_offset, cursor.section)
+                    raise UnknownRecord(f"RAM flags {flags:#x}", offset=record_offset, section=cursor.section)
                 if not flags & _CONTINUE:
                     last = self._last[channel] = self._find_block(cursor)
                 elif last < 0:
@@ -242,14 +248,6 @@ _CONTENTS = {
     PageKind.COMPRESSED: _read_compressed,
 }
 """What reads a page's content: returns its buffer offset and its length in bytes."""
-
-
-def _refusal(flags: int, offset: int, section: str) -> StreamError:
-    if flags & ~_CONTINUE == _HOOK:
-        return Unsupported(
-            "an RDMA registration, whose pages never were in the stream", offset=offset, section=section
-        )
-    return UnknownRecord(f"RAM flags {flags:#x}", offset=offset, section=section)
 
 
 class RamWriter:

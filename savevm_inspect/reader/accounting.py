@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import SavevmError
-from ..stream.records import Interrupted, Padding, Record, Section
+from ..stream.records import AfterEnd, Interrupted, Record, Section
 from ..stream.values import FieldValue
 from .device import opaque_bytes
 
@@ -32,7 +32,7 @@ class Account:
     Attributes:
         decoded_bytes: belong to a decoded record or field.
         opaque_bytes: lie in a framed section, but nothing explains them.
-        hole_bytes: zero padding after the end; alignment and absent pages of mapped-ram.
+        hole_bytes: alignment and absent pages of mapped-ram.
         opaque_sections: opaque bytes of each section that has any, by channel and offset of its type byte.
         problems: what contradicted the schema when the sections were decoded.
     """
@@ -55,10 +55,10 @@ def account(stream: Accountable) -> Account:
     problems: list[SavevmError] = []
     framed, lost, hole = 0, 0, stream.ram_hole_bytes
     for record in stream.records:
+        if isinstance(record, AfterEnd):
+            continue
         framed += record.span.length
-        if isinstance(record, Padding):
-            hole += record.span.length
-        elif isinstance(record, Interrupted):
+        if isinstance(record, Interrupted):
             lost += record.lost.length
         elif isinstance(record, Section):
             try:

@@ -27,7 +27,7 @@ def check_channels(records: Sequence[Record], payloads: Payloads, pages: PageTab
         What can't be right.
     """
     ram, forgotten = payloads.ram, pages.final.not_sent_again
-    if ram is None or any(block.mapped for block in ram.blocks) or "x-ignore-shared" in ram.capabilities:
+    if ram is None or ram.hooks or any(block.mapped for block in ram.blocks) or "x-ignore-shared" in ram.capabilities:
         unsent = 0  # there, pages that were not sent are no sign of anything
     else:
         unsent = pages.final.missing - forgotten

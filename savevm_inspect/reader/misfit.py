@@ -7,7 +7,7 @@ from ..vmstate.decode import decode_state
 from ..vmstate.misfit import first_misfit
 from ..wire import VmRecord
 from .claim import Claim
-from .payloads import find_footer
+from .section_end import find_footer
 
 
 def blame_schema(error: StreamError, claim: Claim | None) -> StreamError | None:

@@ -9,18 +9,18 @@ from ..memory.final import Discard
 from ..payload import FieldPayload, field_payload, ram
 from ..stream.command import command_fields
 from ..stream.cursor import Cursor
-from ..stream.plausible import FOOTER_BYTES, footer_of, next_record_is_plausible
+from ..stream.plausible import FOOTER_BYTES
 from ..stream.records import Command, Configuration, Framing, Section, SectionHead, SectionKind
 from ..vmstate.null_arrays import as_written
 from ..vmstate.schema import Description, StateSchema
 from ..wire import MigCmd, VmRecord
 from .claim import Claim
+from .section_end import find_end
 
 DEFAULT_PAGE_SIZE = 4096
 
 _PAGE_SIZES = (4096, 1024, 8192, 16384, 2048, 512, 256, 65536)
 _ADVISE_BYTES = 16
-_SCAN_STEP_BYTES = 1 << 20
 
 
 class Payloads:
@@ -45,6 +45,7 @@ class Payloads:
         self._open: dict[int, FieldPayload] = {}
         self._times: Counter[tuple[str, int]] = Counter()
         self._schemas: dict[tuple[int, int], StateSchema] = {}
+        self._footers: bool | None = None
         self.ram: ram.RamReader | None = None
         self.discards: list[Discard] = []
         self.claim: Claim | None = None
@@ -69,6 +70,10 @@ class Payloads:
             stated = int.from_bytes(self._buffer[record.argument.end - 8 : record.argument.end])
             if stated in _PAGE_SIZES:
                 self._tell_page_size(stated, "advise")
+
+    def note_footers(self, sent: bool) -> None:
+        """Take note of whether sections have footers."""
+        self._footers = sent
 
     def _tell_page_size(self, size: int, who: str) -> None:
         """Of those who tell, the first one counts; once pages are read, none."""
@@ -105,7 +110,7 @@ class Payloads:
             return Framing.PAYLOAD
         schema = self._next_schema(head) if head.kind is SectionKind.FULL else None  # what iterates has none
         if schema is None:
-            return find_footer(cursor, head)
+            return find_end(cursor, head, footers=self._footers)
         schema = as_written(schema, cursor)
         self._schemas[cursor.channel, cursor.offset] = schema
         self.claim = Claim.at(cursor, head, schema)
@@ -136,33 +141,6 @@ class Payloads:
                 self._tell_page_size(_probe_page_size(cursor, head, self._capabilities), "probe")
             self.ram = ram.RamReader(self.page_size, self._capabilities)
         return self.ram
-
-
-def find_footer(cursor: Cursor, head: SectionHead) -> Framing:
-    """Step to the first footer of this section that another record follows.
-
-    Raises:
-        Truncated: there is none up to the end.
-    """
-    mark = footer_of(head.section_id)
-    start = cursor.pos
-    pos = start
-    while pos < cursor.end:
-        piece = bytes(cursor.buffer[pos : pos + _SCAN_STEP_BYTES + len(mark)])
-        found = piece.find(mark)
-        if found < 0:
-            pos += _SCAN_STEP_BYTES
-            continue
-        cursor.pos = pos + found
-        if next_record_is_plausible(cursor):
-            return Framing.INFERRED
-        pos += found + 1
-    cursor.pos = start
-    raise Truncated(
-        f"no footer of section {head} up to the end, {cursor.remaining} bytes away, and no schema to tell its length",
-        offset=cursor.base + cursor.end,
-        section=cursor.section,
-    )
 
 
 def _probe_page_size(cursor: Cursor, head: SectionHead, capabilities: tuple[str, ...]) -> int:

@@ -7,7 +7,7 @@ from ..payload import field_payload, ram
 from ..stream.cursor import Cursor
 from ..stream.plausible import FOOTER_BYTES, footer_of, next_record_is_plausible
 from ..stream.records import KIND_OF_RECORD, SectionHead, SectionKind
-from .payloads import find_footer
+from .section_end import find_footer
 from .stream import Stream
 
 _SHOWN_BYTES = 16

@@ -1,10 +1,10 @@
 """What one should know of a stream that makes it no worse: QEMU loads it all the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..stream.records import Framing, Section
+from ..stream.records import AfterEnd, Configuration, EndOfStream, Framing, Record, Section, SectionKind
 from ..vmstate.schema import Description
 
 
@@ -30,12 +30,20 @@ class Remarkable(Protocol):
     """What remarks need of a stream."""
 
     @property
+    def records(self) -> tuple[Record, ...]:
+        """Its records, of all forward channels."""
+
+    @property
     def sections(self) -> tuple[Section, ...]:
         """Its sections, in stream order."""
 
     @property
     def description(self) -> Description | None:
         """The schema that it was read with."""
+
+    @property
+    def ram_hooks(self) -> Sequence[int]:
+        """Offsets of the words of RAM that leave pages to somebody else."""
 
 
 def remarks(stream: Remarkable) -> Iterator[Remark]:
@@ -47,13 +55,56 @@ def remarks(stream: Remarkable) -> Iterator[Remark]:
     Yields:
         The remarks, kind by kind.
     """
+    yield from _device_state_alone(stream)
+    yield from _inferred_ends(stream)
+    yield from _pages_elsewhere(stream)
     yield from _refused_descriptions(stream)
+    if any(isinstance(record, EndOfStream) for record in stream.records):
+        yield from _open_sections(stream)
+    yield from _after_the_end(stream)
 
 
-def _about(section: Section, message: str) -> Remark:
+def _about(section: Section, message: str, offset: int | None = None) -> Remark:
     return Remark(
-        offset=section.span.offset, section=f"{section.idstr} (instance {section.instance_id})", message=message
+        offset=section.span.offset if offset is None else offset,
+        section=f"{section.idstr} (instance {section.instance_id})",
+        message=message,
     )
+
+
+def _device_state_alone(stream: Remarkable) -> Iterator[Remark]:
+    """What Xen's toolstack has QEMU write: no memory, which Xen sends itself (qmp_xen_save_devices_state)."""
+    kinds = {section.kind for section in stream.sections}
+    if kinds == {SectionKind.FULL} and not any(isinstance(record, Configuration) for record in stream.records):
+        yield Remark(
+            offset=stream.records[0].span.offset,
+            section="",
+            message="device state alone, as xen-save-devices-state writes it: no configuration and no RAM",
+        )
+
+
+def _inferred_ends(stream: Remarkable) -> Iterator[Remark]:
+    """Sections that have neither a footer nor a description, as machine types up to 2.2 write them."""
+    found = [section for section in stream.sections if section.framing is Framing.INFERRED and section.footer is None]
+    if found:
+        yield Remark(
+            offset=found[0].span.offset,
+            section="",
+            message=f"neither footers nor a description: of {len(found)} sections, each is taken to end where the "
+            "next one's header begins, and the last one before the last byte",
+        )
+
+
+def _pages_elsewhere(stream: Remarkable) -> Iterator[Remark]:
+    for offset in stream.ram_hooks:
+        for section in stream.sections:
+            if section.span.offset <= offset < section.span.end and not section.span.channel:
+                yield _about(
+                    section,
+                    "a RAM hook: its pages are not in the stream, but in a file beside it (ram.bin of Android's "
+                    "emulator), or went over RDMA",
+                    offset,
+                )
 
 
 def _refused_descriptions(stream: Remarkable) -> Iterator[Remark]:
@@ -64,3 +115,25 @@ def _refused_descriptions(stream: Remarkable) -> Iterator[Remark]:
             if (section.idstr, section.instance_id) == key[:2] and section.framing is Framing.INFERRED:
                 yield _about(section, f"its state is opaque: {error}")
                 break
+
+
+def _open_sections(stream: Remarkable) -> Iterator[Remark]:
+    """Sections that were started and not ended; a destination keeps no account of them (qemu_loadvm_state_main)."""
+    started: dict[int, Section] = {}
+    for section in stream.sections:
+        if section.kind is SectionKind.START:
+            started[section.section_id] = section
+        elif section.kind is not SectionKind.PART:
+            started.pop(section.section_id, None)
+    for section in started.values():
+        yield _about(section, "started and never ended, of which QEMU takes no notice")
+
+
+def _after_the_end(stream: Remarkable) -> Iterator[Remark]:
+    for record in stream.records:
+        if isinstance(record, AfterEnd):
+            yield Remark(
+                offset=record.span.offset,
+                section="",
+                message=f"{record.span.length} bytes follow the end and are no part of the stream: {record.what}",
+            )

@@ -14,7 +14,7 @@ from ..memory.unpack import Buffers
 from ..payload import REMEMBERING, field_payload, ram
 from ..payload.ram_blocks import RamBlock
 from ..stream.cursor import Cursor
-from ..stream.records import Command, Configuration, EndOfStream, Framing, Record, Section, SectionKind
+from ..stream.records import AfterEnd, Command, Configuration, EndOfStream, Framing, Record, Section
 from ..stream.values import FieldValue
 from ..vmstate.decode import decode_state
 from ..vmstate.schema import Description, parse_description
@@ -23,13 +23,16 @@ from .attempt import Attempt, attempt, described_sections, doubt_schema
 from .device import Device
 from .inputs import Inputs
 from .remarks import Remark, remarks
-from .trailer import find_description
+from .trailer import description_at, last_description, later_descriptions, own_description
 
 # What not every stream needs is imported where it is used: modules take their time.
 if TYPE_CHECKING:
     from ..memory.history import History
     from ..stream.return_path import ReturnMessage
     from .guest_memory import GuestMemory
+
+_VERSION_BYTES = 4
+"""A section's header ends with its version."""
 
 
 class Stream:
@@ -57,23 +60,48 @@ class Stream:
         self._resources.callback(inputs.close)
         self.offset = inputs.offset
         self.problems: list[SavevmError] = list(inputs.main.problems)
-        self.description = self._find_description(inputs.main.buffer[inputs.offset :])
-        self.schema_from = "stream" if self.description else "none"
-        adopted = self._adopt(schema) if schema is not None and self.description is None else None
-        found = adopted or attempt(inputs, self.description, self._resources)
+        self.description: Description | None = None
+        self.schema_from = "none"
+        found = self._read_described()
+        if schema is not None and self.description is None:
+            found = self._adopt(schema) or found
         self._payloads, self._channels = found.payloads, found.channels
-        for error in found.errors:
-            self._report(error)
+        self._broken = bool(found.errors or self.problems)
         self.records: tuple[Record, ...] = tuple(self._channels.records)
+        for error in (*found.errors, *self._unsupported_versions()):
+            self._report(error)
         self.return_path: tuple[ReturnMessage, ...] = tuple(self._read_return_path(inputs.return_path_cursor()))
 
-    def _find_description(self, buffer: memoryview) -> Description | None:
-        text = find_description(buffer)
+    def _read_described(self) -> Attempt:
+        """Read the stream with its own description, wherever that is.
+
+        Mostly it is what the input ends with. If something follows the stream, it is found once the stream's end is.
+        """
+        buffer = self._source.buffer
+        start = last_description(buffer[self.offset :])
+        own = None if start is None else self.offset + start
+        self._use(own)
+        found = attempt(self._inputs, self.description, self._resources)
+        if own_description(found.channels.records) == own and (own is not None or not found.errors):
+            return found
+        for other in later_descriptions(found.channels.records, buffer):
+            description = _parsed(buffer, other) if other != own else None
+            if description is not None:
+                described = attempt(self._inputs, description, self._resources)
+                if own_description(described.channels.records) == other:
+                    self.description, self.schema_from = description, "stream"
+                    return described
+        return found
+
+    def _use(self, start: int | None) -> None:
+        """Take the description at an offset for the stream's own."""
+        if start is None:
+            return
         try:
-            return None if text is None else parse_description(text)
+            self.description = parse_description(description_at(self._source.buffer, start))
+            self.schema_from = "stream"
         except SchemaError as error:
             self._report(error)
-            return None
 
     def _adopt(self, wanted: SourceLike) -> Attempt | None:
         """Read the stream with a schema from elsewhere; one that does not fit is refused and not used."""
@@ -108,6 +136,19 @@ class Stream:
             if doubt is not None:
                 raise doubt
             return len(described_sections(found.channels))
+
+    def _unsupported_versions(self) -> Iterator[BadPayload]:
+        """Sections of a later version than their own device can have (qemu_loadvm_section_start_full)."""
+        for section in self.sections:
+            if section.framing is not Framing.SCHEMA or self.schema_from != "stream":
+                continue
+            schema = self._payloads.schema_of(section)
+            if schema.name and section.version_id > schema.version:
+                yield BadPayload(
+                    f"unsupported version {section.version_id} for '{section.idstr}' v{schema.version}",
+                    offset=section.payload.offset - _VERSION_BYTES,
+                    section=f"{section.idstr} (instance {section.instance_id})",
+                )
 
     def _read_return_path(self, cursor: Cursor | None) -> "Iterator[ReturnMessage]":
         if cursor is not None:
@@ -159,8 +200,13 @@ class Stream:
 
     @property
     def size_bytes(self) -> int:
-        """Its length: of all forward channels together."""
-        return self._inputs.size_bytes
+        """Its length: of all forward channels together, without what follows its end."""
+        return self._inputs.size_bytes - self.after_end_bytes
+
+    @property
+    def after_end_bytes(self) -> int:
+        """How many bytes follow its end and are no part of it."""
+        return sum(record.span.length for record in self.records if isinstance(record, AfterEnd))
 
     @cached_property
     def configuration(self) -> Configuration | None:
@@ -200,6 +246,11 @@ class Stream:
     def ram_hole_bytes(self) -> int:
         """Bytes within RAM sections that are nobody's: alignment and absent pages of mapped-ram."""
         return self._payloads.ram.hole_bytes if self._payloads.ram else 0
+
+    @property
+    def ram_hooks(self) -> Sequence[int]:
+        """Offsets of the words of RAM that leave pages to something that is not in the stream, one a section."""
+        return tuple(self._payloads.ram.hooks.values()) if self._payloads.ram else ()
 
     # What is in it ----------------------------------------------------------------------------------------
 
@@ -309,18 +360,11 @@ class Stream:
 
     @cached_property
     def complete(self) -> bool:
-        """Whether the proper end was reached: an EOF record, with no section left open but RAM.
+        """Whether the proper end was reached: an EOF record, and nothing that can't be read before it.
 
-        A background snapshot never ends its RAM section.
+        Sections that are still open are none of QEMU's concern; they are in :attr:`remarks`.
         """
-        open_sections: set[int] = set()
-        for section in self.sections:
-            if section.kind is SectionKind.START and section.idstr != ram.IDSTR:
-                open_sections.add(section.section_id)
-            elif section.kind is SectionKind.END:
-                open_sections.discard(section.section_id)
-        ended = any(isinstance(record, EndOfStream) for record in self.records)
-        return ended and not open_sections and not any(isinstance(each, StreamError) for each in self.problems)
+        return not self._broken and any(isinstance(record, EndOfStream) for record in self.records)
 
     @cached_property
     def remarks(self) -> tuple[Remark, ...]:
@@ -343,6 +387,14 @@ class Stream:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _parsed(buffer: memoryview, start: int) -> Description | None:
+    """The description at an offset; ``None`` if it is not what one must be."""
+    try:
+        return parse_description(description_at(buffer, start))
+    except SchemaError:
+        return None
 
 
 def open_stream(

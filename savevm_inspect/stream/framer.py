@@ -13,16 +13,15 @@ from ..wire import QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION, QEMU_VM_FILE_VERSIO
 from .command import read_command
 from .configuration import read_configuration
 from .cursor import Cursor
+from .ending import read_end
 from .records import (
     KIND_OF_RECORD,
     Command,
     Configuration,
-    Description,
     EndOfStream,
     FileHeader,
     Framing,
     Interrupted,
-    Padding,
     Record,
     Section,
     SectionHead,
@@ -51,6 +50,9 @@ class PayloadReader(Protocol):
 
     def note(self, record: Configuration | Command) -> None:
         """Take note of a record that says something about the payloads after it."""
+
+    def note_footers(self, sent: bool) -> None:
+        """Take note of whether sections have footers, once the first section has shown it."""
 
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
         """Move the cursor from a payload's first byte to the one after its last.
@@ -81,7 +83,6 @@ class Framer:
         self._may_break = may_break
         self._package_end = 0
         self._sends_footers = True
-        self._configured = False
         self.ended = False
         """Whether the EOF record was reached."""
         section = self._read_section
@@ -104,7 +105,6 @@ class Framer:
         if not self._headless:
             yield self._read_header()
             if cursor.peek() == bytes((VmRecord.QEMU_VM_CONFIGURATION,)):
-                self._configured = True
                 configuration = read_configuration(cursor)
                 self._payloads.note(configuration)
                 yield configuration
@@ -117,7 +117,7 @@ class Framer:
                     raise
                 yield from self._read_rest(start, error)
                 return
-        yield from self._read_trailer()
+        yield from read_end(cursor)
 
     def _read_record(self) -> Record:
         cursor = self._cursor
@@ -178,7 +178,8 @@ class Framer:
         framing = self._payloads.consume(cursor, head)
         payload = cursor.span_from(begin)
         if len(self._heads) == 1 and head.kind is not SectionKind.PART:
-            self._sends_footers = not self._footer_is_left_out(framing)
+            self._sends_footers = not self._footer_is_left_out()
+            self._payloads.note_footers(self._sends_footers)
         footer = self._read_footer(head, payload, framing) if self._sends_footers else None
         cursor.section = ""
         return Section(span=cursor.span_from(start), head=head, payload=payload, footer=footer, framing=framing)
@@ -213,10 +214,10 @@ class Framer:
             self._heads[section_id] = head
         return head
 
-    def _footer_is_left_out(self, framing: Framing) -> bool:
+    def _footer_is_left_out(self) -> bool:
         """Whether the first section shows that this machine type sends no footers (send-section-footer=off)."""
         mark = bytes(self._cursor.peek())
-        return framing is not Framing.INFERRED and bool(mark) and mark[0] in self._readers
+        return bool(mark) and mark[0] in self._readers
 
     def _read_footer(self, head: SectionHead, payload: Span, framing: Framing) -> Span:
         cursor = self._cursor
@@ -239,39 +240,8 @@ class Framer:
         return cursor.span_from(start)
 
     def _read_eof(self, _record: VmRecord, start: int) -> EndOfStream:
-        kinds = {head.kind for head in self._heads.values()}
-        if kinds == {SectionKind.FULL} and not self._configured:
-            raise Unsupported(
-                "device state alone, as xen-save-devices-state writes it: no configuration and no RAM",
-                offset=self._cursor.offset - 1,
-            )
         self.ended = True
         return EndOfStream(span=self._cursor.span_from(start))
-
-    def _read_trailer(self) -> Iterator[Record]:
-        """Read what may follow the end mark: the description, then zero padding."""
-        cursor = self._cursor
-        if cursor.peek() == bytes((VmRecord.QEMU_VM_VMDESCRIPTION,)):
-            start = cursor.pos
-            cursor.require(1, "a description")
-            length = cursor.be32("a description's length")
-            begin = cursor.pos
-            cursor.require(length, "a description")
-            yield Description(span=cursor.span_from(start), json=cursor.span_from(begin))
-        if cursor.remaining:
-            start = cursor.pos
-            yield Padding(span=self._read_padding(start))
-
-    def _read_padding(self, start: int) -> Span:
-        cursor = self._cursor
-        step = 1 << 20
-        while cursor.remaining:
-            offset = cursor.offset
-            piece = bytes(cursor.take(min(step, cursor.remaining)))
-            if any(piece):
-                first = next(index for index, value in enumerate(piece) if value)
-                raise UnknownRecord(f"byte {piece[first]:#04x} after the end of the stream", offset=offset + first)
-        return cursor.span_from(start)
 
 
 def _goes_on_whole(known: SectionHead, head: SectionHead) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ..wire import MIG_CMD_LENGTH, MigCmd, VmRecord
 from .cursor import Cursor
+from .ending import DESCRIPTION_HEADER_BYTES, is_description
 
 FOOTER_BYTES = 5
 """Length of a section's footer: its type byte and the section_id."""
@@ -39,16 +40,13 @@ def next_record_is_plausible(cursor: Cursor) -> bool:
 
 
 def _ends_here(cursor: Cursor, pos: int) -> bool:
-    """Whether the stream can end at an index: at the end, before a description, or before nothing but zeros."""
+    """Whether the stream can end before an index: at the end, before a description, or before nothing but zeros."""
     if pos >= cursor.content_end:
         return True
-    header = bytes(cursor.buffer[pos : pos + 6])
-    length = int.from_bytes(header[1:5])
-    return (
-        header[0] == VmRecord.QEMU_VM_VMDESCRIPTION
-        and (len(header) < 5 or pos + 5 + length >= cursor.content_end)
-        and header[5:] in (b"", b"{")
-    )
+    header = bytes(cursor.buffer[pos : pos + DESCRIPTION_HEADER_BYTES + 1])
+    end = pos + DESCRIPTION_HEADER_BYTES + int.from_bytes(header[1:DESCRIPTION_HEADER_BYTES])
+    cut = len(header) <= DESCRIPTION_HEADER_BYTES or end > cursor.end
+    return is_description(header) and (cut or cursor.buffer[end - 1] == ord("}"))
 
 
 def _continues_a_section(rest: bytes) -> bool:

@@ -212,5 +212,11 @@ class PageRun(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Padding(Record):
-    """Zero bytes after the end of the stream."""
+class AfterEnd(Record):
+    """Bytes after the end of the stream, which are no part of it.
+
+    Attributes:
+        what: they are, in a few words.
+    """
+
+    what: str

@@ -10,6 +10,7 @@ from ..errors import SavevmError, StreamError
 from ..reader.stream import Stream
 from ..span import Span
 from ..stream.records import (
+    AfterEnd,
     Command,
     Configuration,
     Description,
@@ -19,7 +20,6 @@ from ..stream.records import (
     Interrupted,
     MultifdInitial,
     MultifdPacket,
-    Padding,
     PageRun,
     Record,
     Section,
@@ -264,8 +264,8 @@ def _(record: Description, stream: Stream, _ram: RamNames) -> Iterator[NamedByte
 
 
 @_name.register
-def _(record: Padding, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
-    return _walk(stream, record.span, "").run(record.span.length, "padding", "zeros")
+def _(record: AfterEnd, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
+    return _walk(stream, record.span, "").run(record.span.length, "after the end", record.what)
 
 
 @_name.register

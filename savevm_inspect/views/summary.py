@@ -34,6 +34,7 @@ def summary(stream: Stream) -> dict[str, Any]:
         "schema": stream.schema_from,
         "size_bytes": stream.size_bytes,
         "decoded_bytes": account.decoded_bytes,
+        "after_end_bytes": stream.after_end_bytes,
         "opaque_bytes": account.opaque_bytes,
         "hole_bytes": account.hole_bytes,
         "accounted_bytes": account.accounted_bytes,

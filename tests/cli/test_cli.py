@@ -34,6 +34,7 @@ INFO_KEYS = {
     "problems",
     "capabilities",
     "remarks",
+    "after_end_bytes",
     "schema",
     "size_bytes",
     "decoded_bytes",

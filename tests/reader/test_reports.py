@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import savevm_inspect as si
+from savevm_inspect.errors import StreamError
 from savevm_inspect.views.summary import summary
 
 REPORTS = Path(__file__).parent.parent / "captures" / "reports"
@@ -70,3 +71,37 @@ def test_an_odd_description_costs_its_own_device() -> None:
         assert "no number 'size'" in remark.message
         assert [section.idstr for section in stream.sections if section.framing == "inferred"] == ["timer"]
         assert stream.account.opaque_bytes == stream["timer"].sections[0].payload.length
+
+
+def test_the_headers_alone_tell_the_sections_of_a_stream_without_footers() -> None:
+    """One machine twice, as QEMU writes it and with footers and a description switched on."""
+    with (
+        si.open_stream(data_of("neither-footers-nor-description-pc-2.0.mig")) as bare,
+        si.open_stream(data_of("both-pc-2.0.mig")) as told,
+    ):
+        assert len(bare.sections) > 20
+        assert [(each.head, each.payload.length) for each in bare.sections] == [
+            (each.head, each.payload.length) for each in told.sections
+        ]
+        assert [bytes(image.read()) for image in bare.memory.values()] == [
+            bytes(image.read()) for image in told.memory.values()
+        ]
+
+
+def test_the_host_bridge_tells_where_memory_lies_if_the_machine_type_is_not_stated() -> None:
+    with si.open_stream(data_of("neither-footers-nor-description-pc-2.0.mig")) as stream:
+        assert stream.configuration is None
+        ranges = {(each.block, each.gpa, each.addr) for each in stream.memory.address_map.ranges}
+        assert {("pc.ram", 0, 0), ("pc.ram", 0x10_0000, 0x10_0000)} <= ranges
+
+
+@pytest.mark.parametrize("name", ["v2.mig", "v4.mig"])
+def test_other_versions_of_the_format_are_refused_with_the_offset(name: str) -> None:
+    with pytest.raises(StreamError) as caught:
+        si.open_stream(data_of(name))
+    assert caught.value.offset == 4
+
+
+def test_a_version_that_its_own_device_does_not_have_is_refused_in_qemus_words() -> None:
+    with pytest.raises(StreamError, match="unsupported version 9 for 'globalstate' v1"):
+        si.open_stream(data_of("version9.mig"))

@@ -107,13 +107,40 @@ def test_fields_are_inferred_without_a_description(capture_path: Callable[[str],
     assert facts["decoded_bytes"] + facts["opaque_bytes"] == facts["size_bytes"]
 
 
-def test_zero_padding_after_the_end_is_a_hole(capture_path: Callable[[str], Path]) -> None:
-    data = capture_path("none-11.1").read_bytes() + bytes(5000)
+AFTER_END = {
+    "zeros": bytes(5000),
+    "another migration stream": bytes(7) + b"QEVM\0\0\0\3",
+    "a qcow2 image": b"QFI\xfb",
+    "unknown bytes": b"\x06old data",
+}
+
+
+@pytest.mark.parametrize("what", AFTER_END)
+def test_what_follows_the_end_is_no_part_of_it(what: str, capture_path: Callable[[str], Path]) -> None:
+    data = capture_path("none-11.1").read_bytes()
     with si.open_stream(data) as stream:
+        alone = summary(stream)
+    with si.open_stream(data + AFTER_END[what]) as stream:
         facts = summary(stream)
-    assert facts["hole_bytes"] == 5000
-    assert facts["complete"]
-    assert facts["accounted_bytes"] == facts["size_bytes"]
+    assert facts["after_end_bytes"] == len(AFTER_END[what])
+    assert facts["remarks"] == [
+        f"{len(data):#x}: {len(AFTER_END[what])} bytes follow the end and are no part of the stream: {what}"
+    ]
+    assert {key: facts[key] for key in facts if key not in ("after_end_bytes", "remarks")} == {
+        key: alone[key] for key in alone if key not in ("after_end_bytes", "remarks")
+    }
+
+
+@pytest.mark.parametrize("first", ["none-7.2", "x86-10.0-paused"])
+def test_the_description_of_a_stream_that_follows_is_not_taken(
+    first: str, capture_path: Callable[[str], Path]
+) -> None:
+    one, other = (capture_path(name).read_bytes() for name in (first, "none-11.1"))
+    with si.open_stream(one) as alone, si.open_stream(one + other) as both:
+        assert both.sections == alone.sections
+        assert both.description == alone.description
+        assert both.complete
+        assert both.after_end_bytes == len(other)
 
 
 def test_an_offset_into_the_file(capture_path: Callable[[str], Path], tmp_path: Path) -> None:

@@ -174,11 +174,6 @@ HOSTILE = {
     "a TLS handshake": (b"\x16\x03\1\2\0" + bytes(60), BadMagic, "a TLS handshake"),
     "a CPR state file": (b"QCPR\0\0\0\1" + bytes(60), BadMagic, "a CPR state file"),
     "a channel of multifd": (b"\x11\x22\x33\x44" + bytes(60), BadMagic, "a multifd channel"),
-    "device state alone": (
-        b"QEVM\0\0\0\3\4\0\0\0\1\1a\0\0\0\0\0\0\0\1\x7e\0\0\0\1\0",
-        Unsupported,
-        "0x1c: device state alone",
-    ),
     "the old version": (b"QEVM\0\0\0\2" + bytes(60), Unsupported, "0x4: stream version 2"),
     "a wrong version": (b"QEVM\0\0\0\4" + bytes(60), BadMagic, "0x4: stream version 4, expected 3"),
     "an unknown record": (b"QEVM\0\0\0\3\x09", UnknownRecord, "0x8: record type 0x09"),
@@ -191,7 +186,6 @@ HOSTILE = {
     ),
     "4 GiB of description": (b"QEVM\0\0\0\3\0\x06\xff\xff\xff\xff{}", Truncated, "4294967295 bytes, 2 are left"),
     "a part of nothing": (b"QEVM\0\0\0\3\x02\0\0\0\7", BadPayload, "part of section 7, which was never started"),
-    "bytes after the end": (b"QEVM\0\0\0\3\0\0\0\1", UnknownRecord, "0xb: byte 0x01 after the end"),
 }
 
 
