@@ -34,11 +34,11 @@ def printable(text: str) -> str:
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:
-    """Names as a message tells them: the first ones, and how many more there are.
+    """Names as a message lists them: the first ones, and how many more there are.
 
     Args:
         names: in their order.
-        most: how many are told.
+        most: how many are listed.
     """
     each = list(names)
     rest = f" and {len(each) - most} more" if len(each) > most else ""
@@ -53,7 +53,7 @@ class SavevmError(Exception):
 
 
 class StreamError(SavevmError):
-    """Bytes of a stream that can't be what they should be.
+    """Bytes of a stream that are invalid or inconsistent.
 
     Args:
         message: what was there and what was expected.
@@ -140,7 +140,7 @@ class NotFound(SavevmError, LookupError):
 
 
 class AddressError(SavevmError, LookupError):
-    """Guest memory that can't be placed, or an address where there is none."""
+    """Guest memory whose address is not known, or an address without memory."""
 
 
 class FileError(SavevmError, io.UnsupportedOperation):

@@ -66,14 +66,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the figures that tests have recorded, whichever process ran them."""
-    told = [
+    summary = [
         text
         for reports in terminalreporter.stats.values()
         for report in reports
         for name, text in getattr(report, "user_properties", ())
-        if name == "told"
+        if name == "summary"
     ]
-    for text in sorted(set(told)):
+    for text in sorted(set(summary)):
         terminalreporter.write_line(text)
 
 

@@ -71,7 +71,7 @@ def test_mutations_end_in_a_stream_or_an_error(
             errors += 1
         slowest = max(slowest, time.process_time() - start)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    told = f"{name}: {count} mutations, {streams} streams, {errors} errors, slowest {slowest:.3f} s"
-    record_property("told", told)
+    line = f"{name}: {count} mutations, {streams} streams, {errors} errors, slowest {slowest:.3f} s"
+    record_property("summary", line)
     assert grown < LIMIT_GROWTH_KIB
     assert slowest < LIMIT_SECONDS

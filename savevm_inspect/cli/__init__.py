@@ -43,7 +43,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
+        sys.stderr.close()  # the reader of our output has gone; nobody would read a message
         sys.exit(1)
     except SavevmError as error:
         sys.exit(f"savevm-inspect: {error}")

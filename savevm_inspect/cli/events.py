@@ -45,7 +45,7 @@ def command(source: Path, side: str | None, as_json: bool, perfetto: Path | None
         else:
             _list(events)
         if stream is not None and stream.problems:
-            raise stream.problems[0]  # what came before it was told
+            raise stream.problems[0]  # what came before it has been printed
     finally:
         if stream is not None:
             stream.close()
@@ -73,16 +73,16 @@ def _list(events: Iterable[Event]) -> None:
 
 def _figures(event: Event) -> str:
     """What the event counts, and how it failed."""
-    told = [
+    parts = [
         f"{key} {value}"
         for key in ("must_precopy", "can_postcopy", "threshold_bytes", "dirty_pages", "returned", "addr", "repeats")
         if (value := getattr(event, key)) is not None
     ]
-    if event.error and event.error not in told:  # an error may be the returned value in words
-        told.append(event.error)
+    if event.error and event.error not in parts:  # an error may be the returned value in words
+        parts.append(event.error)
     elif event.event is EventKind.LOG and event.upstream and event.name:
-        told.append(event.upstream.removeprefix(event.name).strip())
-    return ", ".join(each for each in told if each)
+        parts.append(event.upstream.removeprefix(event.name).strip())
+    return ", ".join(each for each in parts if each)
 
 
 def _place(event: Event) -> str:

@@ -45,9 +45,9 @@ def command(
     """Record a migration into the capture folder DIR: bytes and events, of the engine or of a real QEMU."""
     if (scenario is None) == (qemu is None):
         raise click.UsageError("give one of --engine and --qemu")
-    with _telling() as tell:
+    with _progress_line() as show:
         if scenario is not None:
-            tell(f"playing {scenario}")
+            show(f"playing {scenario}")
             record_scenario(scenario, output)
         else:
             assert qemu is not None
@@ -59,13 +59,13 @@ def command(
                 downtime_limit_ms=downtime_limit,
                 capabilities=capabilities,
                 truth=truth,
-                progress=tell,
+                progress=show,
             )
     click.echo(f"recorded {output}; look at it with: savevm-inspect info {output}")
 
 
 @contextmanager
-def _telling() -> Iterator[Callable[[str], None]]:
+def _progress_line() -> Iterator[Callable[[str], None]]:
     """Show what happens in one line on stderr, while that is a terminal."""
     if sys.stderr.isatty():
         with Status("", console=console(stderr=True)) as status:

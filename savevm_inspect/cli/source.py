@@ -30,7 +30,7 @@ class Chosen:
 
     @contextmanager
     def open_as_far_as_sound(self) -> Iterator[Stream]:
-        """Open what can be read of it; what can't be right is raised when that has been shown."""
+        """Open what can be read of it; errors are raised after that has been shown."""
         with self.open(strict=False) as stream:
             if not stream.records:
                 raise stream.problems[0]

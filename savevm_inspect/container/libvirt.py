@@ -60,7 +60,7 @@ def read_header(view: memoryview) -> tuple[str, VirQEMUSaveHeader]:
     Raises:
         Truncated: the image ends before the header or the data does.
         Unsupported: its version or its format is unknown.
-        BadPayload: a length in it can't be right.
+        BadPayload: a length in it is invalid.
     """
     for order, struct in _ORDERS.items():  # noqa: B007 - used after the loop
         header = VirQEMUSaveHeader(*unpack(struct, view, _MAGIC_BYTES, "the libvirt header"))

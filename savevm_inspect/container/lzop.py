@@ -63,7 +63,7 @@ def unpack_lzop(packed: memoryview) -> Iterator[bytes]:
 
     Raises:
         Truncated: it ends before its end mark; ``offset`` counts in what was unpacked.
-        BadPayload: it is damaged: a length or a checksum can't be right.
+        BadPayload: it is damaged: a length or a checksum is wrong.
         MissingPackage: lzallright is not installed.
         Unsupported: the method is not LZO1X.
     """

@@ -155,7 +155,7 @@ def read_image(view: memoryview) -> Image:
 
     Raises:
         Truncated: it ends within its header.
-        BadPayload: a number in it can't be right.
+        BadPayload: a number in it is invalid.
         Unsupported: it has another version, is encrypted, keeps its data in another file, or has a feature that is
             not known.
     """

@@ -24,7 +24,7 @@ from ..stream.cursor import Cursor
 from ..stream.records import Section
 from ..wire import MULTIFD_MAGIC
 from .buffer_stream import BufferStream
-from .laws import broken_laws
+from .invariants import check_invariants
 from .refusal import REFUSALS, refusal
 
 
@@ -61,8 +61,8 @@ class StreamTree(QemuMigrationEnvelope):
 
     Args:
         stream: an open stream.
-        page_size: of a target page in bytes, where the stream does not tell it.
-        strict: raise at the first thing that can't be right, or note it in :attr:`problems`.
+        page_size: of a target page in bytes, where the stream does not state it.
+        strict: raise at the first inconsistency, or note it in :attr:`problems`.
         stream_class: what reads a channel's bytes.
 
     Attributes:
@@ -89,7 +89,7 @@ class StreamTree(QemuMigrationEnvelope):
         resumed = bool(stream.inputs.resumed_cursors())
         read: Callable[..., object] = super().__init__
         self._run(main, partial(read, page_size, main), may_break=resumed)
-        for error in broken_laws(getattr(self, "records", ())):
+        for error in check_invariants(getattr(self, "records", ())):
             self._report(error)
         self._read_others(stream.inputs)
 
@@ -181,9 +181,9 @@ def parse(source: Stream | SourceLike, *, page_size: int = 0, strict: bool = Tru
     Args:
         source: a stream that :func:`open_stream` opened, or whatever it opens: a file in any container, a capture
             folder, or bytes.
-        page_size: of a target page in bytes, for a stream that does not tell it: not in its configuration, in a
+        page_size: of a target page in bytes, for a stream that does not state it: not in its configuration, in a
             command or in a description. 0 for the one that our reader finds.
-        strict: raise at the first thing that can't be right. Otherwise the tree holds what could be read, and
+        strict: raise at the first inconsistency. Otherwise the tree holds what could be read, and
             :attr:`StreamTree.problems` what is wrong.
         options: what else :func:`open_stream` takes, such as ``channels`` and ``schema``, if it has to open it.
 

@@ -35,7 +35,7 @@ def build_map(evidence: Evidence, given: Sequence[Range] = ()) -> AddressMap:
         The map. Blocks that the guest sees at no address, or of which that is unknown, are not in it.
 
     Raises:
-        AddressError: the machine type is not known and nothing is given, or the ranges can't be.
+        AddressError: the machine type is not known and nothing is given, or the ranges are inconsistent.
     """
     sizes = {block.name: block.used_bytes for block in evidence.blocks}
     for each in given:

@@ -1,4 +1,4 @@
-"""What pages look like: the entropy of their bytes, and a few classes that it and the bytes themselves tell apart.
+"""What pages look like: the entropy of their bytes, and a few classes that it and the bytes themselves distinguish.
 
 A class is what can be said of a page by its bytes alone. Machine code has none: without knowing where instructions
 begin, nothing sets it apart from other tables and structures.
@@ -218,7 +218,7 @@ def _normal_pages(
     """The pages that lie bare in the stream, some at a time: their indices among the rows, and their bytes."""
     normal = rows["kind"] == PageKind.NORMAL
     if not normal.any():
-        return  # without any page nothing may tell how large one is
+        return  # without any page its size may be unknown
     step = max(_STEP_BYTES // page_size, 1)
     for channel in np.unique(rows["channel"][normal]).tolist():
         data = np.frombuffer(buffers[channel], np.uint8)

@@ -12,8 +12,8 @@ That is the smallest number of synchronisations that the stream can have had, ea
 is made up, but one may have been some sections earlier, and those may be missing between which different pages were
 sent. Where each sent a part of what a guest dirtied again and again, half of them were missed (447 of 872 found).
 
-With multifd since QEMU 8.0, a packet does not tell its section: there the rounds over RAM, which MULTIFD_FLUSH and
-SYNC part, stand for sections. The pages of mapped-ram tell nothing, since only the last sending of each is kept.
+With multifd since QEMU 8.0, a packet does not name its section: there the rounds over RAM, which MULTIFD_FLUSH and
+SYNC part, stand for sections. The pages of mapped-ram say nothing, since only the last sending of each is kept.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ def iterations_of_events(events: Iterable[Event], sections: Sequence[Section]) -
 
     Returns:
         The iteration by the running number of the section; empty unless all but the START section have one. It is
-        what the source stated last before it told of the section.
+        what the source stated last before it announced the section.
     """
     numbers = {(each.span.channel, each.span.offset): number for number, each in enumerate(sections)}
     stated: int | None = None

@@ -21,7 +21,7 @@ class PageTable:
         rows: shape (pages,), dtype :data:`PAGE_DTYPE`.
         blocks: the block list.
         page_size: bytes of a page.
-        discards: what the destination was told to forget between the rows, in order.
+        discards: what the destination was ordered to forget between the rows, in order.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ from functools import partial
 
 from ..errors import AddressError
 from .address_space import PhysicalMemory
-from .page_tables import Level, Next, PageTables, Tree, VirtualMemory
+from .mmu import Level, Next, PageTables, Tree, VirtualMemory
 from .registers import Aarch64Registers, Registers, X86Registers
 
 _ALL = 1 << 64

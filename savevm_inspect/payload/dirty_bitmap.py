@@ -57,7 +57,7 @@ class DirtyBitmapReader:
         Raises:
             Truncated: it ends early.
             UnknownRecord: flags that the format does not have.
-            BadPayload: a record of no bitmap that was started, or bits that can't be that bitmap's.
+            BadPayload: a record of no bitmap that was started, or bits that do not fit that bitmap.
             Unsupported: another version of the format.
         """
         if head.version_id != DIRTY_BITMAP_VERSION:

@@ -71,7 +71,7 @@ class MultifdReader:
         Raises:
             BadMagic: it is no multifd channel.
             Truncated: it ends within a packet.
-            BadPayload: a packet can't be what it says.
+            BadPayload: a packet is inconsistent.
             Unsupported: a compression that needs the hardware that made it.
         """
         yield self.read_initial()

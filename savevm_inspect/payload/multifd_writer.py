@@ -123,7 +123,7 @@ class MultifdWriter:
         addrs: Sequence[int] = (),
         data: bytes = b"",
     ) -> MultifdPacket:
-        """Write a packet as it is told to (multifd_send_fill_packet).
+        """Write a packet of given content (multifd_send_fill_packet).
 
         Args:
             flags: of :class:`~savevm_inspect.wire.MultifdFlag`.

@@ -9,7 +9,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 _READ, _KEEP_IN_ALL_CACHES, _DATA = 0, 3, 1
-"""What the intrinsic ``llvm.prefetch`` is told after the address; see LLVM's language reference."""
+"""What the intrinsic ``llvm.prefetch`` gets after the address; see LLVM's language reference."""
 
 
 @intrinsic

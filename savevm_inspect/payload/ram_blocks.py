@@ -56,7 +56,7 @@ def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...
 
     Raises:
         Truncated: it ends early.
-        BadPayload: it does not add up, or a block can't be what it says.
+        BadPayload: the sizes do not add up, or a block is inconsistent.
         Unsupported: a mapped-ram header of another version.
     """
     offset = cursor.offset

@@ -62,7 +62,7 @@ def _walk_plainly(
 ) -> tuple[int, int]:
     """Fill rows with the pages that begin at an offset.
 
-    All numbers are unsigned: an index that can't be negative needs no look at its sign, and a word is then one load.
+    All numbers are unsigned: an index that is never negative needs no check of its sign, and a word is then one load.
 
     Args:
         data: the channel's bytes, uint8.

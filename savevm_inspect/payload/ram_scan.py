@@ -88,7 +88,7 @@ class RamScan:
 
         Args:
             cursor: stands on a word.
-            log: where to; its last rows tell what is likely to follow.
+            log: where to; its last rows predict what follows.
             stretch: what the pages have in common.
         """
         if self._compiled:

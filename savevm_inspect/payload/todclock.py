@@ -21,7 +21,7 @@ class TodclockReader:
     """Reads the one section of the clock."""
 
     def read(self, cursor: Cursor, _head: SectionHead) -> Iterator[FieldValue]:
-        """Read its payload: whether the source could tell the time, then the 72 bits of the clock.
+        """Read its payload: whether the source knew the time, then the 72 bits of the clock.
 
         Raises:
             Truncated: it ends early.

@@ -1,6 +1,6 @@
 """``PATH/vfio``: a device that is passed through to the guest (hw/vfio/migration.c, vfio_load_state).
 
-64-bit words tell what follows them. The device's data is bytes by nature: its hardware's vendor knows what they mean.
+64-bit words say what follows them. The device's data is bytes by nature: its hardware's vendor knows what they mean.
 The configuration is a VMState of the PCI device, and neither its length nor its layout is in the stream: how large
 configuration space is, and whether an MSI-X table follows, only the device knows. It ends where the word stands that
 upstream puts after it, and stays bytes.

@@ -21,7 +21,7 @@ class Attempt:
     Attributes:
         payloads: what consumed the sections.
         channels: what was read.
-        errors: what can't be right, in the order in which it was found.
+        errors: what is invalid or inconsistent, in the order in which it was found.
         misfit: the first of them that the schema is at fault for.
     """
 
@@ -62,7 +62,7 @@ def attempt(inputs: Inputs, description: Description | None, resources: ExitStac
 
 
 def described_sections(channels: Channels) -> list[Section]:
-    """The sections whose end a schema told."""
+    """The sections whose length came from a schema."""
     return [record for record in channels.records if isinstance(record, Section) and record.framing is Framing.SCHEMA]
 
 

@@ -1,7 +1,7 @@
 """All channels of one migration, read and brought into one order.
 
 The main channel comes first, then what resumed it after a postcopy failure, then the further channels, whose first
-bytes tell what they are: multifd's packets have a magic, the pages of postcopy-preempt have none.
+bytes say what they are: multifd's packets have a magic, the pages of postcopy-preempt have none.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ class Channels:
         further: the other forward channels, in the order in which the source connected.
         payloads: consumes the payloads of the main channel.
         resources: take what compressed pages are unpacked to.
-        report: is given what can't be right; it raises, or takes note.
+        report: called with each error; it raises it, or records it.
 
     Attributes:
         records: what was read, a channel after the other, each in the order of its bytes.

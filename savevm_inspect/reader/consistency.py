@@ -1,6 +1,6 @@
 """Whether the channels that were given are all channels of one migration, each of them whole.
 
-No channel says so itself: a multifd channel ends without a mark, and the main channel does not tell how many there
+No channel says so itself: a multifd channel ends without a mark, and the main channel does not say how many there
 are. What tells is what they count, and the pages that nobody sent.
 """
 
@@ -24,7 +24,7 @@ def check_channels(records: Sequence[Record], payloads: Payloads, pages: PageTab
         pages: of all channels.
 
     Yields:
-        What can't be right.
+        What is inconsistent.
     """
     ram, forgotten = payloads.ram, pages.final.not_sent_again
     if ram is None or ram.hooks or any(block.mapped for block in ram.blocks) or "x-ignore-shared" in ram.capabilities:

@@ -17,7 +17,7 @@ from .device import Device
 if TYPE_CHECKING:
     from ..memory.address_space import PhysicalMemory
     from ..memory.machines import Evidence
-    from ..memory.page_tables import VirtualMemory
+    from ..memory.mmu import VirtualMemory
     from ..memory.ranges import AddressMap, Range
     from ..memory.registers import Registers
     from ..memory.vmcoreinfo import Vmcoreinfo
@@ -98,7 +98,7 @@ class GuestMemory(Memory):
         """Where the blocks lie in guest-physical memory, each piece with who says so.
 
         Raises:
-            AddressError: the machine type is not known, or what is found can't be.
+            AddressError: the machine type is not known, or what is found is inconsistent.
         """
         from ..memory.address_map import build_map  # noqa: PLC0415
 
@@ -204,7 +204,7 @@ class GuestMemory(Memory):
         return registers[index : index + _PAM_BYTES]
 
     def _cmos(self) -> tuple[int, int] | None:
-        """RAM below and above 4 GiB as the firmware is told by the CMOS (hw/i386/pc.c, pc_cmos_init)."""
+        """RAM below and above 4 GiB as the CMOS states it to the firmware (hw/i386/pc.c, pc_cmos_init)."""
         cmos = self._buffer("mc146818rtc", "cmos_data")
         if cmos is None or len(cmos) < _CMOS_ABOVE_4G.stop:
             return None

@@ -1,4 +1,4 @@
-"""Why a schema and a stream do not agree: the first field that can't be right, named in the error."""
+"""Why a schema and a stream do not agree: the first inconsistent field, named in the error."""
 
 from ..errors import BadPayload, StreamError
 from ..stream.cursor import Cursor
@@ -18,7 +18,7 @@ def blame_schema(error: StreamError, claim: Claim | None) -> StreamError | None:
         claim: on the section that was framed last by a schema, if one was.
 
     Returns:
-        An error of the same kind that names the first field that can't be right and lies on it; ``None`` if the
+        An error of the same kind that names the first inconsistent field and has its offset; ``None`` if the
         schema is not at fault: the error is about something else, or about a stream that ends within the section.
     """
     if claim is None or error.offset not in (claim.start, claim.end):
@@ -26,12 +26,12 @@ def blame_schema(error: StreamError, claim: Claim | None) -> StreamError | None:
     footer = _footer(claim)
     misfit = first_misfit(claim.schema, claim.cursor())
     if misfit is not None and misfit.offset <= (claim.end if footer is None else footer):
-        return _told(error, claim, misfit.offset, f"the first thing that can't be right is {misfit.what}")
+        return _located(error, claim, misfit.offset, f"the first inconsistency is {misfit.what}")
     if footer is None:
         return None
     field = _field_across(claim, footer)
     if field is not None and field.span.end > footer:
-        return _told(
+        return _located(
             error,
             claim,
             field.span.offset,
@@ -40,9 +40,9 @@ def blame_schema(error: StreamError, claim: Claim | None) -> StreamError | None:
         )
     last = f"field {field.path!r}" if field else "no field at all"
     if footer < claim.end:
-        return _told(error, claim, footer, f"what it has after {last} reaches past the footer at {footer:#x}")
+        return _located(error, claim, footer, f"what it has after {last} reaches past the footer at {footer:#x}")
     more = f"the footer comes {footer - claim.end} bytes after {last}{_subsection_at(claim, footer)}"
-    return _told(error, claim, claim.end, more)
+    return _located(error, claim, claim.end, more)
 
 
 def impossible_value(claim: Claim) -> StreamError | None:
@@ -96,6 +96,6 @@ def _subsection_at(claim: Claim, footer: int) -> str:
     return f", with subsection {name!r}, which it lacks" if name.startswith(f"{claim.schema.name}/") else ""
 
 
-def _told(error: StreamError, claim: Claim, offset: int, why: str) -> StreamError:
+def _located(error: StreamError, claim: Claim, offset: int, why: str) -> StreamError:
     message = f"its schema claims {claim.schema.length} bytes, up to {claim.end:#x}: {why}"
     return type(error)(message, offset=offset, section=claim.cursor().section)

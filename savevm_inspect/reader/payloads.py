@@ -32,7 +32,7 @@ class Payloads:
 
     Attributes:
         ram: the reader of RAM; ``None`` as long as no such section came.
-        discards: what the destination of a postcopy migration was told to forget.
+        discards: what the destination of a postcopy migration was ordered to forget.
         claim: what a schema says about the section that it framed last; ``None`` as long as it framed none.
         page_size_from: who tells the size of pages: ``description``, ``configuration``, ``advise``, ``probe``, or
             empty.
@@ -55,7 +55,7 @@ class Payloads:
 
     @property
     def page_size(self) -> int:
-        """Bytes of a page, by which pages are read: as told, the usual one as long as nothing tells."""
+        """Bytes of a page, by which pages are read: as stated, the usual one as long as nothing states it."""
         return self._told_page_size or DEFAULT_PAGE_SIZE
 
     def note(self, record: Configuration | Command) -> None:
@@ -76,7 +76,7 @@ class Payloads:
         self._footers = sent
 
     def _tell_page_size(self, size: int, who: str) -> None:
-        """Of those who tell, the first one counts; once pages are read, none."""
+        """The first statement counts; once pages are read, none does."""
         if size and not self._told_page_size and self.ram is None:
             self._told_page_size, self.page_size_from = size, who
 
@@ -99,7 +99,7 @@ class Payloads:
         """Move the cursor past a payload.
 
         Raises:
-            StreamError: the payload can't be what its reader or schema says.
+            StreamError: the payload contradicts its reader or schema.
         """
         if head.idstr == ram.IDSTR:
             return self._ram_reader(cursor, head).consume(cursor, head)
@@ -147,7 +147,7 @@ def _probe_page_size(cursor: Cursor, head: SectionHead, capabilities: tuple[str,
     """Find the page size by which the block list and the section of pages after it can be read.
 
     Returns:
-        Bytes of a page; 0 if no size fits, or if no page follows that could tell.
+        Bytes of a page; 0 if no size fits, or if no page follows by which to decide.
     """
     for page_size in _PAGE_SIZES:
         ahead = Cursor(cursor.buffer, pos=cursor.pos, channel=cursor.channel, base=cursor.base)

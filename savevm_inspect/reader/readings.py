@@ -39,7 +39,7 @@ class Breakage:
     """Where a stream stops making sense.
 
     Attributes:
-        offset: the first byte that can't be right.
+        offset: the first invalid byte.
         found: what is there, a few bytes.
         start: where the record begins that can't be read.
         head: the section that it opens or continues; ``None`` if it is none.

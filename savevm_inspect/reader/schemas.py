@@ -2,7 +2,7 @@
 
 The library is ``savevm_inspect/schemas``: descriptions as QEMU wrote them, one file each, and an index that says of
 which machine type and which QEMU each one is. A schema fits a stream only if the same devices are in the same
-state: that of a paused machine lacks fields that a running one has, and nothing but the bytes can tell.
+state: that of a paused machine lacks fields that a running one has, and only the bytes can decide.
 """
 
 import json
@@ -35,7 +35,7 @@ class Schema:
 
     Attributes:
         origin: ``given``, or ``library:NAME``.
-        machine: name of the machine type that it was made by; empty if a bare description does not tell.
+        machine: name of the machine type that it was made by; empty for a bare description, which does not name it.
         description: what it says.
     """
 

@@ -41,7 +41,7 @@ class Stream:
     Args:
         inputs: the bytes of its channels; closed with the stream.
         schema: where the schema of its devices is, if it has none itself.
-        strict: whether to raise at the first thing that can't be right, or to note it in :attr:`problems`.
+        strict: whether to raise at the first inconsistency, or to note it in :attr:`problems`.
 
     Attributes:
         records: everything up to the end, or up to the first problem, a channel after the other: the main one,
@@ -161,7 +161,7 @@ class Stream:
                 self._report(error)
 
     def _report(self, error: SavevmError) -> None:
-        """Raise what can't be right, or take note of it."""
+        """Raise an error, or record it."""
         if self._strict:
             raise error
         self.problems.append(error)
@@ -421,7 +421,7 @@ def open_stream(
         schema: for a stream that brings no description: one (JSON), or another stream that has one; ``library``
             for what the library has for its machine type, ``library:NAME`` for one of it. What does not fit is
             refused: the sections stay opaque.
-        strict: raise at the first thing that can't be right. Otherwise the stream holds what could be read,
+        strict: raise at the first inconsistency. Otherwise the stream holds what could be read,
             and :attr:`Stream.problems` what is wrong.
 
     Returns:

@@ -16,7 +16,7 @@ class RecordOptions:
         truth: also take memory and registers of the stopped source.
         log_limit_bytes: size of QEMU's log at which its logging is switched off.
         timeout_seconds: for the whole recording.
-        progress: is told in one line what happens.
+        progress: called with what happens, in one line.
     """
 
     run_seconds: float

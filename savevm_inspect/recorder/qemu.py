@@ -45,7 +45,7 @@ def record_qemu(
         truth: also keep memory and registers of the stopped source, for comparison.
         log_limit_bytes: QEMU's logging is switched off when its log is larger.
         timeout_seconds: for the whole recording.
-        progress: is told in one line what happens, up to a hundred times a second.
+        progress: called with what happens, in one line, up to a hundred times a second.
 
     Returns:
         The capture folder.

@@ -56,8 +56,8 @@ class Recording:
             tempfile.TemporaryDirectory(prefix="savevm-inspect-") as scratch,
             (writer.folder / QMP_LOG).open("w", encoding="utf-8") as qmp_log,
         ):
-            told = EventList()
-            figures = FigureEvents(told)
+            reported = EventList()
+            figures = FigureEvents(reported)
             log = Path(scratch) / TRACE_LOG
             async with QmpSession(qmp_log, figures.on_event) as session:
                 argv = self._command.recorded(qmp_fd=session.peer_fd, log=log)
@@ -66,11 +66,11 @@ class Recording:
                         stream = await self._record(session, process, writer, figures, log)
             if log.exists():
                 shutil.move(log, writer.folder / TRACE_LOG)
-            self._write_events(writer, told, stream, figures.started_unix_us)
+            self._write_events(writer, reported, stream, figures.started_unix_us)
 
-    def _write_events(self, writer: CaptureWriter, told: EventList, stream: Path, started_unix_us: int) -> None:
+    def _write_events(self, writer: CaptureWriter, reported: EventList, stream: Path, started_unix_us: int) -> None:
         self._tell("reading QEMU's log")
-        for event in merge_traces(told.events, writer.folder / TRACE_LOG, stream, started_unix_us):
+        for event in merge_traces(reported.events, writer.folder / TRACE_LOG, stream, started_unix_us):
             writer.add_event(event)
 
     @asynccontextmanager

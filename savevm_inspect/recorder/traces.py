@@ -15,14 +15,14 @@ from ..stream.events import Event
 from ..trace.capture import TraceCapture
 
 
-def merge_traces(told: Sequence[Event], log: Path, stream: Path, started_unix_us: int) -> Iterator[Event]:
+def merge_traces(reported: Sequence[Event], log: Path, stream: Path, started_unix_us: int) -> Iterator[Event]:
     """The events of QMP and of the log by their times.
 
     Whatever the log holds, the events of QMP come out: a QEMU without the log backend has none, one whose
     logging was switched off has a part of it.
 
     Args:
-        told: what QMP said, in its order.
+        reported: what QMP said, in its order.
         log: QEMU's log; it may be missing.
         stream: the main channel, in which the bytes are that the log speaks of.
         started_unix_us: when the migration was started, in microseconds since 1970.
@@ -31,7 +31,7 @@ def merge_traces(told: Sequence[Event], log: Path, stream: Path, started_unix_us
         traced = _traced(log, _opened(stream, opened), started_unix_us)
         last_us = traced[-1].time_us if traced else -1
         # A trace knows the phases to the microsecond; QMP's answers come when they come.
-        ours = (replace(each, phase=None) if _within(each, traced, last_us) else each for each in told)
+        ours = (replace(each, phase=None) if _within(each, traced, last_us) else each for each in reported)
         for seq, event in zip(count(), merge(ours, traced, key=attrgetter("time_us")), strict=False):
             yield replace(event, seq=seq)
 

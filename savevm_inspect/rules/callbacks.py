@@ -338,7 +338,7 @@ _TABLE = (
         signature=Signature(returns="int", parameters=(OPAQUE,)),
         places=(_destination(Phase.SWITCHOVER, Thread.MAIN, bql=True),),
         returns=Returns.ZERO_OR_NEGATIVE,
-        absent="the device is not told",
+        absent="the device is not notified",
     ),
 )
 

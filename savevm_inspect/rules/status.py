@@ -1,4 +1,4 @@
-"""What a migration is told to be doing, and what may follow what (qapi/migration.json, MigrationStatus)."""
+"""What a migration reports to be doing, and what may follow what (qapi/migration.json, MigrationStatus)."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -104,5 +104,5 @@ def is_active(status: MigrationStatus) -> bool:
 
 
 def in_postcopy(status: MigrationStatus) -> bool:
-    """Whether the destination has been told to run (migration_in_postcopy)."""
+    """Whether the destination has been ordered to run (migration_in_postcopy)."""
     return status.value.startswith("postcopy-")

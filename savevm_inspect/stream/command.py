@@ -67,7 +67,7 @@ def command_fields(cursor: Cursor, command: Command) -> Iterator[FieldValue]:
 
     Raises:
         Truncated: the channel ends within the argument.
-        BadPayload: the argument can't be what the command prescribes.
+        BadPayload: the argument contradicts its command.
     """
     inside = Cursor(
         cursor.buffer, pos=command.argument.offset - cursor.base, channel=cursor.channel, base=cursor.base

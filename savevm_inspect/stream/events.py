@@ -162,13 +162,13 @@ def _check(key: str, value: object) -> None:
     else:
         sound = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
     if not sound:
-        raise ValueError(f"{key} can't be {str(value)[:40]!r}")
+        raise ValueError(f"{key} is invalid: {str(value)[:40]!r}")
 
 
 def _names(value: object) -> tuple[str, ...]:
     """The keys that an event derived."""
     if not isinstance(value, list) or not all(name in _FIELDS for name in value):
-        raise ValueError(f"derived can't be {str(value)[:40]!r}")
+        raise ValueError(f"derived is invalid: {str(value)[:40]!r}")
     return tuple(value)
 
 

@@ -179,4 +179,4 @@ _CHECKS: dict[tuple[MigRpMessage, str], Callable[[Any, int], str]] = {
     (MigRpMessage.MIG_RP_MSG_RECV_BITMAP, "block"): _check_block,
     (MigRpMessage.MIG_RP_MSG_RESUME_ACK, "value"): _check_resume,
 }
-"""What an argument means; raises where it can't be."""
+"""What an argument means; raises if it is invalid."""

@@ -53,7 +53,7 @@ class OpenSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingFigures:
-    """How much was left to send, as it was told last.
+    """How much was left to send, as it was reported last.
 
     Attributes:
         must_precopy: bytes that must arrive before the destination starts.
@@ -77,10 +77,10 @@ class SideState:
     Attributes:
         time_us: its clock at its last event, in microseconds since the migration's start.
         phase: where in the migration it is; ``None`` before its first event that tells.
-        status: what the migration is told to be doing (qapi/migration.json, MigrationStatus); empty before it says.
+        status: what the migration reports to be doing (qapi/migration.json, MigrationStatus); empty before it says.
         guest: whether its VM runs.
         calls: handlers that have not returned, the one called last at the end.
-        lock_holder: the thread that has the big QEMU lock, as far as events tell.
+        lock_holder: the thread that has the big QEMU lock, as far as events show.
         pending: what was left to send, ``None`` before anybody asked.
         dirty_pages: pages that are dirty; ``None`` if nobody says.
         iteration: number of the pass over RAM; ``None`` if nobody says.

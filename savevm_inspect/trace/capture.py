@@ -21,7 +21,7 @@ from ..errors import SavevmError
 from ..reader.stream import Stream, open_stream
 from ..rules.threads import Side
 from ..stream.events import Event, EventKind, Origin
-from .facts import Facts, look_at
+from .facts import Facts, scan_log
 from .follow import Follower
 from .lines import read_lines
 from .match import StreamMatch
@@ -44,7 +44,7 @@ class TraceCapture:
     Attributes:
         path: what was asked for.
         name: what the files have in common.
-        logs: the trace logs, with the end that wrote each; ``None`` if its lines tell.
+        logs: the trace logs, with the end that wrote each; ``None`` if its lines show it.
         channels: the files of bytes, numbered as :func:`~savevm_inspect.reader.stream.open_stream` numbers them;
             none if there is no stream.
         resumed: how many of the forward channels resumed the main one, which are the last.
@@ -123,13 +123,13 @@ class TraceCapture:
     def events(
         self, stream: Stream | None = None, *, start_us: int | None = None, guest: bool = True
     ) -> Iterator[Event]:
-        """What the logs tell of both ends, in one order.
+        """What the logs report of both ends, in one order.
 
         Times count from the source's start if both logs are of one clock, else from each end's own.
 
         Args:
             stream: its stream, opened, to find the bytes that events speak of; without it they have none.
-            start_us: when time begins, in microseconds since 1970, if it is not told by the logs.
+            start_us: when time begins, in microseconds since 1970, if the logs do not say.
             guest: whether to derive when the VM was stopped and started.
 
         Raises:
@@ -139,11 +139,11 @@ class TraceCapture:
             buffers = [files.enter_context(Source(path)).buffer for path, _ in self.logs]
             looks = [_look(path, buffer, side) for (path, side), buffer in zip(self.logs, buffers, strict=True)]
             starts = _starts(looks) if start_us is None else [start_us] * len(looks)
-            told = [
-                _told(buffer, facts, start, stream, guest=guest)
+            events = [
+                _events_of_log(buffer, facts, start, stream, guest=guest)
                 for buffer, facts, start in zip(buffers, looks, starts, strict=True)
             ]
-            for seq, event in zip(count(), merge(*told, key=attrgetter("time_us")), strict=False):
+            for seq, event in zip(count(), merge(*events, key=attrgetter("time_us")), strict=False):
                 yield replace(event, seq=seq)
 
     def facts(self) -> tuple[Facts, ...]:
@@ -194,9 +194,9 @@ def _beside(folder: Path, name: str) -> Path | None:
 
 
 def _look(path: Path, buffer: memoryview, side: Side | None) -> Facts:
-    facts = look_at(read_lines(buffer), side)
+    facts = scan_log(read_lines(buffer), side)
     if not facts.understood:
-        raise SavevmError(f"{path}: holds no trace event of QEMU's that tells of a migration")
+        raise SavevmError(f"{path}: holds no trace event of QEMU's of a migration")
     return facts
 
 
@@ -212,20 +212,20 @@ def _overlap(one: Facts, two: Facts) -> bool:
     return one.start_us <= two.last_us and two.start_us <= one.last_us
 
 
-def _told(
+def _events_of_log(
     buffer: memoryview, facts: Facts, start_us: int | None, stream: Stream | None, *, guest: bool
 ) -> Iterator[Event]:
     events = Follower(facts, start_us, guest=guest).follow(read_lines(buffer))
     match = StreamMatch(stream, facts.side) if stream is not None else None
     if match is not None:
-        events = match.lay_beside(events)
+        events = match.annotate(events)
     last: Event | None = None
     for last in islice(events, EVENTS_LIMIT):
         yield last
     if last is None:
         return
     if next(events, None) is not None:
-        yield _note(last, "cut", f"only the first {EVENTS_LIMIT} events are told")
+        yield _note(last, "cut", f"only the first {EVENTS_LIMIT} events are kept")
     for problem in match.problems if match is not None else ():
         yield _note(last, "unmatched", problem)
 

@@ -23,7 +23,7 @@ class Course:
         facts: of its log.
 
     Attributes:
-        phase: where it is; ``None`` before a line tells.
+        phase: where it is; ``None`` before a line shows it.
     """
 
     def __init__(self, facts: Facts) -> None:
@@ -38,7 +38,7 @@ class Course:
         Args:
             line: the next one of the log.
             meaning: of its trace event.
-            keys: what its arguments told.
+            keys: what its arguments said.
             is_full: whether the section that begins next is a FULL one.
 
         Returns:

@@ -22,12 +22,12 @@ _START_OF: Final = {Side.SOURCE: ("new state setup",), Side.DESTINATION: ("new s
 
 @dataclass(slots=True, kw_only=True)
 class Facts:
-    """A log at first sight.
+    """What a first pass over a log found.
 
     Attributes:
         side: the end that wrote it.
-        start_us: when its migration began, in microseconds since 1970; ``None`` if no line tells a time.
-        last_us: the last time that a line tells.
+        start_us: when its migration began, in microseconds since 1970; ``None`` if no line has a time.
+        last_us: the time of the last line that has one.
         threads: names of the threads, by the operating system's numbers; empty if the log has none.
         snapshot: it is a background snapshot: devices are saved before RAM is.
         internal: it is savevm's internal snapshot, which runs in the main thread.
@@ -50,12 +50,12 @@ class Facts:
     understood: int = 0
 
 
-def look_at(lines: Iterable[TraceLine], side: Side | None = None) -> Facts:
-    """Go through a log once.
+def scan_log(lines: Iterable[TraceLine], side: Side | None = None) -> Facts:
+    """Go once over a log.
 
     Args:
         lines: of the log.
-        side: the end that wrote it; told by its lines if ``None``.
+        side: the end that wrote it; shown by its lines if ``None``.
     """
     look = _Look()
     for line in lines:

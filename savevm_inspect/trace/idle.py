@@ -35,7 +35,7 @@ class IdleLines:
         self._last: TraceLine | None = None
 
     def pass_on(self, line: TraceLine, *, idle: bool) -> Iterator[TraceLine | Repeated]:
-        """What is to be told, now that this line came.
+        """What is to be passed on, now that this line came.
 
         Args:
             line: the next one.
@@ -62,7 +62,7 @@ class IdleLines:
         yield line
 
     def end(self) -> Iterator[TraceLine | Repeated]:
-        """What is left to be told when something else happens, or nothing any more."""
+        """What is left to be passed on when something else happens, or nothing any more."""
         yield from self._settle()
         self._passed = []
 

@@ -6,10 +6,10 @@ from typing import Final
 from ..rules.threads import Thread
 from ..stream.events import Event, EventKind
 from ..stream.records import SectionKind
+from .building import KEPT, Call, EventBuilder, ParsedEvent
 from .facts import OLD_STYLE
 from .meaning import Keys
 from .saving import Rule
-from .telling import KEPT, Call, Heard, Teller
 
 _KINDS: Final = {"1": SectionKind.START, "2": SectionKind.PART, "3": SectionKind.END, "4": SectionKind.FULL}
 _END_MARK: Final = "0"
@@ -30,15 +30,15 @@ class Loading:
     """The destination's rules.
 
     Args:
-        teller: makes the events.
+        builder: makes the events.
 
     Attributes:
         before: as of :class:`~savevm_inspect.trace.saving.Saving`.
         after: likewise.
     """
 
-    def __init__(self, teller: Teller) -> None:
-        self._teller = teller
+    def __init__(self, builder: EventBuilder) -> None:
+        self._builder = builder
         self._types: dict[Lane, SectionKind] = {}
         self._current: dict[Lane, Keys] = {}
         self._loading: dict[Lane, Call] = {}
@@ -54,51 +54,51 @@ class Loading:
             "ram_load_complete": self._ram_loaded,
         }
 
-    def close(self, heard: Heard) -> Iterator[Event]:
+    def close(self, parsed: ParsedEvent) -> Iterator[Event]:
         """Return from a call that must be over when a line is logged."""
-        if heard.line.name in _AFTER_LOAD and heard.lane in self._loading:
-            yield self._teller.returned(heard, self._loading.pop(heard.lane))
+        if parsed.line.name in _AFTER_LOAD and parsed.thread_key in self._loading:
+            yield self._builder.returned(parsed, self._loading.pop(parsed.thread_key))
 
-    def _record_type(self, heard: Heard) -> Iterator[Event]:
-        kind = _KINDS.get(heard.keys["name"])
-        self._types.pop(heard.lane, None)
+    def _record_type(self, parsed: ParsedEvent) -> Iterator[Event]:
+        kind = _KINDS.get(parsed.keys["name"])
+        self._types.pop(parsed.thread_key, None)
         if kind is not None and len(self._types) < KEPT:
-            self._types[heard.lane] = kind
+            self._types[parsed.thread_key] = kind
         return iter(())
 
-    def _end_of_stream(self, heard: Heard) -> Iterator[Event]:
-        if heard.line.arguments == _END_MARK:
-            yield self._teller.derived(EventKind.RECORD, heard.line, heard.thread, name="eof")
+    def _end_of_stream(self, parsed: ParsedEvent) -> Iterator[Event]:
+        if parsed.line.arguments == _END_MARK:
+            yield self._builder.derived(EventKind.RECORD, parsed.line, parsed.thread, name="eof")
 
-    def _startfull(self, heard: Heard) -> Iterator[Event]:
-        who = {key: heard.keys[key] for key in ("idstr", "instance_id", "section_id")}
+    def _startfull(self, parsed: ParsedEvent) -> Iterator[Event]:
+        who = {key: parsed.keys[key] for key in ("idstr", "instance_id", "section_id")}
         if len(self._loaded) < KEPT or who["section_id"] in self._loaded:
             self._loaded[who["section_id"]] = who
-        return self._section(heard, who, SectionKind.FULL)
+        return self._section(parsed, who, SectionKind.FULL)
 
-    def _partend(self, heard: Heard) -> Iterator[Event]:
-        who = self._loaded.get(heard.keys["section_id"], {"section_id": heard.keys["section_id"]})
-        heard.derive(**{key: value for key, value in who.items() if key != "section_id"})
-        return self._section(heard, who, SectionKind.PART)
+    def _partend(self, parsed: ParsedEvent) -> Iterator[Event]:
+        who = self._loaded.get(parsed.keys["section_id"], {"section_id": parsed.keys["section_id"]})
+        parsed.derive(**{key: value for key, value in who.items() if key != "section_id"})
+        return self._section(parsed, who, SectionKind.PART)
 
-    def _section(self, heard: Heard, who: Keys, otherwise: SectionKind) -> Iterator[Event]:
+    def _section(self, parsed: ParsedEvent, who: Keys, otherwise: SectionKind) -> Iterator[Event]:
         """A section begins, of the kind that the line before said."""
-        heard.derive(name=self._types.get(heard.lane, otherwise).value)
-        if len(self._current) < KEPT or heard.lane in self._current:
-            self._current[heard.lane] = who
+        parsed.derive(name=self._types.get(parsed.thread_key, otherwise).value)
+        if len(self._current) < KEPT or parsed.thread_key in self._current:
+            self._current[parsed.thread_key] = who
         return iter(())
 
-    def _vmstate_load(self, heard: Heard) -> Iterator[Event]:
+    def _vmstate_load(self, parsed: ParsedEvent) -> Iterator[Event]:
         """A device with handlers loads each section of whatever kind by its load_state."""
-        if heard.line.arguments.endswith(OLD_STYLE) and len(self._loading) < KEPT:
-            idstr = heard.keys["idstr"]
-            who = self._current.get(heard.lane, {})
+        if parsed.line.arguments.endswith(OLD_STYLE) and len(self._loading) < KEPT:
+            idstr = parsed.keys["idstr"]
+            who = self._current.get(parsed.thread_key, {})
             who = who if who.get("idstr") == idstr else {"idstr": idstr}
-            self._loading[heard.lane], event = self._teller.call(heard, "load_state", who, heard.thread)
+            self._loading[parsed.thread_key], event = self._builder.call(parsed, "load_state", who, parsed.thread)
             yield event
 
-    def _ram_loaded(self, heard: Heard) -> Iterator[Event]:
-        call = self._loading.pop(heard.lane, None)
+    def _ram_loaded(self, parsed: ParsedEvent) -> Iterator[Event]:
+        call = self._loading.pop(parsed.thread_key, None)
         if call is not None:
-            told = {"returned": heard.keys["returned"], "error": heard.keys.get("error")}
-            yield self._teller.returned(heard, call, **told)
+            result = {"returned": parsed.keys["returned"], "error": parsed.keys.get("error")}
+            yield self._builder.returned(parsed, call, **result)

@@ -107,7 +107,7 @@ class StreamMatch:
                 self._commands.setdefault((name, packed), deque()).append(record)
         self.problems: tuple[str, ...] = ()
 
-    def lay_beside(self, events: Iterable[Event]) -> Iterator[Event]:
+    def annotate(self, events: Iterable[Event]) -> Iterator[Event]:
         """The events, those that have bytes with their span.
 
         Args:
@@ -158,7 +158,7 @@ class StreamMatch:
     def _place_command(self, event: Event) -> Event:
         packed = self._in_package
         if packed and event.name == MigCmd.MIG_CMD_PING.name and event.thread is None:
-            return event  # two threads read commands here, and nothing tells which of them this is
+            return event  # two threads read commands here, and nothing shows which of them this is
         packed = packed and event.thread in (None, Thread.MAIN)
         waiting = self._commands.get((event.name or "", packed))
         return replace(event, **_place(waiting.popleft().span)) if waiting else event

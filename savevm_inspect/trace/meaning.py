@@ -30,7 +30,7 @@ class Meaning:
     Attributes:
         name: QEMU's name of the trace event.
         kind: what kind of event it becomes.
-        tells: what QEMU says with it, in one sentence.
+        summary: what QEMU says with it, in one sentence.
         side: the end that logs it; ``None`` if both do.
         thread: the thread that logs it, by the source code's rules; ``None`` if several do.
         loads: it is logged by whoever reads the main channel: the main thread, after LISTEN the listen thread.
@@ -43,7 +43,7 @@ class Meaning:
 
     name: str
     kind: EventKind = EventKind.LOG
-    tells: str
+    summary: str
     side: Side | None = None
     thread: Thread | None = None
     loads: bool = False
@@ -54,7 +54,7 @@ class Meaning:
     read: Callable[[Mapping[str, str]], Keys]
 
     def keys(self, arguments: str) -> Keys:
-        """The event's keys that its arguments tell.
+        """The event's keys that its arguments give.
 
         Args:
             arguments: as QEMU printed them.
@@ -104,7 +104,7 @@ def named(name: str) -> Callable[[Mapping[str, str]], Keys]:
 
 
 def sent_command(groups: Mapping[str, str]) -> Keys:
-    """A command that the source tells by its number."""
+    """A command that the source logs by its number."""
     value = number(groups["command"])
     try:
         return {"name": MigCmd(value).name}
@@ -113,7 +113,7 @@ def sent_command(groups: Mapping[str, str]) -> Keys:
 
 
 def received_command(groups: Mapping[str, str]) -> Keys:
-    """A command that the destination tells by its name (mig_cmd_args)."""
+    """A command that the destination logs by its name (mig_cmd_args)."""
     return {"name": f"MIG_CMD_{groups['command']}"}
 
 
@@ -142,7 +142,7 @@ def pending_of_7_2(groups: Mapping[str, str]) -> Keys:
 
 
 def pending_of_11(groups: Mapping[str, str]) -> Keys:
-    """What must be sent with the source stopped is told apart here, and counts as what must be sent in precopy."""
+    """What must be sent with the source stopped is given apart, and counts as what must be sent in precopy."""
     return {
         "name": "exact" if groups["exact"] == "1" else "estimate",
         "must_precopy": number(groups["precopy"]) + number(groups["stopcopy"]),

@@ -11,7 +11,7 @@ from ..reader.stream import Stream, open_stream
 from ..stream.events import Event
 from ..wire import QEMU_VM_FILE_MAGIC
 from .capture import TraceCapture
-from .records import stream_events
+from .from_stream import stream_events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Recorded:
 
         Args:
             source: a capture folder; a trace log, or what the names of several begin with; a folder with the
-                logs of one migration; or a stream in any container, which tells the least.
+                logs of one migration; or a stream in any container, which says the least.
 
         Raises:
             SavevmError: it is none of these.

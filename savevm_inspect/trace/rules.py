@@ -115,7 +115,7 @@ OPS: Final[Mapping[str, frozenset[str]]] = {
 """idstr -> the handlers that a device is known to have and that no section gives away.
 
 Of ram.c, block-dirty-bitmap.c, hw/ppc/spapr.c and hw/s390x/s390-stattrib.c. Of a device that is not here, calls
-are told where a section shows that they were made.
+are emitted where a section shows that they were made.
 """
 
 CALLED_AT_ONCE: Final[Mapping[str, str]] = {

@@ -7,8 +7,8 @@ from ..rules.phases import Phase
 from ..rules.threads import Thread
 from ..stream.events import Event, EventKind
 from ..stream.records import SectionKind
+from .building import Call, EventBuilder, ParsedEvent
 from .facts import Facts
-from .telling import Call, Heard, Teller
 
 _BLOCK_BEFORE: Final = "(null)"
 _AFTER_SETUP: Final = frozenset(
@@ -25,7 +25,7 @@ _WITHIN_EXACT: Final = frozenset(
     )
 )
 
-Rule = Callable[[Heard], Iterator[Event]]
+Rule = Callable[[ParsedEvent], Iterator[Event]]
 
 
 class Saving:
@@ -33,16 +33,16 @@ class Saving:
 
     Args:
         facts: of the log.
-        teller: makes the events.
+        builder: makes the events.
 
     Attributes:
-        before: trace event -> what follows before it is told: calls that are over, keys that earlier lines tell.
-        after: trace event -> what follows once it is told: calls that begin.
+        before: trace event -> what follows before it is emitted: calls that are over, keys that earlier lines give.
+        after: trace event -> what follows once it is emitted: calls that begin.
     """
 
-    def __init__(self, facts: Facts, teller: Teller) -> None:
+    def __init__(self, facts: Facts, builder: EventBuilder) -> None:
         self._facts = facts
-        self._teller = teller
+        self._builder = builder
         self._begun = 0
         self._section: tuple[int, SectionKind, Call | None] | None = None
         self._completing = False
@@ -77,133 +77,133 @@ class Saving:
         """Whether the section that begins next is a FULL one."""
         return self._begun < len(self._facts.full) and self._facts.full[self._begun] > 0
 
-    def close(self, heard: Heard) -> Iterator[Event]:
+    def close(self, parsed: ParsedEvent) -> Iterator[Event]:
         """Return from calls that must be over when a line is logged."""
-        if self._setting_up is not None and heard.line.name in _AFTER_SETUP:
-            yield from self._end_setup(heard, self._setting_up)
+        if self._setting_up is not None and parsed.line.name in _AFTER_SETUP:
+            yield from self._end_setup(parsed, self._setting_up)
         exact = self._exact
-        if exact is not None and heard.thread is exact.thread and heard.line.name not in _WITHIN_EXACT:
-            yield self._teller.returned(heard, exact)
+        if exact is not None and parsed.thread is exact.thread and parsed.line.name not in _WITHIN_EXACT:
+            yield self._builder.returned(parsed, exact)
             self._exact = None
-        if self._resuming and heard.line.name in _AFTER_RESUME:
+        if self._resuming and parsed.line.name in _AFTER_RESUME:
             for call in self._resuming:
-                yield self._teller.returned(heard, call)
+                yield self._builder.returned(parsed, call)
             self._resuming = []
 
     # Setup and resume --------------------------------------------------------------------------------------------
 
-    def _begin_setup(self, heard: Heard) -> Iterator[Event]:
+    def _begin_setup(self, parsed: ParsedEvent) -> Iterator[Event]:
         """START sections are never traced: whoever iterates was set up here, one after the other."""
         for section_id, idstr in self._facts.iterable.items():
-            who = self._teller.who(section_id, idstr)
-            self._setting_up, event = self._teller.call(heard, "save_setup", who, heard.thread)
+            who = self._builder.who(section_id, idstr)
+            self._setting_up, event = self._builder.call(parsed, "save_setup", who, parsed.thread)
             yield event
-            return  # nothing tells when the others' turn came, but that it came before the setup's end
+            return  # all that is known is that the others' turn came before the setup's end
 
-    def _end_setup(self, heard: Heard, first: Call) -> Iterator[Event]:
+    def _end_setup(self, parsed: ParsedEvent, first: Call) -> Iterator[Event]:
         self._setting_up = None
-        yield from self._set_up(heard, first)
+        yield from self._set_up(parsed, first)
         for section_id, idstr in self._facts.iterable.items():
             if section_id != first.who["section_id"]:
-                who = self._teller.who(section_id, idstr)
-                call, event = self._teller.call(heard, "save_setup", who, first.thread)
+                who = self._builder.who(section_id, idstr)
+                call, event = self._builder.call(parsed, "save_setup", who, first.thread)
                 yield event
-                yield from self._set_up(heard, call)
+                yield from self._set_up(parsed, call)
 
-    def _set_up(self, heard: Heard, call: Call) -> Iterator[Event]:
-        yield self._teller.returned(heard, call, returned=0)
+    def _set_up(self, parsed: ParsedEvent, call: Call) -> Iterator[Event]:
+        yield self._builder.returned(parsed, call, returned=0)
         start = SectionKind.START.value
-        yield self._teller.derived(EventKind.RECORD, heard.line, call.thread, name=start, **call.who)
+        yield self._builder.derived(EventKind.RECORD, parsed.line, call.thread, name=start, **call.who)
 
-    def _resume(self, heard: Heard) -> Iterator[Event]:
-        for who in self._teller.devices("resume_prepare"):
-            call, event = self._teller.call(heard, "resume_prepare", who, heard.thread)
+    def _resume(self, parsed: ParsedEvent) -> Iterator[Event]:
+        for who in self._builder.devices("resume_prepare"):
+            call, event = self._builder.call(parsed, "resume_prepare", who, parsed.thread)
             self._resuming.append(call)
             yield event
 
     # Sections ----------------------------------------------------------------------------------------------------
 
-    def _state(self, _heard: Heard) -> Iterator[Event]:
+    def _state(self, _heard: ParsedEvent) -> Iterator[Event]:
         self._completing = False
         return iter(())
 
-    def _take_turn(self, _heard: Heard) -> Iterator[Event]:
+    def _take_turn(self, _heard: ParsedEvent) -> Iterator[Event]:
         self._turn = True
         return iter(())
 
-    def _complete(self, _heard: Heard) -> Iterator[Event]:
+    def _complete(self, _heard: ParsedEvent) -> Iterator[Event]:
         self._completing = True
         return iter(())
 
-    def _section_start(self, heard: Heard) -> Iterator[Event]:
+    def _section_start(self, parsed: ParsedEvent) -> Iterator[Event]:
         kind, handler = self._section_kind()
         self._begun += 1
         call = None
         if handler is not None:
-            who = self._teller.who(heard.keys["section_id"], heard.keys["idstr"])
-            call, event = self._teller.call(heard, handler, who, heard.thread)
+            who = self._builder.who(parsed.keys["section_id"], parsed.keys["idstr"])
+            call, event = self._builder.call(parsed, handler, who, parsed.thread)
             yield event
-        self._section = (heard.keys["section_id"], kind, call)
+        self._section = (parsed.keys["section_id"], kind, call)
 
     def _section_kind(self) -> tuple[SectionKind, str | None]:
         """Which walk writes the section that begins, and so which handler is called for it."""
         if self.next_is_full:
             return SectionKind.FULL, "save_state" if self._facts.full[self._begun] == 2 else None
-        if self._completing or self._teller.course.phase in (Phase.SWITCHOVER, Phase.COMPLETE):
+        if self._completing or self._builder.course.phase in (Phase.SWITCHOVER, Phase.COMPLETE):
             return SectionKind.END, "save_complete"
         return SectionKind.PART, "save_live_iterate" if self._turn else "save_postcopy_prepare"
 
-    def _section_end(self, heard: Heard) -> Iterator[Event]:
+    def _section_end(self, parsed: ParsedEvent) -> Iterator[Event]:
         section_id, kind, call = self._section or (None, None, None)
         self._section = None
-        yield from self._skip(heard)
-        returned = heard.keys["returned"]
+        yield from self._skip(parsed)
+        returned = parsed.keys["returned"]
         if returned < 0:
-            heard.keys["error"] = f"returned {returned}"
-        if kind is not None and section_id == heard.keys["section_id"]:
-            heard.derive(name=kind.value)
+            parsed.keys["error"] = f"returned {returned}"
+        if kind is not None and section_id == parsed.keys["section_id"]:
+            parsed.derive(name=kind.value)
         if call is not None:
-            yield self._teller.returned(heard, call, returned=returned, error=heard.keys.get("error"))
+            yield self._builder.returned(parsed, call, returned=returned, error=parsed.keys.get("error"))
 
-    def _skip(self, heard: Heard) -> Iterator[Event]:
-        heard.derive(instance_id=self._teller.instance_id(heard.keys["section_id"], heard.keys["idstr"]))
+    def _skip(self, parsed: ParsedEvent) -> Iterator[Event]:
+        parsed.derive(instance_id=self._builder.instance_id(parsed.keys["section_id"], parsed.keys["idstr"]))
         return iter(())
 
     # Figures and requests ----------------------------------------------------------------------------------------
 
-    def _pending(self, heard: Heard) -> Iterator[Event]:
-        if "name" not in heard.keys:
-            heard.derive(name="exact" if self._synchronised else "estimate")
+    def _pending(self, parsed: ParsedEvent) -> Iterator[Event]:
+        if "name" not in parsed.keys:
+            parsed.derive(name="exact" if self._synchronised else "estimate")
         self._synchronised = self._turn = False
         if self._iteration:
-            heard.derive(iteration=self._iteration)
-        handler = f"state_pending_{heard.keys['name']}"
-        devices = list(self._teller.devices(handler))
-        alone = {key: heard.keys[key] for key in ("must_precopy", "can_postcopy")} if len(devices) == 1 else {}
+            parsed.derive(iteration=self._iteration)
+        handler = f"state_pending_{parsed.keys['name']}"
+        devices = list(self._builder.devices(handler))
+        alone = {key: parsed.keys[key] for key in ("must_precopy", "can_postcopy")} if len(devices) == 1 else {}
         for who in devices:
             if self._exact is not None and self._exact.who == who:
                 call, self._exact = self._exact, None
             else:
-                call, event = self._teller.call(heard, handler, who, heard.thread)
+                call, event = self._builder.call(parsed, handler, who, parsed.thread)
                 yield event
-            yield self._teller.returned(heard, call, **alone)
+            yield self._builder.returned(parsed, call, **alone)
 
-    def _sync(self, heard: Heard) -> Iterator[Event]:
+    def _sync(self, parsed: ParsedEvent) -> Iterator[Event]:
         """RAM synchronises to know exactly what is left, unless it does so within another handler."""
         self._iteration += 1
-        heard.derive(iteration=self._iteration)
+        parsed.derive(iteration=self._iteration)
         is_alone = self._section is None and self._setting_up is None and self._exact is None
-        if self._teller.course.phase is Phase.ITERATE and heard.thread is Thread.MIGRATION and is_alone:
+        if self._builder.course.phase is Phase.ITERATE and parsed.thread is Thread.MIGRATION and is_alone:
             self._synchronised = True
-            for who in self._teller.devices("state_pending_exact"):
+            for who in self._builder.devices("state_pending_exact"):
                 if who["idstr"] == "ram":
-                    self._exact, event = self._teller.call(heard, "state_pending_exact", who, heard.thread)
+                    self._exact, event = self._builder.call(parsed, "state_pending_exact", who, parsed.thread)
                     yield event
                     return
 
-    def _request(self, heard: Heard) -> Iterator[Event]:
+    def _request(self, parsed: ParsedEvent) -> Iterator[Event]:
         """A request that names no block is about the block of the one before (ram.c, ram_save_queue_pages)."""
-        if heard.keys["name"] == _BLOCK_BEFORE and self._block:
-            heard.derive(name=self._block)
-        self._block = heard.keys["name"]
+        if parsed.keys["name"] == _BLOCK_BEFORE and self._block:
+            parsed.derive(name=self._block)
+        self._block = parsed.keys["name"]
         return iter(())

@@ -76,7 +76,7 @@ class Run:
         capture: what was opened.
         timeline: its events.
         problem: why its stream can't be read; empty if it can, or if there is none.
-        unseen: what the events can't tell, since one side has none; empty if both have.
+        unseen: what the events can't show, since one side has none; empty if both have.
 
     Raises:
         SavevmError: it is none, or one without events.

@@ -70,9 +70,9 @@ def perfetto_events(events: Sequence[Event]) -> Iterator[JsonEvent]:
     """
     arrows = _arrows(events)
     tracks = _Tracks()
-    told = [entry for event in events for entry in _Entries(tracks, arrows).of(event)]
+    entries = [entry for event in events for entry in _Entries(tracks, arrows).of(event)]
     yield from tracks.names()
-    yield from told
+    yield from entries
     yield from tracks.close_all()
 
 
@@ -104,7 +104,7 @@ class _Track:
 
 
 class _Tracks:
-    """Every track that an event was told on."""
+    """Every track that an event was drawn on."""
 
     def __init__(self) -> None:
         self._tracks: dict[tuple[int, int], _Track] = {}
@@ -211,8 +211,8 @@ class _Entries:
 
 
 def _arguments(event: Event) -> dict[str, Any]:
-    told = {key: value for key in _ARGUMENTS if (value := getattr(event, key)) is not None}
-    return told if event.observed else told | {"observed": False}
+    arguments = {key: value for key in _ARGUMENTS if (value := getattr(event, key)) is not None}
+    return arguments if event.observed else arguments | {"observed": False}
 
 
 def _arrows(events: Sequence[Event]) -> dict[int, tuple[str, int]]:

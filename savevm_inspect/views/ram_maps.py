@@ -24,7 +24,7 @@ class PageMap:
         block: name of the RAM block.
         cell_pages: how many pages a cell stands for.
         cell_bytes: how many bytes.
-        values: shape (rows, columns), float32; NaN where there is nothing to tell, and after the block's end.
+        values: shape (rows, columns), float32; NaN where there is nothing to show, and after the block's end.
     """
 
     block: str

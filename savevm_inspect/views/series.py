@@ -17,7 +17,7 @@ _POINTS_LIMIT = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingSeries:
-    """The pending figures of a run, one entry each time that they were told; ``None`` where nobody said.
+    """The pending figures of a run, one entry each time that they were reported; ``None`` where nothing said.
 
     Attributes:
         index: of the event.
@@ -41,21 +41,21 @@ class PendingSeries:
 
 
 def pending_series(timeline: Timeline) -> PendingSeries:
-    """The figures that the source's pending events tell, in their order."""
-    told = [
+    """The figures of the source's pending events, in their order."""
+    pending = [
         (index, event)
         for index, event in enumerate(timeline.events)
         if event.event is EventKind.PENDING and event.side is Side.SOURCE and event.must_precopy is not None
     ]
     return PendingSeries(
-        index=tuple(index for index, _ in told),
-        time_ms=tuple(event.time_us / 1000 for _, event in told),
-        must_precopy=tuple(event.must_precopy or 0 for _, event in told),
-        can_postcopy=tuple(event.can_postcopy or 0 for _, event in told),
-        threshold_bytes=tuple(event.threshold_bytes or None for _, event in told),
-        dirty_pages=tuple(event.dirty_pages for _, event in told),
-        iteration=tuple(event.iteration for _, event in told),
-        exact=tuple(event.name == "exact" for _, event in told),
+        index=tuple(index for index, _ in pending),
+        time_ms=tuple(event.time_us / 1000 for _, event in pending),
+        must_precopy=tuple(event.must_precopy or 0 for _, event in pending),
+        can_postcopy=tuple(event.can_postcopy or 0 for _, event in pending),
+        threshold_bytes=tuple(event.threshold_bytes or None for _, event in pending),
+        dirty_pages=tuple(event.dirty_pages for _, event in pending),
+        iteration=tuple(event.iteration for _, event in pending),
+        exact=tuple(event.name == "exact" for _, event in pending),
     )
 
 

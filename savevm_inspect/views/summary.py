@@ -54,10 +54,10 @@ def summary(stream: Stream) -> dict[str, Any]:
 
 def problems(stream: Stream) -> list[Exception]:
     """Everything that is wrong: with the framing first, then with what the sections hold, then what came back."""
-    return [*stream.problems, *stream.account.problems, *_failures_told(stream)]
+    return [*stream.problems, *stream.account.problems, *_reported_failures(stream)]
 
 
-def _failures_told(stream: Stream) -> Iterator[Exception]:
+def _reported_failures(stream: Stream) -> Iterator[Exception]:
     """The destination's word that it could not load what was sent, however whole that is."""
     for message in stream.return_path:
         if message.message is MigRpMessage.MIG_RP_MSG_SHUT and message.arguments[0].value:

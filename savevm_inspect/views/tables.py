@@ -15,8 +15,8 @@ from ..reader.stream import Stream
 from ..stream.events import Event
 from ..stream.records import Framing, Section, SectionKind
 from ..stream.values import FieldValue, Undecoded
+from ..trace.from_stream import stream_events
 from ..trace.recorded import Recorded
-from ..trace.records import stream_events
 from .columns import Batch, Column, ColumnType
 from .summary import is_decoded
 from .table import Table

@@ -30,7 +30,7 @@ def describe_cpsr(value: int) -> str:
     """Name the bits that are set, and the mode.
 
     Args:
-        value: 32 bits; PSTATE in AArch64 state, told by bit 4 being clear, else CPSR.
+        value: 32 bits; PSTATE in AArch64 state, where bit 4 is clear, else CPSR.
     """
     if value & _AARCH32_STATE:
         return f"{_names(value, _CPSR_BITS)} mode={_CPSR_MODES.get(value & 0x1F, hex(value & 0x1F))}".lstrip()

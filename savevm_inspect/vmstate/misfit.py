@@ -18,7 +18,7 @@ _LAST_EXPIRY_NS = 1 << 62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misfit:
-    """The first thing in a state that its schema can't be right about.
+    """The first value in a state that contradicts its schema.
 
     Attributes:
         offset: where, in bytes on the channel.

@@ -17,7 +17,7 @@ _LANE: Final = 26
 _TOP: Final = 84
 _BOTTOM: Final = 250
 _CHAR: Final = 6.6
-"""Width of a character at the size used, near enough to tell whether a name fits."""
+"""Width of a character at the size used, near enough to decide whether a name fits."""
 
 _CURVE_POINTS: Final = 2000
 

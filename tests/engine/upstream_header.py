@@ -100,7 +100,7 @@ HEADER: Final[dict[str, Header]] = {
         guards="multifd can carry device state; not for devices that can do postcopy if postcopy is enabled",
         returns="true, or false for an error",
         differs="""\
-- The heading can't be right: the thread never holds the lock, while the migration thread does.
+- The heading is wrong: the thread never holds the lock, while the migration thread does.
 - Devices that can do postcopy are left out only when postcopy really starts; that it is enabled doesn't matter.
 - Nothing asks `is_active`: an inactive device has its thread.
 - All threads start before the first END section and are joined after the last one, before the device state; a

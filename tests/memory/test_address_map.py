@@ -1,4 +1,4 @@
-"""Where blocks lie by the rules, by what the stream states, and by hand; what can't be is one error."""
+"""Where blocks lie by the rules, by what the stream states, and by hand; what is inconsistent is one error."""
 
 import re
 from pathlib import Path
@@ -96,8 +96,8 @@ def test_ram_of_any_size_is_wholly_mapped_and_split_where_the_machine_splits(mac
 
 def test_cmos_goes_before_the_machine_type_unless_it_does_not_add_up() -> None:
     block = RamBlock("pc.ram", 5 * GIB)
-    told = build_map(evidence("pc-q35-9.2", block, cmos=(GIB, 4 * GIB))).ranges[-1]
-    assert (told.addr, told.gpa, told.source[:4]) == (GIB, 4 * GIB, "CMOS")
+    stated = build_map(evidence("pc-q35-9.2", block, cmos=(GIB, 4 * GIB))).ranges[-1]
+    assert (stated.addr, stated.gpa, stated.source[:4]) == (GIB, 4 * GIB, "CMOS")
     wrong = build_map(evidence("pc-q35-9.2", block, cmos=(GIB, 5 * GIB))).ranges[-1]
     assert (wrong.addr, wrong.source[:7]) == (2 * GIB, "machine")
 

@@ -56,7 +56,7 @@ class Guest:
         return bytes(self.memory[name][addr : addr + self.page_size])
 
     def run(self, writes: list[Write]) -> list[tuple[str, int, PageKind]]:
-        """Write, and tell what is dirty, ascending as QEMU looks for it, with the wish of each page."""
+        """Write, and report what is dirty, ascending as QEMU looks for it, with the wish of each page."""
         dirty = {}
         for write in writes:
             name, addr = self.pages[write.page % len(self.pages)]

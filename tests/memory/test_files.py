@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from savevm_inspect.errors import FileError
 from savevm_inspect.memory.address_space import AddressSpace, PhysicalMemory
+from savevm_inspect.memory.mmu import Level, Next, PageTables, Tree, VirtualMemory
 from savevm_inspect.memory.page_table import PageTable
-from savevm_inspect.memory.page_tables import Level, Next, PageTables, Tree, VirtualMemory
 from savevm_inspect.memory.ranges import AddressMap, Range
 from savevm_inspect.memory.raw_file import RawFile
 from savevm_inspect.memory.rebuild import BlockImage, Memory

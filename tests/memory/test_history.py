@@ -163,7 +163,7 @@ def test_events_state_the_iterations(scenario: str, tmp_path: Path) -> None:
     with si.open_stream(tmp_path / "capture") as stream:
         history = stream.history
         assert history.other_bytes == around_pages(stream)
-        # A multifd packet does not tell its section, so what is known of sections does not help.
+        # A multifd packet does not name its section, so what is known of sections does not help.
         assert history.iterations_from is (
             IterationsFrom.INFERRED if scenario == "multifd-zstd" else IterationsFrom.EVENTS
         )

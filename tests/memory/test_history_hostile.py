@@ -31,7 +31,7 @@ def test_mutations_end_in_a_history_or_an_error(name: str, capture_options: Call
     further = len(capture_options(name)["channels"])
     originals = [path.read_bytes() for path in inputs]
     chance = random.Random(name)
-    read, told = 0, list[str]()
+    read, messages = 0, list[str]()
     for _ in range(MUTATIONS[name] * FACTOR):
         mutated = list(originals)
         for _ in range(chance.choice((1, 1, 4))):
@@ -46,14 +46,14 @@ def test_mutations_end_in_a_history_or_an_error(name: str, capture_options: Call
             with si.open_stream(
                 mutated[0], channels=mutated[1 : further + 1], resumed=mutated[further + 1 :], strict=False
             ) as stream:
-                read += look_at(stream)
+                read += read_pages_and_history(stream)
         except si.SavevmError as error:
-            told.append(str(error))
-    assert all(len(each.splitlines()) == 1 for each in told)
+            messages.append(str(error))
+    assert all(len(each.splitlines()) == 1 for each in messages)
     assert read > MUTATIONS[name] * FACTOR // 3
 
 
-def look_at(stream: si.Stream) -> bool:
+def read_pages_and_history(stream: si.Stream) -> bool:
     history = stream.history
     assert len(history.iteration) == len(history.cost_bytes) == len(stream.pages)
     assert history.other_bytes >= 0

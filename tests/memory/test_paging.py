@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savevm_inspect.errors import AddressError, FileError
-from savevm_inspect.memory import page_tables
+from savevm_inspect.memory import mmu
 from savevm_inspect.memory.address_space import PhysicalMemory
+from savevm_inspect.memory.mmu import VirtualMemory
 from savevm_inspect.memory.page_table import PageTable
-from savevm_inspect.memory.page_tables import VirtualMemory
 from savevm_inspect.memory.paging import virtual_memory
 from savevm_inspect.memory.ranges import AddressMap, Range
 from savevm_inspect.memory.rebuild import Memory
@@ -417,7 +417,7 @@ def test_tables_that_lead_to_themselves_are_one_error(monkeypatch: pytest.Monkey
     ram[:4096] = struct.pack("<Q", LOW[1] | 3) * 512
     memory = virtual_memory(x86(cr3=LOW[1], cr4=0x20, efer=0xD01), physical_memory(bytes(ram)))
     assert memory.translate(0x1234) == LOW[1] + 0x234
-    monkeypatch.setattr(page_tables, "_MOST_STEPS", 5000)
+    monkeypatch.setattr(mmu, "_MOST_STEPS", 5000)
     with pytest.raises(AddressError, match="more than 5000 pages and page tables; they may loop"):
         list(memory.search(b"nowhere"))
 

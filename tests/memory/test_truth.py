@@ -13,14 +13,14 @@ from savevm_inspect.memory.extract import extract
 
 MIB = 1 << 20
 CAPTURES = json.loads((Path(__file__).parents[1] / "captures/manifest.json").read_text())["captures"]
-TOLD = sorted(each["name"] for each in CAPTURES if "truth.json" in each["files"])
+WITH_TRUTH = sorted(each["name"] for each in CAPTURES if "truth.json" in each["files"])
 
 
 def hashes(memory: bytes) -> tuple[str, str]:
     return hashlib.sha256(memory[: 640 << 10]).hexdigest(), hashlib.sha256(memory[MIB:]).hexdigest()
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", WITH_TRUTH)
 def test_both_hashes_are_hit(
     name: str,
     capture_path: Callable[..., Path],
@@ -43,4 +43,4 @@ def test_both_hashes_are_hit(
 
 
 def test_every_kind_has_its_truth() -> None:
-    assert len(TOLD) >= 9
+    assert len(WITH_TRUTH) >= 9

@@ -1,4 +1,4 @@
-"""Pages that do not lie bare in the stream: however each was sent, the last write wins; what can't be, is told."""
+"""Pages that are not sent as they are: in whatever form, the last write wins; what is inconsistent is reported."""
 
 import zlib
 

@@ -161,6 +161,6 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path, content: str | None) -> 
         publish(path, tmp_path / "out.html")
 
 
-def test_wrong_use_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "usage:" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The sections of VFIO devices: those that the engine writes, and all that can't be one."""
+"""The sections of VFIO devices: those that the engine writes, and all that are invalid."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Memory by address of real streams: registers against the truth, address spaces, and cores that can't be whole."""
+"""Memory by address of real streams: registers against the truth, address spaces, and cores that are incomplete."""
 
 import json
 import os

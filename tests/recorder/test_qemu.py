@@ -136,7 +136,7 @@ def test_events_follow_the_migration(recorded_pc: Any) -> None:
     assert rates, "QEMU never said how fast it is"
     assert max(rates) < 8 * 8 * MIB
     assert {event.phase for event in pending} <= {None, *Phase} - {Phase.PREPARE, Phase.LOAD}
-    assert all(a.upstream != b.upstream for a, b in itertools.pairwise(pending)), "figures are told once"
+    assert all(a.upstream != b.upstream for a, b in itertools.pairwise(pending)), "figures are reported once"
     assert any(event.name == "STOP" for event in events)
     stopped = next(event for event in traced if event.name == "migration_completion_vm_stop")
     assert stopped.phase is Phase.SWITCHOVER
@@ -297,10 +297,10 @@ RECORDER_ON_ITS_OWN = """
 import sys
 from pathlib import Path
 from savevm_inspect.recorder.qemu import record_qemu
-def tell(stage):
+def show(stage):
     print(stage, flush=True)
 try:
-    record_qemu(sys.argv[1], Path(sys.argv[2]), run_seconds=900, timeout_seconds=1000, progress=tell)
+    record_qemu(sys.argv[1], Path(sys.argv[2]), run_seconds=900, timeout_seconds=1000, progress=show)
 except KeyboardInterrupt:
     sys.exit(3)
 """
@@ -312,7 +312,7 @@ from pathlib import Path
 from savevm_inspect.recorder.qemu import record_qemu
 async def cell():
     tell = lambda stage: print(stage, flush=True)
-    record_qemu(sys.argv[1], Path(sys.argv[2]), run_seconds=900, timeout_seconds=1000, progress=tell)
+    record_qemu(sys.argv[1], Path(sys.argv[2]), run_seconds=900, timeout_seconds=1000, progress=show)
 loop = asyncio.new_event_loop()
 try:
     loop.run_until_complete(cell())

@@ -48,7 +48,7 @@ def test_the_end_is_that_of_the_last_writer() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
-def test_a_full_disk_is_told() -> None:
+def test_a_full_disk_is_reported() -> None:
     async def fill() -> None:
         with Path("/dev/full").open("wb", buffering=0) as full, PipeSpool(full) as spool:
             os.write(spool.write_fd, b"x")

@@ -18,7 +18,7 @@ QEMU = "qemu-system-x86_64 -machine none -nodefaults -accel tcg"
 STARTED_US = 1795395527092000
 
 
-def told() -> list[Event]:
+def reported() -> list[Event]:
     return [
         Event(
             seq=seq, time_us=time_us, side=Side.SOURCE, event=EventKind.QMP, origin=Origin.QMP, phase=phase, name=name
@@ -32,7 +32,7 @@ def told() -> list[Event]:
 def test_both_are_in_the_order_of_their_times(capture_path: Callable[..., Path], tmp_path: Path) -> None:
     log = capture_path("trace-pc-10.0-cancel", "trace")
     stream = capture_path("trace-pc-10.0-cancel")
-    events = list(merge_traces(told(), log, stream, STARTED_US))
+    events = list(merge_traces(reported(), log, stream, STARTED_US))
     assert [event.seq for event in events] == list(range(len(events)))
     assert all(one.time_us <= two.time_us for one, two in pairwise(events))
     assert [event.name for event in events if event.origin is Origin.QMP] == ["migrate", "late", "STOP"]
@@ -50,7 +50,7 @@ def test_whatever_the_log_holds_qmp_is_heard(log: object, tmp_path: Path) -> Non
     path = tmp_path / "qemu.log"
     if isinstance(log, bytes):
         path.write_bytes(log)
-    assert list(merge_traces(told(), path, tmp_path / "no stream", STARTED_US)) == told()
+    assert list(merge_traces(reported(), path, tmp_path / "no stream", STARTED_US)) == reported()
 
 
 @pytest.mark.qemu

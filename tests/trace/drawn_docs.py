@@ -18,10 +18,10 @@ def renewed(text: str) -> str:
 
 
 def _rows() -> Iterator[str]:
-    yield "| QEMU's trace event | side | thread | event | tells |\n|---|---|---|---|---|\n"
+    yield "| QEMU's trace event | side | thread | event | meaning |\n|---|---|---|---|---|\n"
     for meaning in MEANINGS.values():
         side = meaning.side.value if meaning.side else "both"
-        yield f"| `{meaning.name}` | {side} | {_thread(meaning)} | `{meaning.kind.value}` | {meaning.tells} |\n"
+        yield f"| `{meaning.name}` | {side} | {_thread(meaning)} | `{meaning.kind.value}` | {meaning.summary} |\n"
 
 
 def _thread(meaning: Meaning) -> str:

@@ -114,7 +114,7 @@ def test_what_can_not_be_matched_is_said(traced: Traced, tmp_path: Path) -> None
     )
 
 
-def test_of_a_log_without_end_a_bounded_part_is_told(
+def test_of_a_log_without_end_a_bounded_part_is_kept(
     capture_path: CapturePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capture_module, "EVENTS_LIMIT", 10)

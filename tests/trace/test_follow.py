@@ -3,7 +3,7 @@
 from savevm_inspect.rules.phases import Phase
 from savevm_inspect.rules.threads import Side, Thread
 from savevm_inspect.stream.events import Event, EventKind
-from savevm_inspect.trace.facts import look_at
+from savevm_inspect.trace.facts import scan_log
 from savevm_inspect.trace.follow import Follower
 from savevm_inspect.trace.lines import parse_line
 
@@ -45,7 +45,7 @@ savevm_state_cleanup
 
 def events_of(text: str, *, guest: bool = True, side: Side | None = None) -> list[Event]:
     lines = [parse_line(line) for line in text.splitlines()]
-    facts = look_at(lines, side)
+    facts = scan_log(lines, side)
     return list(Follower(facts, facts.start_us, guest=guest).follow(lines))
 
 
@@ -130,8 +130,8 @@ def test_an_event_of_no_table_is_kept_under_its_own_name() -> None:
     events = events_of(
         SOURCE + "frobnicate_the_vm with 7 arguments\nsavevm_section_end ram -> what\nno event at all\n"
     )
-    told = [(event.event, event.name, event.upstream) for event in events[-3:]]
-    assert told == [
+    emitted = [(event.event, event.name, event.upstream) for event in events[-3:]]
+    assert emitted == [
         (EventKind.LOG, "frobnicate_the_vm", "frobnicate_the_vm with 7 arguments"),
         (EventKind.LOG, "savevm_section_end", "savevm_section_end ram -> what"),
         (EventKind.LOG, "line", "no event at all"),
@@ -162,7 +162,7 @@ def test_what_only_the_other_end_logs_means_nothing_here() -> None:
 
 def test_a_log_that_begins_in_the_middle_is_told_as_far_as_it_goes() -> None:
     events = events_of("\n".join((SOURCE + SWITCHOVER).splitlines()[12:]))
-    assert records(events)[0] == (None, "dirty-bitmap"), "its beginning is not there, so nothing tells of its kind"
+    assert records(events)[0] == (None, "dirty-bitmap"), "its beginning is not there, so nothing shows its kind"
     assert events[-1].phase is Phase.CLEANUP
 
 
@@ -170,8 +170,8 @@ def test_passes_over_ram_are_counted_by_its_synchronisations() -> None:
     sync = "migration_bitmap_sync_start\nmigration_bitmap_sync_end dirty_pages 3\n"
     exact = "migrate_pending_exact exact pending size 4 (pre = 4 post=0)\n"
     events = events_of(SOURCE + sync + exact)
-    told = [(event.name, event.iteration) for event in events if event.iteration is not None and event.observed]
-    assert told == [
+    emitted = [(event.name, event.iteration) for event in events if event.iteration is not None and event.observed]
+    assert emitted == [
         ("migration_bitmap_sync_start", 1),
         ("estimate", 1),
         ("migration_bitmap_sync_start", 2),
@@ -198,12 +198,12 @@ vmstate_load timer, timer
 
 def test_a_device_with_handlers_loads_each_section_by_its_load_state() -> None:
     events = events_of(DESTINATION)
-    told = [
+    emitted = [
         (event.event, event.idstr, event.instance_id, event.returned)
         for event in events
         if event.handler == "load_state"
     ]
-    assert told == [
+    assert emitted == [
         (EventKind.CALL, "ram", 0, None),
         (EventKind.RETURN, "ram", 0, 0),
         (EventKind.CALL, "slirp", 2, None),

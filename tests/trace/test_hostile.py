@@ -1,4 +1,4 @@
-"""Logs that somebody else wrote, or cut, or filled with anything: told as far as they go, in bounded memory."""
+"""Logs that somebody else wrote, or cut, or filled with anything: read as far as they go, in bounded memory."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from savevm_inspect.errors import SavevmError
 from savevm_inspect.rules.threads import Side, Thread
 from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.timeline.timeline import Timeline
-from savevm_inspect.trace.facts import look_at
+from savevm_inspect.trace.facts import scan_log
 from savevm_inspect.trace.follow import Follower
 from savevm_inspect.trace.lines import parse_line, read_lines
 from savevm_inspect.trace.recorded import Recorded
@@ -53,11 +53,11 @@ PREFIX = st.sampled_from(["", "7@5.000001:", "8@4.000000:", "2026-11-23T00:57:31
 def test_any_lines_are_events(lines: list[tuple[str, str]], side: Side | None) -> None:
     data = "\n".join(prefix + line for prefix, line in lines).encode("utf-8", "surrogatepass")
     parsed = list(read_lines(memoryview(data)))
-    facts = look_at(parsed, side)
+    facts = scan_log(parsed, side)
     events = list(Follower(facts, facts.start_us).follow(parsed))
-    told = sum(event.observed and not event.repeats for event in events)
+    emitted = sum(event.observed and not event.repeats for event in events)
     again = sum((event.repeats or 0) * len((event.upstream or "").split("; ")) for event in events)
-    assert told + again == len(parsed)
+    assert emitted + again == len(parsed)
     assert all(event.time_us >= 0 for event in events)
     for event in events:
         assert Event.from_json(event.to_json()) == event
@@ -93,7 +93,7 @@ def test_memory_does_not_grow_with_the_log() -> None:
     del text
     tracemalloc.start()
     try:
-        facts = look_at(read_lines(data))
+        facts = scan_log(read_lines(data))
         count = sum(1 for _ in Follower(facts, facts.start_us).follow(read_lines(data)))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -107,7 +107,7 @@ def test_a_thread_is_what_most_of_its_lines_say() -> None:
         parse_line(f"5@1.000000:{each}")
         for each in ("savevm_state_header", "savevm_state_setup", "migration_cleanup")
     ]
-    facts = look_at(lines)
+    facts = scan_log(lines)
     assert facts.threads == {5: Thread.MIGRATION}
     kinds = {event.event for event in Follower(facts, facts.start_us).follow(lines)}
     assert kinds <= {EventKind.LOG, EventKind.LOCK, EventKind.CALL, EventKind.RETURN}

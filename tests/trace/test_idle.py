@@ -11,10 +11,10 @@ LINES = st.lists(st.sampled_from(["one_x", "two_x", "three_x", "busy_x"]), max_s
 
 def fold(texts: list[str]) -> list[TraceLine | Repeated]:
     idle = IdleLines()
-    told: list[TraceLine | Repeated] = []
+    emitted: list[TraceLine | Repeated] = []
     for text in texts:
-        told += idle.pass_on(parse_line(text), idle=text != "busy_x")
-    return [*told, *idle.end()]
+        emitted += idle.pass_on(parse_line(text), idle=text != "busy_x")
+    return [*emitted, *idle.end()]
 
 
 @given(texts=LINES)
@@ -30,8 +30,8 @@ def test_repeating_what_is_counted_gives_back_every_line(texts: list[str]) -> No
 
 
 def test_a_long_loop_is_a_few_events() -> None:
-    told = fold(["busy_x", *["one_x", "two_x"] * 10_000, "busy_x"])
-    assert [each.times if isinstance(each, Repeated) else each.text for each in told] == [
+    emitted = fold(["busy_x", *["one_x", "two_x"] * 10_000, "busy_x"])
+    assert [each.times if isinstance(each, Repeated) else each.text for each in emitted] == [
         "busy_x",
         "one_x",
         "two_x",

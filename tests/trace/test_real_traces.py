@@ -15,7 +15,7 @@ from savevm_inspect.rules.phases import Phase
 from savevm_inspect.rules.threads import Side, Thread
 from savevm_inspect.stream.events import Event, EventKind, Origin
 from savevm_inspect.stream.records import SectionKind
-from savevm_inspect.trace.facts import look_at
+from savevm_inspect.trace.facts import scan_log
 from savevm_inspect.trace.follow import REPEATED, Follower
 from savevm_inspect.trace.lines import TraceLine, read_lines
 from savevm_inspect.trace.recorded import Recorded
@@ -39,7 +39,7 @@ def lines_of(path: Path) -> list[TraceLine]:
 
 
 def events_of(lines: list[TraceLine]) -> list[Event]:
-    facts = look_at(lines)
+    facts = scan_log(lines)
     return list(Follower(facts, facts.start_us).follow(lines))
 
 
@@ -78,7 +78,7 @@ def test_each_line_is_one_observed_event_in_its_order(name: str, kind: str, capt
 
 @pytest.mark.parametrize(("name", "kind"), SHORT)
 def test_every_trace_event_is_in_the_table_and_as_it_says(name: str, kind: str, capture_path: CapturePath) -> None:
-    side = look_at(lines_of(capture_path(name, kind))).side
+    side = scan_log(lines_of(capture_path(name, kind))).side
     assert side == {"src.trace": Side.SOURCE, "dst.trace": Side.DESTINATION}.get(kind, Side.SOURCE)
     for line in lines_of(capture_path(name, kind)):
         if line.name:
@@ -107,7 +107,7 @@ def test_calls_are_derived_and_return_in_the_thread_that_called(
             unknown = event.thread is None or (event.thread, event.phase) == (Thread.LISTEN, Phase.CLEANUP)
             assert (event.bql is None) == unknown
         elif event.observed:
-            assert event.bql is None, "no trace tells of the lock"
+            assert event.bql is None, "no trace shows the lock"
             assert event.phase is None or "phase" in (event.derived or ())
             assert event.thread is None or "thread" in (event.derived or ())
         assert event.upstream
@@ -122,13 +122,13 @@ def test_without_thread_ids_the_rules_name_the_same_threads(name: str, kind: str
     numbered = [event for event in events_of(lines) if event.observed and event.name != REPEATED]
     bare = [replace(line, thread_id=None) for line in lines]
     by_rule = [event for event in events_of(bare) if event.observed and event.name != REPEATED]
-    told = 0
+    emitted = 0
     for one, two in zip(numbered, by_rule, strict=True):
         assert (one.event, one.name, one.idstr, one.section_id) == (two.event, two.name, two.idstr, two.section_id)
         if two.thread is not None:
-            told += 1
+            emitted += 1
             assert one.thread is two.thread, one
-    assert told > 0.8 * sum(event.name != "message" for event in numbered)
+    assert emitted > 0.8 * sum(event.name != "message" for event in numbered)
 
 
 @pytest.mark.parametrize(("name", "kind"), SHORT)
@@ -160,7 +160,7 @@ def test_the_bytes_of_an_event_are_those_of_its_section(name: str, traced: Calla
                 assert int.from_bytes(at[1:5]) == event.section_id
                 placed += 1
             elif event.event is EventKind.COMMAND and event.offset is None:
-                assert (event.name, event.thread) == ("MIG_CMD_PING", None), "nothing tells which one it is"
+                assert (event.name, event.thread) == ("MIG_CMD_PING", None), "nothing shows which one it is"
             elif event.event is EventKind.COMMAND and event.offset is not None:
                 at = buffers[event.channel or 0][event.offset :]
                 assert (at[0], int.from_bytes(at[1:3])) == (8, MigCmd[event.name or ""])
@@ -214,8 +214,8 @@ COURSES = {
 )
 def test_the_source_goes_through_its_phases_in_their_order(name: str, kind: str, capture_path: CapturePath) -> None:
     way = name.split("-", 3)[3]
-    told = [event.phase for event in events_of(lines_of(capture_path(name, kind))) if event.phase is not None]
-    assert [phase for phase, _ in itertools.groupby(told)] == COURSES[way]
+    emitted = [event.phase for event in events_of(lines_of(capture_path(name, kind))) if event.phase is not None]
+    assert [phase for phase, _ in itertools.groupby(emitted)] == COURSES[way]
 
 
 def handlers(name: str, kind: str, capture_path: CapturePath) -> list[str | None]:

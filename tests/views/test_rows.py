@@ -121,9 +121,9 @@ def test_the_bytes_of_a_moment_are_the_captures(folder: CaptureFolder) -> None:
 def test_pending_figures_are_the_events(folder: CaptureFolder) -> None:
     timeline = Timeline(folder.events())
     series = pending_series(timeline)
-    told = [event for event in timeline.events if event.event is EventKind.PENDING]
-    assert series.must_precopy == tuple(event.must_precopy for event in told)
-    assert [timeline.events[index] for index in series.index] == told
+    pending = [event for event in timeline.events if event.event is EventKind.PENDING]
+    assert series.must_precopy == tuple(event.must_precopy for event in pending)
+    assert [timeline.events[index] for index in series.index] == pending
     assert series.exact[-1]
 
 

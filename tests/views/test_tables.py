@@ -1,4 +1,4 @@
-"""Tables of a stream: nothing is lost, and numpy, Arrow, pandas and Parquet tell the same.
+"""Tables of a stream: nothing is lost, and numpy, Arrow, pandas and Parquet hold the same.
 
 ``python tests/views/test_tables.py`` draws the columns in docs/tables.md anew.
 """
@@ -24,7 +24,7 @@ from savevm_inspect.memory.page_table import PAGE_DTYPE
 from savevm_inspect.payload.page_log import PageKind
 from savevm_inspect.span import Span
 from savevm_inspect.stream.values import FieldValue, Undecoded, Value
-from savevm_inspect.trace.records import stream_events
+from savevm_inspect.trace.from_stream import stream_events
 from savevm_inspect.views import tables as module
 from savevm_inspect.views.columns import Column
 from savevm_inspect.views.parquet import write_parquet

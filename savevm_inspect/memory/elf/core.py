@@ -69,7 +69,7 @@ def write_core(
     """
     ranges = address_map.ranges
     if not 0 < len(ranges) <= _MOST_SEGMENTS:
-        raise AddressError(f"a core of {len(ranges)} ranges of memory can't be; it has 1 to {_MOST_SEGMENTS}")
+        raise AddressError(f"a core of {len(ranges)} ranges of memory is impossible; it has 1 to {_MOST_SEGMENTS}")
     for each in ranges:
         if blocks[each.block].ignored:
             raise AddressError(f"block {each.block!r} is shared memory that x-ignore-shared left out of the stream")

@@ -8,7 +8,7 @@ from ..errors import BadPayload, FooterMismatch, StreamError
 _STARTED, _WHOLE = "section_start", "section_full"
 
 
-def broken_laws(records: Iterable[Any]) -> Iterator[StreamError]:
+def check_invariants(records: Iterable[Any]) -> Iterator[StreamError]:
     """What is wrong between the sections of a main channel, though each alone is well formed.
 
     Args:

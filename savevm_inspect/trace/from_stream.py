@@ -1,4 +1,4 @@
-"""What a stream alone tells of a migration: its records and commands as events, without times."""
+"""What a stream alone says of a migration: its records and commands as events, without times."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +34,7 @@ def stream_events(stream: Stream) -> Iterator[Event]:
     Args:
         stream: any stream.
     """
-    for seq, record in enumerate(record for record in stream.records if _told(record)):
+    for seq, record in enumerate(record for record in stream.records if _worth_an_event(record)):
         span = {"channel": record.span.channel, "offset": record.span.offset, "length": record.span.length}
         common: dict[str, Any] = {"seq": seq, "time_us": 0, "side": Side.SOURCE, "origin": Origin.STREAM, **span}
         match record:
@@ -54,5 +54,5 @@ def stream_events(stream: Stream) -> Iterator[Event]:
                 yield Event(event=EventKind.RECORD, name=_NAMES[type(record)], **common)
 
 
-def _told(record: Record) -> bool:
+def _worth_an_event(record: Record) -> bool:
     return isinstance(record, Command | Section) or type(record) in _NAMES

@@ -1,4 +1,4 @@
-"""Making events: of a line that was heard, and of what follows from it."""
+"""Building events: of a line of the log, and of what follows from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,20 +14,20 @@ from .meaning import Keys, Meaning
 from .rules import OPS
 
 KEPT = 4096
-"""Devices, threads and open calls of a log that are kept in mind; no QEMU has as many."""
+"""Devices, threads and open calls of a log that are kept at most; no QEMU has as many."""
 
 _WALKERS = (Thread.MIGRATION, Thread.SNAPSHOT)
 
 
 @dataclass(slots=True)
-class Heard:
-    """A line of the log that is understood.
+class ParsedEvent:
+    """A line of the log that was parsed.
 
     Attributes:
         line: the line.
         meaning: of its trace event.
-        thread: that wrote it; ``None`` if nothing tells.
-        lane: what tells its thread from others, if only by number.
+        thread: that wrote it; ``None`` if unknown.
+        thread_key: what identifies its thread, if only by number.
         keys: what it says; rules add to it.
         derived: which of the keys were added by rules.
     """
@@ -35,12 +35,12 @@ class Heard:
     line: TraceLine
     meaning: Meaning
     thread: Thread | None
-    lane: int | Thread | None
+    thread_key: int | Thread | None
     keys: Keys
     derived: list[str] = field(default_factory=lambda: ["phase", "thread"])
 
     def derive(self, **keys: Any) -> None:
-        """Add keys that rules tell."""
+        """Add keys that follow from rules."""
         self.keys |= keys
         self.derived += keys
 
@@ -62,8 +62,8 @@ class Call:
     thread: Thread | None
 
 
-class Teller:
-    """Knows when and where it is, and makes events of that.
+class EventBuilder:
+    """Builds the events of a log, with the time and the phase that it has reached.
 
     Args:
         facts: of the log.
@@ -83,7 +83,7 @@ class Teller:
         self._instances: dict[str, list[int]] = {}
 
     def go_to(self, line: TraceLine) -> None:
-        """Be at the time of a line; one that tells none is of the time of the line before."""
+        """Advance to the time of a line; one without a time has that of the line before."""
         if line.unix_us is not None and self._start_us is not None:
             self._time_us = max(line.unix_us - self._start_us, 0)
 
@@ -100,38 +100,38 @@ class Teller:
             **({"upstream": line.text} | keys),
         )
 
-    def observed(self, heard: Heard) -> Event:
+    def observed(self, parsed: ParsedEvent) -> Event:
         """The event of the line itself."""
-        kind, keys = heard.meaning.kind, dict(heard.keys)
+        kind, keys = parsed.meaning.kind, dict(parsed.keys)
         if kind is EventKind.LOG:
-            keys["name"] = heard.line.name
+            keys["name"] = parsed.line.name
         kind = keys.pop("event", kind)
         absent = {"phase"} if self.course.phase is None else set()
-        absent |= {"thread"} if heard.thread is None else set()
-        derived = tuple(key for key in heard.derived if key not in absent)
-        return self.event(kind, heard.line, thread=heard.thread, derived=derived or None, **keys)
+        absent |= {"thread"} if parsed.thread is None else set()
+        derived = tuple(key for key in parsed.derived if key not in absent)
+        return self.event(kind, parsed.line, thread=parsed.thread, derived=derived or None, **keys)
 
     def derived(self, kind: EventKind, line: TraceLine, thread: Thread | None, **keys: Any) -> Event:
         """An event that follows from a line."""
         return self.event(kind, line, observed=False, thread=thread, bql=self._bql(thread), **keys)
 
-    def call(self, heard: Heard, handler: str, who: Keys, thread: Thread | None) -> tuple[Call, Event]:
+    def call(self, parsed: ParsedEvent, handler: str, who: Keys, thread: Thread | None) -> tuple[Call, Event]:
         """A handler is called."""
         call = Call(self._call_ids, handler, who, thread)
         self._call_ids += 1
-        event = self.derived(EventKind.CALL, heard.line, thread, call_id=call.call_id, handler=handler, **who)
+        event = self.derived(EventKind.CALL, parsed.line, thread, call_id=call.call_id, handler=handler, **who)
         return call, event
 
-    def returned(self, heard: Heard, call: Call, **told: Any) -> Event:
+    def returned(self, parsed: ParsedEvent, call: Call, **result: Any) -> Event:
         """It returns."""
-        keys = {"call_id": call.call_id, "handler": call.handler, **call.who, **told}
-        return self.derived(EventKind.RETURN, heard.line, call.thread, **keys)
+        keys = {"call_id": call.call_id, "handler": call.handler, **call.who, **result}
+        return self.derived(EventKind.RETURN, parsed.line, call.thread, **keys)
 
-    def lock(self, heard: Heard, *, held: bool) -> Iterator[Event]:
+    def lock(self, parsed: ParsedEvent, *, held: bool) -> Iterator[Event]:
         """The main thread has the lock whenever it does anything; the thread that migrates takes it at times."""
-        if heard.thread in _WALKERS and held != self._held:
+        if parsed.thread in _WALKERS and held != self._held:
             self._held = held
-            yield self.derived(EventKind.LOCK, heard.line, heard.thread, name="bql_lock" if held else "bql_unlock")
+            yield self.derived(EventKind.LOCK, parsed.line, parsed.thread, name="bql_lock" if held else "bql_unlock")
 
     def _bql(self, thread: Thread | None) -> bool | None:
         if thread is None or (thread is Thread.LISTEN and self.course.phase is Phase.CLEANUP):

@@ -1,4 +1,4 @@
-"""Which thread wrote a line: told by its number where the log has numbers, else by the source code's rules."""
+"""Which thread wrote a line: by its number where the log has numbers, else by the source code's rules."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -11,8 +11,8 @@ from .meaning import Meaning
 from .rules import CHECKPOINT_THREAD, SNAPSHOT_CHECKPOINT_THREAD, STATUSES
 
 
-class WhoseLine:
-    """Names the threads of one log.
+class ThreadResolver:
+    """Resolves which thread wrote each line of a log.
 
     Args:
         facts: of the log.
@@ -26,16 +26,16 @@ class WhoseLine:
         self._resuming = False
 
     def known(self, line: TraceLine) -> Thread | None:
-        """The thread of a line that nothing but its number tells about."""
+        """The thread of a line of which nothing but its number is known."""
         return self._walker(self._facts.threads.get(line.thread_id)) if line.thread_id is not None else None
 
     def thread(self, line: TraceLine, meaning: Meaning, keys: dict[str, Any]) -> Thread | None:
-        """The thread of a line, ``None`` if nothing tells.
+        """The thread of a line; ``None`` if unknown.
 
         Args:
             line: the next line of the log.
             meaning: of its trace event.
-            keys: what its arguments told.
+            keys: what its arguments said.
         """
         thread = self.known(line) or self._by_rule(line, meaning, keys)
         self._follow(line, keys)
@@ -87,8 +87,8 @@ class WhoseLine:
             return Thread.MAIN
         if self._main_is_done:
             return Thread.LISTEN
-        tells = _TELLS_LOADER.get(line.name)
-        return tells(self._facts, keys) if tells is not None else None
+        rule = _LOADER_BY_LINE.get(line.name)
+        return rule(self._facts, keys) if rule is not None else None
 
 
 def _by_type(_facts: Facts, keys: dict[str, Any]) -> Thread | None:
@@ -99,7 +99,7 @@ def _by_device(facts: Facts, keys: dict[str, Any]) -> Thread | None:
     return Thread.LISTEN if keys["idstr"] in facts.iterable.values() else Thread.MAIN
 
 
-_TELLS_LOADER: Final[Mapping[str, Callable[[Facts, dict[str, Any]], Thread | None]]] = {
+_LOADER_BY_LINE: Final[Mapping[str, Callable[[Facts, dict[str, Any]], Thread | None]]] = {
     "qemu_loadvm_state_section": _by_type,
     "qemu_loadvm_state_section_startfull": lambda _facts, _keys: Thread.MAIN,
     "qemu_loadvm_state_section_partend": lambda _facts, _keys: Thread.LISTEN,
