@@ -49,36 +49,36 @@ class Payloads:
         self.ram: ram.RamReader | None = None
         self.discards: list[Discard] = []
         self.claim: Claim | None = None
-        self._told_page_size, self.page_size_from = 0, ""
+        self._stated_page_size, self.page_size_from = 0, ""
         if description is not None:
-            self._tell_page_size(description.page_size, "description")
+            self._state_page_size(description.page_size, "description")
 
     @property
     def page_size(self) -> int:
         """Bytes of a page, by which pages are read: as stated, the usual one as long as nothing states it."""
-        return self._told_page_size or DEFAULT_PAGE_SIZE
+        return self._stated_page_size or DEFAULT_PAGE_SIZE
 
     def note(self, record: Configuration | Command) -> None:
         """Take note of the capabilities, and of the page size where a record tells it."""
         if isinstance(record, Configuration):
             self._capabilities = record.capabilities
             if record.page_bits is not None:
-                self._tell_page_size(1 << record.page_bits, "configuration")
+                self._state_page_size(1 << record.page_bits, "configuration")
         elif record.command is MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD:
             self._note_discards(record)
         elif record.command is MigCmd.MIG_CMD_POSTCOPY_ADVISE and record.argument.length == _ADVISE_BYTES:
             stated = int.from_bytes(self._buffer[record.argument.end - 8 : record.argument.end])
             if stated in _PAGE_SIZES:
-                self._tell_page_size(stated, "advise")
+                self._state_page_size(stated, "advise")
 
     def note_footers(self, sent: bool) -> None:
         """Take note of whether sections have footers."""
         self._footers = sent
 
-    def _tell_page_size(self, size: int, who: str) -> None:
+    def _state_page_size(self, size: int, who: str) -> None:
         """The first statement counts; once pages are read, none does."""
-        if size and not self._told_page_size and self.ram is None:
-            self._told_page_size, self.page_size_from = size, who
+        if size and not self._stated_page_size and self.ram is None:
+            self._stated_page_size, self.page_size_from = size, who
 
     def _note_discards(self, command: Command) -> None:
         cursor = Cursor(self._buffer[: command.argument.end], pos=command.argument.offset)
@@ -137,8 +137,8 @@ class Payloads:
 
     def _ram_reader(self, cursor: Cursor, head: SectionHead) -> ram.RamReader:
         if self.ram is None:
-            if not self._told_page_size:
-                self._tell_page_size(_probe_page_size(cursor, head, self._capabilities), "probe")
+            if not self._stated_page_size:
+                self._state_page_size(_probe_page_size(cursor, head, self._capabilities), "probe")
             self.ram = ram.RamReader(self.page_size, self._capabilities)
         return self.ram
 
