@@ -1,8 +1,6 @@
 """qcow2 snapshots: every kind of cluster in either kind of table, and which snapshot is meant."""
 
 import random
-import runpy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +9,7 @@ from savevm_inspect.container import spool
 from savevm_inspect.container.source import Source
 from savevm_inspect.errors import NotFound
 
-QCOW2 = runpy.run_path(str(Path(__file__).parent / "qcow2_image.py"))
-Image, filled, kinds_of = QCOW2["Image"], QCOW2["filled"], QCOW2["kinds_of"]
+from .qcow2_image import Image, filled, kinds_of
 
 FORMS = [
     pytest.param(bits, version, extended, compression, id=f"{1 << bits} v{version} ext{extended} {compression}")

@@ -2,10 +2,8 @@
 
 import os
 import random
-import runpy
 import struct
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +13,8 @@ from savevm_inspect.container import spool
 from savevm_inspect.container.source import Source
 from savevm_inspect.errors import BadPayload, SavevmError, StreamError, Truncated, Unsupported
 
-QCOW2 = runpy.run_path(str(Path(__file__).parent / "qcow2_image.py"))
-Image, filled, kinds_of, one = QCOW2["Image"], QCOW2["filled"], QCOW2["kinds_of"], QCOW2["one"]
-COPIED, COMPRESSED = QCOW2["COPIED"], QCOW2["COMPRESSED"]
+from .qcow2_image import COMPRESSED, COPIED, Image, filled, kinds_of, one
+
 FACTOR = int(os.environ.get("SAVEVM_FUZZ_FACTOR", "1"))
 """How many times the usual number of mutations; the long run sets it."""
 

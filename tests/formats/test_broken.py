@@ -1,7 +1,6 @@
 """Bytes that are cut or changed: every format ends in Kaitai's errors or ours, soon and in little memory."""
 
 import random
-import runpy
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -23,6 +22,8 @@ from savevm_inspect._ksy.compiled.qemu_qcow2_vm_state import QemuQcow2VmState
 from savevm_inspect._ksy.extent import QemuMigrationExtent
 from savevm_inspect.errors import SavevmError
 
+from ..container import qcow2_image
+
 CapturePath = Callable[..., Path]
 
 PAGE = 4096
@@ -30,13 +31,11 @@ REFUSALS = (KaitaiStructError, UnicodeDecodeError, SavevmError)
 HEAP_FACTOR = 1500
 """Bytes of objects for a byte of input: a record of few bytes becomes some objects."""
 
-QCOW2 = runpy.run_path(str(Path(__file__).parents[1] / "container" / "qcow2_image.py"))
-
 
 def small_qcow2() -> bytes:
-    image = QCOW2["Image"]()
-    kinds = QCOW2["kinds_of"](image)
-    l1 = image.vm_state([(kind, QCOW2["filled"](image, kind, 1)) for kind in kinds])
+    image = qcow2_image.Image()
+    kinds = qcow2_image.kinds_of(image)
+    l1 = image.vm_state([(kind, qcow2_image.filled(image, kind, 1)) for kind in kinds])
     image.snapshot(l1, image.cluster * len(kinds))
     whole: bytes = image.whole()
     return whole
@@ -202,7 +201,7 @@ def test_sections_that_look_far_back_take_no_more_than_others() -> None:
 
 
 def test_tables_that_refer_to_themselves_are_read_once() -> None:
-    image = QCOW2["Image"]()
+    image = qcow2_image.Image()
     l1 = [image.cluster] * 50
     image.place(pack(">Q", image.cluster) * image.l2_entries)
     image.snapshot(l1, image.cluster * image.l2_entries * 50)

@@ -1,7 +1,6 @@
 """What a stream lies in: libvirt's save images, and the VM state of a qcow2 image, as our own readers see them."""
 
 import json
-import runpy
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import repeat
@@ -15,13 +14,11 @@ import savevm_inspect as si
 from savevm_inspect._ksy.compiled.qemu_libvirt_save import QemuLibvirtSave
 from savevm_inspect._ksy.compiled.qemu_qcow2_vm_state import QemuQcow2VmState
 from savevm_inspect.container.compression import zstd_module
-from savevm_inspect.container.libvirt import read_header
+from savevm_inspect.container.libvirt import QEMU_SAVE_PARTIAL, SAVE_FORMATS, read_header
 from savevm_inspect.container.qcow2_clusters import vm_state
 from savevm_inspect.container.qcow2_header import read_image, read_snapshots
 
-CONTAINER_TESTS = Path(__file__).parents[1] / "container"
-QCOW2 = runpy.run_path(str(CONTAINER_TESTS / "qcow2_image.py"))
-LIBVIRT = runpy.run_path(str(CONTAINER_TESTS / "test_libvirt.py"))
+from ..container import libvirt_image, qcow2_image
 
 CapturePath = Callable[..., Path]
 
@@ -41,20 +38,20 @@ def test_libvirt_image_is_what_we_read(capture_path: CapturePath, name: str) -> 
 
 
 @pytest.mark.parametrize("order", ["<", ">"], ids=["little", "big"])
-@pytest.mark.parametrize("name", LIBVIRT["SAVE_FORMATS"])
+@pytest.mark.parametrize("name", SAVE_FORMATS)
 def test_libvirt_image_of_any_kind(order: str, name: str) -> None:
-    number = LIBVIRT["SAVE_FORMATS"].index(name)
-    data = LIBVIRT["image"](b"stream", order=order, compressed=number, magic=LIBVIRT["QEMU_SAVE_PARTIAL"])
+    number = SAVE_FORMATS.index(name)
+    data = libvirt_image.image(b"stream", order=order, compressed=number, magic=QEMU_SAVE_PARTIAL)
     image = QemuLibvirtSave.from_bytes(data)
     assert (image.header.version, image.header.format.name, image.is_complete) == (2, name, False)
-    assert (image.domain_xml, image.cookie) == (LIBVIRT["XML"], LIBVIRT["COOKIE"])
+    assert (image.domain_xml, image.cookie) == (libvirt_image.XML, libvirt_image.COOKIE)
     assert image.stream.content == b"stream"
 
 
 def test_libvirt_image_without_cookie() -> None:
-    image = QemuLibvirtSave.from_bytes(LIBVIRT["image"](b"stream", cookie=b"", cookie_offset=0, padding=0))
+    image = QemuLibvirtSave.from_bytes(libvirt_image.image(b"stream", cookie=b"", cookie_offset=0, padding=0))
     assert not hasattr(image, "cookie")
-    assert (image.domain_xml, image.stream.content) == (LIBVIRT["XML"], b"stream")
+    assert (image.domain_xml, image.stream.content) == (libvirt_image.XML, b"stream")
 
 
 def vm_state_of(image: Any, snapshot: Any) -> bytes:
@@ -146,9 +143,9 @@ def test_qcow2_snapshots_are_those_that_we_read(capture_path: CapturePath) -> No
     ids=str,
 )
 def test_clusters_of_every_kind(form: dict[str, Any]) -> None:
-    image = QCOW2["Image"](**form)
-    kinds = [kind for kind in QCOW2["kinds_of"](image) for _ in range(2)]
-    clusters = [(kind, QCOW2["filled"](image, kind, seed)) for seed, kind in enumerate(kinds)]
+    image = qcow2_image.Image(**form)
+    kinds = [kind for kind in qcow2_image.kinds_of(image) for _ in range(2)]
+    clusters = [(kind, qcow2_image.filled(image, kind, seed)) for seed, kind in enumerate(kinds)]
     size = image.cluster * len(clusters) - 5
     l1 = image.vm_state(clusters)
     image.snapshot(l1, size, name="größer")
@@ -164,9 +161,9 @@ def test_clusters_of_every_kind(form: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("bits", [9, 16, 21])
 def test_place_of_a_compressed_cluster(bits: int) -> None:
-    image = QCOW2["Image"](bits=bits)
-    content = QCOW2["filled"](image, "compressed", 3)
-    packed = QCOW2["PACK"][0](content)
+    image = qcow2_image.Image(bits=bits)
+    content = qcow2_image.filled(image, "compressed", 3)
+    packed = qcow2_image.PACK[0](content)
     image.snapshot([image.place(image.entry("compressed", content))], image.cluster)
     data = image.whole()
     (entry, *_) = QemuQcow2VmState.from_bytes(data).snapshots[0].l1.entries[0].l2.entries
@@ -177,7 +174,7 @@ def test_place_of_a_compressed_cluster(bits: int) -> None:
 
 
 def test_some_parts_of_a_cluster() -> None:
-    image = QCOW2["Image"](bits=14, extended=True)
+    image = qcow2_image.Image(bits=14, extended=True)
     content = bytes(range(1, 33)) * (image.cluster // 32)
     entry = image.entry("data", content, subclusters=0x80000001)
     image.snapshot([image.place(entry)], image.cluster)
@@ -203,14 +200,14 @@ def test_some_parts_of_a_cluster() -> None:
 )
 def test_images_that_we_refuse_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(KaitaiStructError):
-        QemuQcow2VmState.from_bytes(QCOW2["Image"](**changes).whole())
+        QemuQcow2VmState.from_bytes(qcow2_image.Image(**changes).whole())
 
 
 @pytest.mark.parametrize(
     "changes", [{"l1_size": 1}, {"l1_size": 0x400001}, {"extra_data_size": 1025}], ids=json.dumps
 )
 def test_snapshots_that_can_not_be_are_refused(changes: dict[str, int]) -> None:
-    image = QCOW2["Image"](disk_size=1 << 20)
+    image = qcow2_image.Image(disk_size=1 << 20)
     image.snapshot(image.vm_state([("data", b"x" * 512)]), 512, **changes)
     with pytest.raises(KaitaiStructError):
         [each.l1 for each in QemuQcow2VmState.from_bytes(image.whole()).snapshots]

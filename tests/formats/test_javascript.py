@@ -2,7 +2,6 @@
 
 import json
 import os
-import runpy
 import subprocess
 from collections.abc import Callable
 from io import BytesIO
@@ -19,9 +18,10 @@ from savevm_inspect._ksy.compiled.qemu_migration_resumed import QemuMigrationRes
 from savevm_inspect._ksy.compiled.qemu_migration_return_path import QemuMigrationReturnPath
 from savevm_inspect._ksy.compiled.qemu_qcow2_vm_state import QemuQcow2VmState
 
+from ..container import qcow2_image
+
 HERE = Path(__file__).parent
 FORMATS = HERE.parents[1] / "formats"
-QCOW2 = runpy.run_path(str(HERE.parent / "container" / "qcow2_image.py"))
 PAGE = 4096
 
 CapturePath = Callable[..., Path]
@@ -135,9 +135,9 @@ CASES: list[tuple[type[Any], tuple[int, ...], str, str, Leaves]] = [
 
 def made_image(folder: Path, bits: int) -> Path:
     """An image with clusters of every kind."""
-    image = QCOW2["Image"](bits=bits, disk_size=5 << 20)
-    kinds = [kind for kind in QCOW2["kinds_of"](image) if kind != "no table"]
-    l1 = image.vm_state([(kind, QCOW2["filled"](image, kind, seed)) for seed, kind in enumerate(kinds)])
+    image = qcow2_image.Image(bits=bits, disk_size=5 << 20)
+    kinds = [kind for kind in qcow2_image.kinds_of(image) if kind != "no table"]
+    l1 = image.vm_state([(kind, qcow2_image.filled(image, kind, seed)) for seed, kind in enumerate(kinds)])
     image.snapshot(l1, image.cluster * len(kinds))
     path = folder / f"{bits}.qcow2"
     path.write_bytes(image.whole())

@@ -1,6 +1,5 @@
 """Formats of machines that no QEMU has: whatever a description says, its format compiles and reads as we do."""
 
-import importlib.util
 import json
 import os
 import random
@@ -20,11 +19,7 @@ from savevm_inspect.vmstate.fields import NUMBERS
 from savevm_inspect.vmstate.schema import parse_description
 from savevm_inspect.wire import QEMU_VM_FILE_MAGIC, VmRecord
 
-spec = importlib.util.spec_from_file_location("test_to_ksy", Path(__file__).with_name("test_to_ksy.py"))
-assert spec is not None
-assert spec.loader is not None
-test_to_ksy = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(test_to_ksy)
+from .test_to_ksy import compare
 
 Javascript = Callable[[list[dict[str, str]]], list[dict[str, Any]]]
 Make = Callable[[random.Random], bytes]
@@ -232,7 +227,7 @@ def test_format_of_any_machine_reads_as_we_do(
     with si.open_stream(data) as stream:
         (folder / "guest.ksy").write_text(ksy_of_stream(stream), encoding="utf-8")
         (answer,) = javascript([{"ksy": str(folder / "guest.ksy"), "stream": str(folder / "guest.mig")}])
-        test_to_ksy.compare(stream, answer)
+        compare(stream, answer)
 
 
 documents = st.dictionaries(

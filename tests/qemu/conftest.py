@@ -10,13 +10,10 @@ Environment:
         ``linux``, so is SAVEVM_LINUX that is not set.
 """
 
-import importlib.util
 import os
-import runpy
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,28 +24,13 @@ import pytest
 from savevm_inspect.errors import RecordError
 from savevm_inspect.recorder.running import run_to_end
 
-HERE = Path(__file__).parent
+from ..captures.boot_sector import boot_disk
+from . import pair, ways
+from . import stopped as stopped_guests
+
 COMMANDS = [each.strip() for each in os.environ.get("SAVEVM_QEMU", "qemu-system-x86_64").split(";") if each.strip()]
 
 REQUIRED = os.environ.get("SAVEVM_REQUIRE", "").split(",")
-
-
-def _load(name: str, file: str) -> Any:
-    """Import a helper beside this file under a name of its own; the tests have no packages."""
-    specification = importlib.util.spec_from_file_location(name, HERE / file)
-    assert specification is not None
-    assert specification.loader is not None
-    module = sys.modules[name] = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-_load("savevm_relay", "relay.py")
-pair = _load("savevm_pair", "pair.py")
-ways = _load("savevm_ways", "ways.py")
-_load("savevm_core_file", "core_file.py")
-stopped_guests = _load("savevm_stopped", "stopped.py")
-"""Here, so that test modules can import them: this file is imported before them."""
 
 
 def _name(command: str) -> str:
@@ -87,7 +69,7 @@ def work_folder() -> Iterator[Path]:
 def migrated(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[..., Any]:
     """Makes a migration of a kind, once a session and QEMU; a name tells runs of equal kinds apart."""
     version = pair.version_of(qemu_command)
-    disk = runpy.run_path(str(HERE.parent / "captures" / "boot_sector.py"))["boot_disk"]()
+    disk = boot_disk()
     runs: dict[Any, Any] = {}
 
     def run(name: str, kind: Any) -> Any:

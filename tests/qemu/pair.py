@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from savevm_relay import Channels, Relay
-
 from savevm_inspect.errors import RecordError
 from savevm_inspect.recorder.process import QemuProcess
 from savevm_inspect.recorder.session import QmpSession
+
+from .relay import Channels, Relay
 
 MIB = 1 << 20
 MEMORY_BYTES = 16 * MIB

@@ -4,21 +4,20 @@ import asyncio
 import io
 import os
 import re
-import runpy
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from savevm_pair import Qemu
-
 from savevm_inspect.recorder.process import QemuProcess
 from savevm_inspect.recorder.session import QmpSession
 
+from ..captures.boot_sector import DIRTIED, boot_disk
+from .pair import Qemu
+
 MIB = 1 << 20
 RUN_S = 300
-GUEST = runpy.run_path(str(Path(__file__).parents[1] / "captures" / "boot_sector.py"))
 LINUX = os.environ.get("SAVEVM_LINUX", "")
-LAST_DIRTIED = GUEST["DIRTIED"][-1]
+LAST_DIRTIED = DIRTIED[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +189,7 @@ async def stop_and_migrate(command: tuple[str, ...], machine: Machine, folder: P
         machine: the guest.
         folder: an empty folder that QEMU sees at the same path.
     """
-    (folder / "boot.img").write_bytes(GUEST["boot_disk"]())
+    (folder / "boot.img").write_bytes(boot_disk())
     if machine.linux:
         for name in ("vmlinuz", "initramfs"):
             shutil.copy(Path(LINUX) / machine.linux / name, folder / name)

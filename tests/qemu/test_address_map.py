@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from savevm_stopped import BARE_MACHINES, BOARDS, LARGE_MACHINES, Stopped
 
 import savevm_inspect as si
 from savevm_inspect.memory.address_map import build_map
 from savevm_inspect.memory.ranges import AddressMap
+
+from .stopped import BARE_MACHINES, BOARDS, LARGE_MACHINES, Stopped
 
 pytestmark = pytest.mark.qemu
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from savevm_pair import MIB, Kind, Run
 
 import savevm_inspect as si
 from savevm_inspect.views.summary import problems
+
+from .pair import MIB, Kind, Run
 
 pytestmark = pytest.mark.qemu
 

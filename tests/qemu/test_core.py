@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from savevm_core_file import STEP_BYTES, export_core, read_core
-from savevm_stopped import BARE_MACHINES, LAST_DIRTIED, LINUX_MACHINES, Stopped
 
 import savevm_inspect as si
 from savevm_inspect.cli import cli
 from savevm_inspect.errors import AddressError
 from savevm_inspect.memory.registers import SEGMENTS, X86Registers
+
+from .core_file import STEP_BYTES, export_core, read_core
+from .stopped import BARE_MACHINES, LAST_DIRTIED, LINUX_MACHINES, Stopped
 
 pytestmark = [pytest.mark.qemu, pytest.mark.core]
 

@@ -7,7 +7,6 @@ root: a session is what users other than root have. It needs no network, no D-Bu
 import getpass
 import os
 import pwd
-import runpy
 import shutil
 import subprocess
 import tempfile
@@ -22,11 +21,12 @@ import pytest
 import savevm_inspect as si
 from savevm_inspect.views.summary import problems, summary
 
+from ..captures.boot_sector import DIRTIED, boot_disk
+
 pytestmark = [pytest.mark.libvirt, pytest.mark.qemu]
 
 MIB = 1 << 20
 MEMORY_BYTES = 16 * MIB
-GUEST = runpy.run_path(str(Path(__file__).parents[1] / "captures" / "boot_sector.py"))
 USER = "nobody" if os.geteuid() == 0 else getpass.getuser()
 
 PROGRAMS = {
@@ -92,7 +92,7 @@ class Libvirt:
         self.virsh("create", str(domain))
         seen: set[str] = set()
         for _ in range(3000):
-            seen.add(self.monitor(name, f"xp /1xb {GUEST['DIRTIED'][-1]}"))
+            seen.add(self.monitor(name, f"xp /1xb {DIRTIED[-1]}"))
             if len(seen) > 3:
                 return
             time.sleep(0.1)
@@ -118,7 +118,7 @@ def libvirt(folder: Path, save_image_format: str) -> Iterator[Libvirt]:
     (config / "qemu.conf").write_text(
         f'security_driver = "none"\nstdio_handler = "file"\nsave_image_format = "{save_image_format}"\n'
     )
-    (folder / "boot.img").write_bytes(GUEST["boot_disk"]())
+    (folder / "boot.img").write_bytes(boot_disk())
     for path in (folder, *folder.rglob("*")):
         shutil.chown(path, pwd.getpwnam(USER).pw_uid)
     log = folder / "libvirtd.log"

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from savevm_core_file import export_core
-from savevm_stopped import LINUX_MACHINES, Stopped
 
 import savevm_inspect as si
 from savevm_inspect.errors import AddressError
+
+from .core_file import export_core
+from .stopped import LINUX_MACHINES, Stopped
 
 pytestmark = pytest.mark.qemu
 

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from savevm_core_file import STEP_BYTES, export_core, read_core
-from savevm_stopped import ARM_MACHINES, Stopped
 
 import savevm_inspect as si
 from savevm_inspect.memory.registers import Aarch64Registers
+
+from .core_file import STEP_BYTES, export_core, read_core
+from .stopped import ARM_MACHINES, Stopped
 
 pytestmark = pytest.mark.qemu
 

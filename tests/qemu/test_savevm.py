@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import runpy
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +15,8 @@ from savevm_inspect.recorder.running import run_to_end
 from savevm_inspect.recorder.session import QmpSession
 from savevm_inspect.views.summary import problems, summary
 
+from ..captures.boot_sector import DIRTIED, boot_disk
+
 pytestmark = [
     pytest.mark.qemu,
     pytest.mark.skipif(not shutil.which("qemu-img"), reason="no qemu-img; Debian's package qemu-utils brings it"),
@@ -23,7 +24,6 @@ pytestmark = [
 
 MIB = 1 << 20
 MEMORY_BYTES = 16 * MIB
-GUEST = runpy.run_path(str(Path(__file__).parents[1] / "captures" / "boot_sector.py"))
 
 FORMS = {
     "version 2": "compat=0.10",
@@ -37,7 +37,7 @@ FORMS = {
 
 def make_disk(path: Path, options: str) -> None:
     raw = path.with_suffix(".raw")
-    raw.write_bytes(GUEST["boot_disk"]())
+    raw.write_bytes(boot_disk())
     subprocess.run(["qemu-img", "convert", "-q", "-f", "raw", "-O", "qcow2", "-o", options, raw, path], check=True)
     subprocess.run(["qemu-img", "resize", "-q", path, "9M"], check=True)
 
@@ -51,7 +51,7 @@ async def run_on(session: QmpSession) -> None:
     """Wait until the guest has gone over its memory again; a slow machine may need long to boot."""
     seen = set()
     for _ in range(300):
-        seen.add(await monitor(session, f"xp /1xb {GUEST['DIRTIED'][-1]}"))
+        seen.add(await monitor(session, f"xp /1xb {DIRTIED[-1]}"))
         if len(seen) > 3:
             return
         await asyncio.sleep(0.1)

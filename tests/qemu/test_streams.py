@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from savevm_pair import GRANULARITY_BYTES, MIB, NODE, WRITTEN, Kind, Run
 
 import savevm_inspect as si
 from savevm_inspect.payload.page_log import PageKind
@@ -16,6 +15,8 @@ from savevm_inspect.stream.records import FileHeader, Framing
 from savevm_inspect.stream.return_path import ReturnMessage, read_return_path
 from savevm_inspect.views.summary import problems, summary
 from savevm_inspect.wire import MigCmd, MigRpMessage
+
+from .pair import GRANULARITY_BYTES, MIB, NODE, WRITTEN, Kind, Run
 
 pytestmark = pytest.mark.qemu
 

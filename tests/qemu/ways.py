@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from savevm_pair import ENDLESS, MEMORY_BYTES, MIB, Kind, Qemu, Run, Scene, Truth
-from savevm_relay import Channels
-
 from savevm_inspect.recorder.spool import PipeSpool
+
+from .pair import ENDLESS, MEMORY_BYTES, MIB, Kind, Qemu, Run, Scene, Truth
+from .relay import Channels
 
 RUN_S = 300.0
 """For a whole run, whatever happens."""

@@ -1,6 +1,5 @@
 """A guest for the recorder, and one recording of it."""
 
-import runpy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +8,9 @@ import pytest
 from savevm_inspect.container.capture_folder import CaptureFolder
 from savevm_inspect.recorder.qemu import record_qemu
 
+from ..captures import boot_sector
+
 MIB = 1 << 20
-GUEST = runpy.run_path(str(Path(__file__).parents[1] / "captures" / "boot_sector.py"))
-"""The names of captures/boot_sector.py: the guest that increments a byte in every page from 1 to 6 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +35,14 @@ class Recorded:
     @property
     def dirtied(self) -> bytes:
         """The bytes that the guest counts in."""
-        return bytes(self.memory[addr] for addr in GUEST["DIRTIED"])
+        return bytes(self.memory[addr] for addr in boot_sector.DIRTIED)
 
 
 @pytest.fixture(scope="session")
 def boot_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A disk image that boots the dirtying guest."""
     path = tmp_path_factory.mktemp("boot") / "boot.img"
-    path.write_bytes(GUEST["boot_disk"]())
+    path.write_bytes(boot_sector.boot_disk())
     return path
 
 
