@@ -12,6 +12,9 @@ from ..stream.values import FieldValue, Undecoded, Value
 from ..wire import VmRecord
 from .coder import FORMATS, Coder, FieldContext, Layout, Meaning, Parts
 
+LIMIT_VALUES = 1 << 20
+"""A field with a layout is not decoded to more values than this; those of real devices have some ten thousand."""
+
 _STRUCTS = {kind: Struct(layout) for kind, layout in FORMATS.items()}
 
 
@@ -30,6 +33,7 @@ class Decoder(Coder):
         super().__init__(parts)
         self.cursor = cursor
         self.leaves: list[FieldValue] = []
+        self._limit: int | None = None
 
     @property
     def pos(self) -> int:
@@ -129,6 +133,7 @@ class Decoder(Coder):
         for layout in layouts:
             cursor = Cursor(body, channel=self.cursor.channel, base=self.cursor.base + start)
             attempt = Decoder(cursor, self.path(context.name))
+            attempt._limit = LIMIT_VALUES
             try:
                 layout(attempt, context)
             except StreamError as error:
@@ -175,5 +180,7 @@ class Decoder(Coder):
             meaning: what a number says.
         """
         cursor = self.cursor
+        if self._limit is not None and len(self.leaves) >= self._limit:
+            self.refuse(f"more than {self._limit} values")
         span = Span(channel=cursor.channel, offset=cursor.base + start, length=cursor.pos - start)
         self.leaves.append(FieldValue(parts=self.path(name), type=kind, value=value, span=span, meaning=meaning))

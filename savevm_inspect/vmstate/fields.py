@@ -7,6 +7,7 @@ list of types that stay bytes, each with its reason; a type that is in no table 
 
 from collections.abc import Callable, Sequence
 
+from ..wire import VMS_NULLPTR_MARKER
 from . import cpu_layouts, cpu_types, pci, runs, usb_redir
 from .coder import Coder, FieldContext, Layout
 from .scalars import SCALARS
@@ -20,6 +21,12 @@ BYTES_BY_NATURE = {
     "unused_buffer": "VMSTATE_UNUSED: zero bytes in place of a field that was retired",
 }
 """Types that are bytes by nature, with the reason."""
+
+WITHIN_VIRTIO = {
+    "virtio-net vhost-user backend state": "in a subsection of virtio-net, which the type virtio holds undescribed",
+    "virtqueue_extra_state": "the transport's subsections, which the type virtio holds undescribed",
+}
+"""Types that no description names, since their fields lie within one of type ``virtio``, with where."""
 
 TIMER_OFF = -1
 """Expiry time of a timer that does not run (migration/savevm.c, timer_get)."""
@@ -68,7 +75,7 @@ NUMBERS: dict[tuple[str, int], str] = {
 """Types that are one number, by name and size in bytes: a name is not unique -> kind of number."""
 
 
-_POINTER_MARKS = {0x30: "nullptr", 0x31: "pointer"}
+_POINTER_MARKS = {VMS_NULLPTR_MARKER: "nullptr", VMS_NULLPTR_MARKER + 1: "pointer"}
 """Marks of an element of an array of pointers (migration/vmstate-types.c, put_nullptr)."""
 
 

@@ -6,7 +6,9 @@ from .coder import Coder, FieldContext, Owner
 from .fields import BYTES_BY_NATURE, element_name, layouts_of, meaning_of, number_kind
 from .schema import FieldSchema, StateSchema
 
-INLINE = ("struct", "tmp", "vstruct")
+INLINE = ("struct", "tmp", "vstruct", "vdagent/cbinfos")
+"""Types whose fields the description gives at the field itself."""
+
 LISTS = ("qtailq", "qlist")
 TREE = "gtree"
 
@@ -83,7 +85,7 @@ class _Walk:
             self._list(field, context)
         elif field.type == TREE:
             self._coder.field(context, [lambda coder, inner: _Walk(coder)._tree(field, inner)])
-        elif field.type in INLINE or (field.states and not layouts_of(context)):
+        elif field.type in INLINE:
             with self._coder.inside(context.name):
                 for state in field.states:
                     self._all_of(state, context.owners)
