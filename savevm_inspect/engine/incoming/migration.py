@@ -11,8 +11,8 @@ from ...rules.phases import Phase
 from ...rules.status import MigrationStatus
 from ...rules.threads import Thread
 from ..machine.machine import Machine, RunState
-from ..machine.qemu_file import PipeInput, QEMUFileInput
-from ..sim.network import Connection
+from ..machine.qemu_file import ChannelInput, QEMUFileInput
+from ..sim.connection import IncomingConnection
 from ..sim.scheduler import CHECKPOINT, Steps, Wait
 from .loadvm import LoadVM
 from .multifd_recv import MultifdRecv
@@ -43,10 +43,10 @@ class IncomingMigration(IncomingState):
         if listens and machine.compat.has(Behaviour.INCOMING_SETUP):
             self.set_state(_S.SETUP)
 
-    def accept(self, connection: Connection) -> None:
+    def accept(self, connection: IncomingConnection) -> None:
         """A source has connected: begin to load, or go on (migration_start_incoming, postcopy_try_recover)."""
         self.connection = connection
-        self.from_src_file = PipeInput(connection.main)
+        self.from_src_file = ChannelInput(connection.main)
         connection.accepts = 1 + self._further_channels(resumed=connection.resumed)
         if self.status is _S.POSTCOPY_PAUSED:
             self.open_return_path()

@@ -1,5 +1,6 @@
 """The destination's channels for pages and device state besides the main one (migration/multifd.c)."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from ...errors import BadPayload, SavevmError
@@ -10,10 +11,9 @@ from ...rules.threads import Thread
 from ...stream.events import EventKind
 from ...stream.records import MultifdPacket
 from ...wire import MultifdFlag
-from ..machine.qemu_file import PipeInput
+from ..machine.qemu_file import ChannelInput, QEMUFileInput
 from ..machine.side import MigrationSide
-from ..sim.network import Connection
-from ..sim.pipe import Pipe
+from ..sim.connection import IncomingChannel, IncomingConnection
 from ..sim.scheduler import CHECKPOINT, Steps, Task, Wait, end_of
 
 _SYNC = MultifdFlag.MULTIFD_FLAG_SYNC
@@ -41,7 +41,7 @@ class MultifdRecv:
         first: number of the first of them on it.
     """
 
-    def __init__(self, side: MigrationSide, connection: Connection, first: int) -> None:
+    def __init__(self, side: MigrationSide, connection: IncomingConnection, first: int) -> None:
         self._side = side
         self._connection = connection
         self._first = first
@@ -56,7 +56,7 @@ class MultifdRecv:
         return len(self._pipes) >= self._count
 
     @property
-    def _pipes(self) -> list[Pipe]:
+    def _pipes(self) -> Sequence[IncomingChannel]:
         return self._connection.forward[self._first : self._first + self._count]
 
     def start(self) -> None:
@@ -84,9 +84,9 @@ class MultifdRecv:
             raise side.fail("a multifd channel ended before the end of an epoch")
         self._at_sync.clear()
 
-    def _channel(self, pipe: Pipe) -> Steps[None]:
+    def _channel(self, pipe: IncomingChannel) -> Steps[None]:
         """Read one channel (multifd_recv_thread)."""
-        side, f = self._side, PipeInput(pipe)
+        side, f = self._side, ChannelInput(pipe)
         unpacked, log = _Unpacked(), PageLog()
         blocks = [RamBlock(block.name, block.size_bytes) for block in side.machine.guest.blocks]
         reader = MultifdReader(
@@ -137,7 +137,7 @@ class MultifdRecv:
         """What waits until all channels are in line."""
         return Wait(what="the other channels", ready=lambda: self._exiting or channel not in self._at_sync)
 
-    def _place_pages(self, log: PageLog, blocks: list[RamBlock], f: PipeInput, unpacked: _Unpacked) -> None:
+    def _place_pages(self, log: PageLog, blocks: list[RamBlock], f: QEMUFileInput, unpacked: _Unpacked) -> None:
         """Put a packet's pages in their places (multifd_nocomp_recv, multifd_recv_zero_page_process)."""
         ram = self._side.machine.ram
         assert ram is not None
@@ -152,7 +152,7 @@ class MultifdRecv:
             ram.place(blocks[int(row["block"])].name, int(row["addr"]), content)
         log.clear()
 
-    def _device_state(self, packet: MultifdPacket, f: PipeInput) -> Steps[None]:
+    def _device_state(self, packet: MultifdPacket, f: QEMUFileInput) -> Steps[None]:
         """Hand a piece of state to its device (multifd_device_state_recv, qemu_loadvm_load_state_buffer)."""
         entry = self._side.machine.registry.find_se(packet.idstr, packet.instance_id)
         if entry is None or not entry.has("load_state_buffer"):
@@ -164,7 +164,7 @@ class MultifdRecv:
         content = bytes(f.buffer[start : start + packet.data.length])
         yield from self._side.call(entry, "load_state_buffer", content)
 
-    def _emit(self, name: str, start: int, f: PipeInput) -> None:
+    def _emit(self, name: str, start: int, f: QEMUFileInput) -> None:
         self._side.emit(
             EventKind.RECORD, name=f"multifd {name}", channel=f.channel, offset=start, length=f.offset - start
         )

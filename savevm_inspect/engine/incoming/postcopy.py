@@ -16,9 +16,8 @@ from ...rules.threads import Thread
 from ...stream.events import EventKind
 from ...wire import MIGRATION_RESUME_ACK_VALUE, MigRpMessage
 from ..machine.machine import RunState
-from ..machine.qemu_file import PipeInput, QEMUFileInput
-from ..sim.network import Connection
-from ..sim.pipe import Pipe
+from ..machine.qemu_file import ChannelInput, QEMUFileInput
+from ..sim.connection import IncomingChannel, IncomingConnection
 from ..sim.scheduler import CHECKPOINT, Steps, Task, Wait, end_of
 from .state import IncomingState
 
@@ -232,7 +231,7 @@ class PostcopyIncoming:
             if self._quit or pipe is None or d.machine.ram is None:
                 return
             try:
-                yield from d.machine.ram.load_preempt(PipeInput(pipe))
+                yield from d.machine.ram.load_preempt(ChannelInput(pipe))
             except SavevmError as error:
                 if self._quit:
                     return
@@ -241,7 +240,7 @@ class PostcopyIncoming:
                     connection.fail()
             yield self._another(connection)
 
-    def _another(self, connection: Connection | None) -> Wait:
+    def _another(self, connection: IncomingConnection | None) -> Wait:
         """What waits for the next connection."""
         return Wait(
             what="another preempt channel",
@@ -249,7 +248,7 @@ class PostcopyIncoming:
             waits_for_user=True,
         )
 
-    def _preempt_pipe(self) -> Pipe | None:
+    def _preempt_pipe(self) -> IncomingChannel | None:
         d, connection = self._d, self._d.connection
         if connection is None:
             return None

@@ -15,7 +15,7 @@ from ...wire import MigRpMessage
 from ..machine.machine import Machine, RunState
 from ..machine.qemu_file import QEMUFile, QEMUFileInput
 from ..machine.side import MigrationSide
-from ..sim.network import Connection
+from ..sim.connection import IncomingConnection
 from ..sim.scheduler import Steps, Task, Wait, end_of
 from .multifd_recv import MultifdRecv
 
@@ -44,7 +44,7 @@ class IncomingState(MigrationSide):
 
     def __init__(self, machine: Machine, options: Options) -> None:
         super().__init__(Side.DESTINATION, machine, options)
-        self.connection: Connection | None = None
+        self.connection: IncomingConnection | None = None
         self.from_src_file: QEMUFileInput | None = None
         self.to_src_file: QEMUFile | None = None
         self.multifd: MultifdRecv | None = None

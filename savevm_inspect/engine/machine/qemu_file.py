@@ -4,12 +4,12 @@ A QEMUFile is a writing or a reading half (migration/qemu-file.c); the rate limi
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from ...stream.cursor import Cursor
 from ...stream.writer import SeekableWriter, Writer
+from ..sim.connection import IncomingChannel, RecordSink
 from ..sim.file_channel import FileChannel
-from ..sim.pipe import Pipe
 from ..sim.scheduler import Steps
 
 IO_BUF_SIZE: Final = 32768
@@ -55,18 +55,6 @@ class RateLimit:
         return self._limit_max - (self.transferred - self._start) if self._limit_max else None
 
 
-class Outgoing(Protocol):
-    """Where a writing half puts what it has gathered."""
-
-    channel: int
-
-    def write(self, data: bytes | memoryview) -> int:
-        """Send bytes; returns 0 or a negative errno."""
-
-    def mark(self, offset: int) -> None:
-        """Say that a record ends at a place."""
-
-
 class QEMUFile(Writer):
     """The writing half of a channel.
 
@@ -74,13 +62,13 @@ class QEMUFile(Writer):
     then does it take time on the link and count against the rate limit.
 
     Args:
-        pipe: takes the bytes that go out.
+        out: takes the bytes that go out.
         rate: counts them; one for all channels of a side.
     """
 
-    def __init__(self, pipe: Outgoing, rate: RateLimit | None = None) -> None:
-        super().__init__(self._gather, channel=pipe.channel)
-        self.pipe = pipe
+    def __init__(self, out: RecordSink, rate: RateLimit | None = None) -> None:
+        super().__init__(self._gather, channel=out.channel)
+        self._out = out
         self.rate = RateLimit() if rate is None else rate
         self.placed = True
         """Whether offsets are places on the channel; they are not in a buffer that goes out some time later."""
@@ -113,11 +101,11 @@ class QEMUFile(Writer):
     def _send(self, data: bytes | memoryview) -> None:
         if not self._error:
             self.rate.transferred += len(data)
-            self.set_error(self.pipe.write(data))
+            self.set_error(self._out.write(data))
 
     def end_record(self) -> None:
         """Say that what was written so far is whole: a reader on the other side may pause here."""
-        self.pipe.mark(self.transferred)
+        self._out.mark(self.transferred)
 
     def set_error(self, error: int) -> None:
         """Remember a failure, a negative errno; the first one stays (qemu_file_set_error)."""
@@ -245,28 +233,28 @@ class QEMUFileInput(Cursor):
         return self.remaining > 0
 
 
-class PipeInput(QEMUFileInput):
+class ChannelInput(QEMUFileInput):
     """The reading half of a channel, over bytes that go on arriving.
 
     Args:
-        pipe: where they come from.
+        incoming: where they come from.
     """
 
-    def __init__(self, pipe: Pipe) -> None:
-        super().__init__(memoryview(b""), channel=pipe.channel)
-        self.pipe = pipe
+    def __init__(self, incoming: IncomingChannel) -> None:
+        super().__init__(memoryview(b""), channel=incoming.channel)
+        self._incoming = incoming
 
     def fail(self) -> None:
         """Nothing more can be read, and who sends finds out."""
         self.pos = self.end
-        self.pipe.hang_up()
+        self._incoming.hang_up()
 
     def more(self) -> Steps[bool]:
         """Wait until there is something to read, if all that arrived was read; returns False at the end."""
         if not self.remaining:
-            if not (yield from self.pipe.wait("more of the stream")):
+            if not (yield from self._incoming.wait("more of the stream")):
                 return False
             self.base += self.end
-            self.buffer = memoryview(self.pipe.take())
+            self.buffer = memoryview(self._incoming.take())
             self.pos, self.end = 0, len(self.buffer)
         return True

@@ -13,8 +13,8 @@ from ...rules.phases import Phase
 from ...rules.status import MigrationStatus, is_running
 from ...rules.threads import Thread
 from ..machine.machine import Machine
-from ..machine.qemu_file import FileQEMUFile, PipeInput, QEMUFile
-from ..sim.network import Network
+from ..machine.qemu_file import ChannelInput, FileQEMUFile, QEMUFile
+from ..sim.connection import Connector
 from ..sim.scheduler import Steps
 from .background_snapshot import BackgroundSnapshot
 from .migration_thread import MigrationThread
@@ -31,12 +31,12 @@ class OutgoingMigration(OutgoingState):
     Args:
         machine: the VM that moves.
         options: what the user set.
-        network: over which it moves, unless :attr:`target` is set.
+        connector: connects it with the destination, unless :attr:`target` is set.
     """
 
-    def __init__(self, machine: Machine, options: Options, network: Network) -> None:
+    def __init__(self, machine: Machine, options: Options, connector: Connector) -> None:
         super().__init__(machine, options)
-        self._network = network
+        self._connector = connector
         machine.source = self
 
     def migrate(self) -> Steps[None]:
@@ -68,10 +68,10 @@ class OutgoingMigration(OutgoingState):
         if self.target is not None:
             self.f = FileQEMUFile(self.target, self.rate)
         else:
-            self.connection = self._network.connect()
+            self.connection = self._connector.connect()
             self.f = QEMUFile(self.connection.main, self.rate)
             if self.options.return_path:
-                self.return_path = ReturnPath(self, PipeInput(self.connection.back))
+                self.return_path = ReturnPath(self, ChannelInput(self.connection.back))
                 self.return_path.open()
             if not self.machine.compat.has(Behaviour.PREEMPT_AT_SWITCHOVER):
                 self.connect_preempt()

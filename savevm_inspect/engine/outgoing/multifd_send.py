@@ -5,7 +5,7 @@ from ...rules.compat import Behaviour
 from ...stream.events import EventKind
 from ..machine.qemu_file import QEMUFile
 from ..machine.side import MigrationSide
-from ..sim.network import Connection
+from ..sim.connection import OutgoingConnection
 from ..sim.scheduler import CHECKPOINT, Steps
 
 
@@ -21,7 +21,7 @@ class MultifdSend:
         main: the main channel, which takes the errors of all.
     """
 
-    def __init__(self, side: MigrationSide, connection: Connection, main: QEMUFile) -> None:
+    def __init__(self, side: MigrationSide, connection: OutgoingConnection, main: QEMUFile) -> None:
         parameters = side.options.parameters
         page_size = side.machine.kind.page_size
         self._side = side

@@ -9,7 +9,7 @@ from ...rules.threads import Thread
 from ...stream.events import EventKind
 from ...stream.return_path import ReturnMessage, read_return_message
 from ...wire import QEMU_VM_PING_PACKAGED_LOADED, MigRpMessage
-from ..machine.qemu_file import PipeInput
+from ..machine.qemu_file import QEMUFileInput
 from ..machine.side import MigrationSide
 from ..sim.scheduler import CHECKPOINT, Steps, Task
 
@@ -31,7 +31,7 @@ class ReturnPath:
         switchover_acked: the destination agreed to the switchover.
     """
 
-    def __init__(self, side: MigrationSide, f: PipeInput) -> None:
+    def __init__(self, side: MigrationSide, f: QEMUFileInput) -> None:
         self._side = side
         self._f = f
         self.task: Task | None = None

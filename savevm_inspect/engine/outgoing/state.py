@@ -3,7 +3,7 @@
 Upstream this is the structure MigrationState. What its user asks for is :mod:`.migration`'s.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ...payload.ram import RamWriter
 from ...rules.compat import Behaviour
@@ -15,9 +15,8 @@ from ...wire import MigCmd
 from ..machine.machine import Machine, RunState
 from ..machine.qemu_file import QEMUFile, RateLimit
 from ..machine.side import MigrationSide
+from ..sim.connection import OutgoingChannel, OutgoingConnection
 from ..sim.file_channel import FileChannel
-from ..sim.network import Connection
-from ..sim.pipe import Pipe
 from ..sim.scheduler import CHECKPOINT, Steps, Task, Wait
 from .multifd_send import MultifdSend
 from .pace import Pace
@@ -53,7 +52,7 @@ class OutgoingState(MigrationSide):
     def __init__(self, machine: Machine, options: Options) -> None:
         super().__init__(Side.SOURCE, machine, options)
         self.target: FileChannel | None = None
-        self.connection: Connection | None = None
+        self.connection: OutgoingConnection | None = None
         self.f: QEMUFile | None = None
         self.rate = RateLimit()
         self.pace = Pace(self, self.rate)
@@ -232,7 +231,7 @@ class OutgoingState(MigrationSide):
         self.set_state(_S.CANCELLED, old=_S.CANCELLING)
         yield CHECKPOINT
 
-    def _channels(self) -> list[Pipe] | list[FileChannel]:
+    def _channels(self) -> Sequence[OutgoingChannel]:
         """All that is written to."""
         if self.target is not None:
             return [self.target]
