@@ -31,6 +31,7 @@ from ..machine.side import MigrationSide, message_of
 from ..machine.vmsd import VMStateDescription
 from ..machine.vmstate import vmstate_save_state
 from ..sim.scheduler import CHECKPOINT, Steps
+from .configuration import describe_configuration
 from .device_state import SaveThreads
 from .multifd_send import MultifdSend
 
@@ -363,42 +364,3 @@ def _head(entry: SaveStateEntry, kind: SectionKind) -> SectionHead:
         version_id=entry.version_id,
         kind=kind,
     )
-
-
-def describe_configuration(
-    machine: str, page_bits: int | None, capabilities: tuple[str, ...], *, uuid: bool
-) -> dict[str, Any]:
-    """What the description tells about the configuration (migration/savevm.c, vmstate_configuration).
-
-    Args:
-        machine: name of the machine type.
-        page_bits: log2 of the page size, if it is stated.
-        capabilities: names of those that are stated.
-        uuid: whether the VM's UUID is stated.
-    """
-    told: dict[str, Any] = {
-        "vmsd_name": "configuration",
-        "version": 1,
-        "fields": [
-            {"name": "len", "type": "uint32", "size": 4},
-            {"name": "name", "type": "buffer", "size": len(machine.encode())},
-        ],
-    }
-    subsections = []
-    if page_bits is not None:
-        bits = {"name": "target_page_bits", "type": "uint32", "size": 4}
-        subsections.append(_subsection("configuration/target-page-bits", bits))
-    if capabilities:
-        number = {"name": "caps_count", "type": "uint32", "size": 4}
-        names = [{"name": "capabilities", "type": "capability", "size": 1 + len(name)} for name in capabilities]
-        subsections.append(_subsection("configuration/capabilities", number, *names))
-    if uuid:
-        data = {"name": "uuid.data", "array_len": 16, "type": "uint8", "size": 1}
-        subsections.append(_subsection("configuration/uuid", data))
-    if subsections:
-        told["subsections"] = subsections
-    return told
-
-
-def _subsection(name: str, *fields: dict[str, Any]) -> dict[str, Any]:
-    return {"vmsd_name": name, "version": 1, "fields": list(fields)}

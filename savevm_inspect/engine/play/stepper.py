@@ -7,9 +7,9 @@ view shares with the one before it whatever has not changed, and going back is l
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import NotFound
 from ...rules.phases import Phase
@@ -178,15 +178,17 @@ def _side(side: MigrationSide, before: SideView | None) -> SideView:
     return before if before == made and before is not None else made
 
 
-def _dirty(side: Side, ram: Ram | None) -> dict[str, Any]:
+def _dirty(side: Side, ram: Ram | None) -> dict[str, npt.NDArray[np.bool_]]:
     return ram.dirty_pages() if ram is not None and side is Side.SOURCE else {}
 
 
-def _received(side: Side, ram: Ram | None) -> dict[str, Any]:
+def _received(side: Side, ram: Ram | None) -> dict[str, npt.NDArray[np.bool_]]:
     return ram.received_pages() if ram is not None and side is Side.DESTINATION else {}
 
 
-def _shared(maps: dict[str, Any], before: tuple[tuple[str, bytes], ...]) -> tuple[tuple[str, bytes], ...]:
+def _shared(
+    maps: dict[str, npt.NDArray[np.bool_]], before: tuple[tuple[str, bytes], ...]
+) -> tuple[tuple[str, bytes], ...]:
     """Bitmaps as bytes; those that are as they were are the same objects."""
     packed = tuple((name, np.packbits(bits, bitorder="little").tobytes()) for name, bits in maps.items())
     return before if packed == before else packed

@@ -8,7 +8,7 @@ is a rule or a seeded choice, so that a run can be repeated and stopped between 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from ...errors import EngineError
 from ...rules.threads import Side, Thread
@@ -66,7 +66,7 @@ class Task:
     """
 
     thread: Thread
-    steps: Steps[Any]
+    steps: Steps[object]
     daemon: bool = False
     wait: Wait | None = None
     done: bool = False
@@ -138,7 +138,7 @@ class Scheduler:
         """The threads that have not ended, in the order in which they began."""
         return iter(tuple(self._tasks))
 
-    def start(self, thread: Thread, steps: Steps[Any], *, daemon: bool = False) -> Task:
+    def start(self, thread: Thread, steps: Steps[object], *, daemon: bool = False) -> Task:
         """Begin a thread (qemu_thread_create); its first turn comes later.
 
         Args:
