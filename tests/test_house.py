@@ -1,7 +1,11 @@
 """What holds of the package as a whole: its layers, its import time, and what importing it loads."""
 
+import json
+import pydoc
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -40,8 +44,11 @@ def test_importing_the_package_is_quick_and_loads_nothing_heavy() -> None:
 
 
 def test_every_public_name_is_there() -> None:
-    for name in dir(savevm_inspect):
-        assert getattr(savevm_inspect, name) is not None or name.startswith("__")
+    for name in savevm_inspect.__all__:
+        assert getattr(savevm_inspect, name) is not None
+    assert sorted(savevm_inspect.__all__) == sorted(savevm_inspect._PUBLIC)
+    assert set(savevm_inspect.__all__) <= set(dir(savevm_inspect))
+    assert not hasattr(savevm_inspect, "opn_stream")
 
 
 def test_no_import_goes_in_a_circle() -> None:
@@ -50,3 +57,42 @@ def test_no_import_goes_in_a_circle() -> None:
     imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
     assert "savevm_inspect.engine.machine.machine" in imports
     TopologicalSorter(imports).prepare()
+
+
+def test_help_lists_every_public_name() -> None:
+    text = pydoc.plain(pydoc.render_doc(savevm_inspect))
+    assert [name for name in savevm_inspect.__all__ if name not in text] == []
+
+
+def test_without_the_extra_the_package_still_lists_what_is_there() -> None:
+    code = (
+        "import importlib.util as u; find = u.find_spec\n"
+        "u.find_spec = lambda name, *rest: None if name == 'plotly' else find(name, *rest)\n"
+        "import savevm_inspect as si, pydoc; pydoc.render_doc(si); print(*dir(si))\n"
+        "try: si.replay\n"
+        "except ImportError as error: print(error)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names, error = result.stdout.splitlines()
+    assert "open_stream" in names.split()
+    assert "replay" not in names.split()
+    assert "pip install 'savevm-inspect[lab]'" in error
+
+
+def python_of_documents() -> Iterator[tuple[str, str]]:
+    """The Python of the notebooks and the documents, by where it is."""
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        yield path.name, "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        yield path.name, "\n".join(re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL))
+
+
+def test_notebooks_and_documents_come_in_by_the_front_door() -> None:
+    deep = [
+        (where, line)
+        for where, code in python_of_documents()
+        for line in code.splitlines()
+        if re.match(r"\s*(from|import)\s+savevm_inspect", line) and line.strip() != "import savevm_inspect as si"
+    ]
+    assert deep == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.status import Status
 
-from ..engine.scenarios.record import record_scenario
+from ..engine.front import record_scenario
 from ..recorder.qemu import record_qemu
 from .options import console
 

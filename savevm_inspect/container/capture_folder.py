@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self
@@ -50,31 +51,24 @@ class CaptureChannel:
     resumed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureFolder:
-    """A capture folder, opened for reading.
+    """A capture folder, opened for reading; its path can be given wherever one is taken.
+
+    Args:
+        path: the folder.
 
     Attributes:
         path: the folder.
         made_by: who recorded it.
         channels: the files of bytes, in the manifest's order.
+
+    Raises:
+        SavevmError: it has no manifest, or one that is not ours or points out of the folder.
     """
 
-    path: Path
-    made_by: str
-    channels: tuple[CaptureChannel, ...]
-
-    @classmethod
-    def open(cls, path: Path) -> "CaptureFolder":
-        """Read a folder's manifest.
-
-        Args:
-            path: the folder.
-
-        Raises:
-            SavevmError: it has no manifest, or one that is not ours or points out of the folder.
-        """
-        manifest = path / MANIFEST
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
+        manifest = self.path / MANIFEST
         try:
             if manifest.stat().st_size > _MANIFEST_LIMIT_BYTES:
                 raise SavevmError(f"{manifest}: larger than any manifest is")
@@ -83,12 +77,18 @@ class CaptureFolder:
                 raise SavevmError(
                     f"{manifest}: {raw['format']} version {raw['version']}, expected {FORMAT} {VERSION}"
                 )
-            channels = tuple(_channel(path, entry) for entry in raw["channels"])
-            return cls(path=path, made_by=str(raw["made_by"]), channels=channels)
+            self.channels = tuple(_channel(self.path, entry) for entry in raw["channels"])
+            self.made_by = str(raw["made_by"])
         except OSError as error:
-            raise SavevmError(f"{path}: not a capture folder ({error.strerror} on {MANIFEST})") from error
+            raise SavevmError(f"{self.path}: not a capture folder ({error.strerror} on {MANIFEST})") from error
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise SavevmError(f"{manifest}: not a capture's manifest ({error!r})") from error
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"<CaptureFolder {str(self.path)!r}: {len(self.channels)} channels, by {self.made_by}>"
 
     def forward(self) -> tuple[Path, ...]:
         """The files of the forward channels, the main one first; without those that resumed it."""
@@ -146,7 +146,8 @@ class CaptureWriter:
         SavevmError: something that is no capture lies at ``path``.
     """
 
-    def __init__(self, path: Path, *, made_by: str) -> None:
+    def __init__(self, path: str | PathLike[str], *, made_by: str) -> None:
+        path = Path(path)
         if path.exists() and not (path / MANIFEST).exists() and not (path.is_dir() and not any(path.iterdir())):
             raise SavevmError(f"{path}: exists and is no capture; not overwritten")
         self.path = path

@@ -98,7 +98,7 @@ class Source:
             # Late, because it is needed for folders alone.
             from .capture_folder import CaptureFolder  # noqa: PLC0415
 
-            self.capture = CaptureFolder.open(path)
+            self.capture = CaptureFolder(path)
             channels = self.capture.forward()
             if not channels:
                 raise SavevmError(f"{path}: nothing was sent; `savevm-inspect events` tells what happened")

@@ -1,8 +1,10 @@
 """Record a migration of a real QEMU into a capture folder."""
 
 from collections.abc import Callable, Sequence
+from os import PathLike, fspath
 from pathlib import Path
 
+from ..container.capture_folder import CaptureFolder
 from ..errors import MissingPackage, RecordError
 from .options import RecordOptions
 from .process import QemuCommand
@@ -13,7 +15,7 @@ _EXTRA = frozenset({"qemu", "qemu.qmp"})
 
 def record_qemu(
     command: str | Sequence[str],
-    output: Path,
+    output: str | PathLike[str],
     *,
     run_seconds: float = 1.0,
     bandwidth_bytes_per_s: int | None = None,
@@ -23,7 +25,7 @@ def record_qemu(
     log_limit_bytes: int = 64 << 20,
     timeout_seconds: float = 120.0,
     progress: Callable[[str], None] | None = None,
-) -> Path:
+) -> CaptureFolder:
     """Start a QEMU, let its guest run, migrate it into a capture folder, and end it.
 
     The folder holds, beside ``capture.json``, the stream (``channel0.fwd``) and ``events.jsonl``:
@@ -48,7 +50,7 @@ def record_qemu(
         progress: called with what happens, in one line, up to a hundred times a second.
 
     Returns:
-        The capture folder.
+        The capture, opened.
 
     Raises:
         MissingPackage: qemu.qmp is not installed.
@@ -75,7 +77,7 @@ def record_qemu(
             raise
         raise MissingPackage("a recording", "qemu.qmp", extra="record") from error
     try:
-        run_to_end(Recording(qemu_command, output, options).run())
+        run_to_end(Recording(qemu_command, Path(output), options).run())
     except OSError as error:
-        raise RecordError(f"{output}: {error.strerror or error}") from error
-    return output
+        raise RecordError(f"{fspath(output)}: {error.strerror or error}") from error
+    return CaptureFolder(output)

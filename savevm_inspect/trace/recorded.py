@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 from ..container.capture_folder import EVENTS, MANIFEST, CaptureChannel, CaptureFolder, Direction
@@ -33,7 +34,7 @@ class Recorded:
     origin: CaptureFolder | TraceCapture | None
 
     @classmethod
-    def open(cls, source: "CaptureFolder | str | Path") -> "Recorded":
+    def open(cls, source: str | PathLike[str]) -> "Recorded":
         """Find out what a path is.
 
         Args:
@@ -47,7 +48,7 @@ class Recorded:
             return cls._of_folder(source)
         path = Path(source)
         if (path / MANIFEST).exists():
-            return cls._of_folder(CaptureFolder.open(path))
+            return cls._of_folder(CaptureFolder(path))
         if path.is_file() and _is_stream(path):
             channel = CaptureChannel(number=0, direction=Direction.FORWARD, path=path)
             return cls(path=path, name=path.name, made_by="QEMU", channels=(channel,), origin=None)

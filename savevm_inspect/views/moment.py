@@ -1,7 +1,7 @@
 """Everything there is to show of one event of a run: its card, both states, its bytes and its neighbours."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 from typing import Final
 
 from ..container.capture_folder import CaptureFolder, Direction
@@ -65,8 +65,8 @@ class Moment:
     neighbours: tuple[Neighbour, ...]
 
 
-class Run:
-    """A capture, opened to be gone through event by event.
+class Playback:
+    """A capture, opened to be played event by event.
 
     Args:
         capture: a capture folder, or its path; or that of QEMU's trace logs, as
@@ -82,7 +82,7 @@ class Run:
         SavevmError: it is none, or one without events.
     """
 
-    def __init__(self, capture: CaptureFolder | str | Path) -> None:
+    def __init__(self, capture: str | PathLike[str]) -> None:
         self.capture = Recorded.open(capture)
         self._stream: Stream | None = None
         self._sources: dict[int, Source] = {}

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from ..memory.iterations import IterationsFrom
 from ..reader.stream import Stream
 from ..views.ram_maps import PageMap, entropy_map, sent_map
-from .figures import LAYOUT, plain_text
+from .figures_run import LAYOUT, plain_text
 from .style import NORMAL_PAGES, WASTED
 
 _MIB: Final = 1 << 20

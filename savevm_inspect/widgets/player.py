@@ -1,16 +1,21 @@
 """A recorded migration, gone through step by step."""
 
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import ipywidgets
 import plotly.graph_objects as go
 
-from ..container.capture_folder import CaptureFolder
+from ..engine.front import run
+from ..engine.play.run import Run
+from ..engine.play.scenario import Scenario
+from ..engine.scenarios import SCENARIOS
 from ..rules.threads import Side
-from ..views.moment import Moment, Run
-from .figures import position_line, run_figure
+from ..views.moment import Moment, Playback
+from .figures_run import position_line, run_figure
 from .fit import Fit
 from .html import chip, esc, facts, hex_pane, page, pane, panel
 from .still import StillBox, html_widget
@@ -20,12 +25,14 @@ from .svg import run_svg
 _STEP_MS = 350
 
 
-def replay(capture: CaptureFolder | str | Path) -> "Player":
-    """Go through a recorded migration step by step.
+def replay(source: Run | Scenario | str | PathLike[str], at: int | None = None) -> "Player":
+    """Go through a migration step by step.
 
     Args:
-        capture: a capture folder, or its path; or QEMU's trace logs with or without streams: the path of one
-            (``NAME.trace``, ``NAME.src.trace``), what the names of all files begin with (``NAME``), or a folder.
+        source: a capture folder; QEMU's trace logs with or without streams: the path of one (``NAME.trace``,
+            ``NAME.src.trace``), what the names of all files begin with (``NAME``), or a folder; a run of the engine;
+            or a scenario or its name, which is run.
+        at: index of the event to begin with.
 
     Returns:
         The player; as the last line of a notebook's cell it shows itself.
@@ -34,7 +41,20 @@ def replay(capture: CaptureFolder | str | Path) -> "Player":
         SavevmError: it is none of these, or one without events.
         MissingPackage: what it draws with is not installed.
     """
-    return Player(Run(capture))
+    if isinstance(source, Scenario) or (
+        isinstance(source, str) and source in SCENARIOS and not Path(source).exists()
+    ):
+        source = run(source)
+    player = _of_run(source) if isinstance(source, Run) else Player(Playback(source))
+    if at is not None:
+        player.go_to(at)
+    return player
+
+
+def _of_run(run: Run) -> "Player":
+    """A player of what a run sent, which it keeps in a temporary folder as long as it is open."""
+    scratch = TemporaryDirectory(prefix="savevm-inspect-", ignore_cleanup_errors=True)
+    return Player(Playback(run.save(Path(scratch.name) / run.scenario.name)), scratch=scratch)
 
 
 class Player(StillBox):
@@ -43,12 +63,14 @@ class Player(StillBox):
     Every pane is drawn from the position alone, so that going back shows what was shown before.
 
     Args:
-        run: the capture, opened.
+        playback: the capture, opened.
+        scratch: the folder that the capture is in, if it is to go with the player.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        last = len(run.timeline) - 1
+    def __init__(self, playback: Playback, *, scratch: TemporaryDirectory[str] | None = None) -> None:
+        self._scratch = scratch
+        self.playback = playback
+        last = len(playback.timeline) - 1
         self.slider = ipywidgets.IntSlider(
             min=0, max=last, readout=False, continuous_update=True, layout={"flex": "1 1 240px", "width": "auto"}
         )
@@ -63,7 +85,7 @@ class Player(StillBox):
             )
         }
         self.place = html_widget()
-        self.figure = go.FigureWidget(run_figure(run.timeline, 0))
+        self.figure = go.FigureWidget(run_figure(playback.timeline, 0))
         self.figure._config = {"responsive": True, "displaylogo": False}  # plotly has no public name for it
         self.card, self.states, self.neighbours, self.bytes = (
             html_widget(),
@@ -106,17 +128,19 @@ class Player(StillBox):
 
     def next_phase(self) -> None:
         """Go on to the first event of the next phase of either side; to the last event if there is none."""
-        found = self.run.timeline.next_phase(self.position)
+        found = self.playback.timeline.next_phase(self.position)
         self.go_to(self.slider.max if found is None else found)
 
     def previous_phase(self) -> None:
         """Go back to the last event before this one at which a phase began."""
-        self.go_to(self.run.timeline.previous_phase(self.position) or 0)
+        self.go_to(self.playback.timeline.previous_phase(self.position) or 0)
 
     def close(self) -> None:
         """Take the widgets away and give back the capture's files."""
         super().close()
-        self.run.close()
+        self.playback.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     def _button(self, name: str, icon: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
         button = ipywidgets.Button(description=name, icon=icon, tooltip=tooltip, layout={"width": "auto"})
@@ -127,7 +151,7 @@ class Player(StillBox):
         self._draw()
 
     def _draw(self) -> None:
-        moment = self.run.moment(self.position)
+        moment = self.playback.moment(self.position)
         line = position_line(self.position)
         with self.figure.batch_update():
             self.figure.layout.shapes[0].update(x0=line["x0"], x1=line["x1"])
@@ -138,11 +162,13 @@ class Player(StillBox):
         self.bytes.value = pane(_bytes(moment))
 
     def _heading(self) -> str:
-        run = self.run
-        notes = "".join(f'<div class="note">{esc(each)}</div>' for each in (run.problem, run.unseen) if each)
+        playback = self.playback
+        notes = "".join(
+            f'<div class="note">{esc(each)}</div>' for each in (playback.problem, playback.unseen) if each
+        )
         return (
-            f"<h3>{esc(run.capture.name)}</h3><div class='muted'>recorded by {esc(run.capture.made_by)}; "
-            f"{len(run.timeline)} events</div>{notes}"
+            f"<h3>{esc(playback.capture.name)}</h3><div class='muted'>recorded by {esc(playback.capture.made_by)}; "
+            f"{len(playback.timeline)} events</div>{notes}"
         )
 
     def _place_text(self) -> str:
@@ -150,12 +176,12 @@ class Player(StillBox):
 
     def still(self) -> str:
         """See :class:`StillBox`."""
-        moment = self.run.moment(self.position)
+        moment = self.playback.moment(self.position)
         panes = "".join(f"<div>{each}</div>" for each in (_card(moment), _states(moment), _neighbours(moment)))
         return page(
             self._heading(),
             f"<div>{self._place_text()}</div>",
-            run_svg(self.run.timeline, self.position),
+            run_svg(self.playback.timeline, self.position),
             f'<div class="columns">{panes}</div>',
             _bytes(moment),
             '<div class="note">A still picture of the player; run the notebook to go through the migration.</div>',

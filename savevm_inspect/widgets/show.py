@@ -1,6 +1,7 @@
-"""Plain HTML for a notebook's cell: tables, and bytes with their names."""
+"""Plain HTML for a notebook's cell: tables, bytes with their names, formats as drawings."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from IPython.display import HTML
 
@@ -10,6 +11,7 @@ from ..span import Span
 from ..views.bytes import ByteNames
 from ..views.hexdump import hex_rows
 from ..views.units import bytes_text
+from .format_svg import format_svg
 from .html import hex_pane, page, table
 
 _BYTES_SHOWN = 512
@@ -43,3 +45,12 @@ def show_bytes(stream: Stream, span: Span, *, most: int = _BYTES_SHOWN) -> HTML:
     rows = hex_rows(bytes(stream.buffers[shown.channel][shown.offset : shown.end]), shown.offset, runs)
     note = f"{bytes_text(shown.length)} of {bytes_text(span.length)}" if shown != span else ""
     return HTML(page(hex_pane(rows, runs, note=note)))  # type: ignore[no-untyped-call]
+
+
+def show_format(ksy: Mapping[str, Any]) -> HTML:
+    """A Kaitai format as a drawing: a box for each type, with its fields, and arrows to the types of these.
+
+    Args:
+        ksy: the format, as a YAML parser gives it.
+    """
+    return HTML(format_svg(ksy))  # type: ignore[no-untyped-call]

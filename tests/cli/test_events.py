@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.stream.events import read_events
 from savevm_inspect.trace.recorded import Recorded
 

@@ -75,7 +75,7 @@ def test_round_trip(
             writer.add_event(event)
         (writer.folder / "qemu.log").write_text("beside the stream")
         assert not path.exists()
-    folder = CaptureFolder.open(path)
+    folder = CaptureFolder(path)
     assert folder.made_by == "test"
     read = [(channel.number, channel.direction, channel.path.read_bytes()) for channel in folder.channels]
     assert read == channels
@@ -119,7 +119,7 @@ def test_an_interrupted_recording_keeps_the_earlier_one(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert CaptureFolder.open(path).forward()[0].read_bytes() == b"first"
+    assert CaptureFolder(path).forward()[0].read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -137,8 +137,8 @@ def test_an_earlier_capture_is_replaced(tmp_path: Path) -> None:
     record(path, main=b"first")
     (path / "old.log").write_text("of the first")
     record(path, main=b"second", made_by="again")
-    assert CaptureFolder.open(path).forward()[0].read_bytes() == b"second"
-    assert CaptureFolder.open(path).made_by == "again"
+    assert CaptureFolder(path).forward()[0].read_bytes() == b"second"
+    assert CaptureFolder(path).made_by == "again"
     assert not (path / "old.log").exists()
     assert list(tmp_path.iterdir()) == [path]
 
@@ -146,7 +146,7 @@ def test_an_earlier_capture_is_replaced(tmp_path: Path) -> None:
 def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
     (tmp_path / "capture").mkdir()
     record(tmp_path / "capture")
-    assert CaptureFolder.open(tmp_path / "capture").forward()[0].read_bytes() == b"QEVM"
+    assert CaptureFolder(tmp_path / "capture").forward()[0].read_bytes() == b"QEVM"
 
 
 def test_a_foreign_folder_is_not_overwritten(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_foreign_file_is_not_overwritten(tmp_path: Path) -> None:
 def test_a_manifest_that_points_outside(tmp_path: Path, name: object) -> None:
     write_manifest(tmp_path, channels=[{"number": 0, "direction": "forward", "file": name}])
     with pytest.raises(SavevmError, match="not a file name within the folder"):
-        CaptureFolder.open(tmp_path)
+        CaptureFolder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -191,14 +191,14 @@ def test_a_manifest_that_points_outside(tmp_path: Path, name: object) -> None:
 def test_a_manifest_of_another_form(tmp_path: Path, changes: dict[str, object]) -> None:
     write_manifest(tmp_path, **changes)
     with pytest.raises(SavevmError, match=MANIFEST):
-        CaptureFolder.open(tmp_path)
+        CaptureFolder(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'"text"', b"{}"])
 def test_a_manifest_that_is_no_manifest(tmp_path: Path, content: bytes) -> None:
     (tmp_path / MANIFEST).write_bytes(content)
     with pytest.raises(SavevmError, match=MANIFEST):
-        CaptureFolder.open(tmp_path)
+        CaptureFolder(tmp_path)
 
 
 def test_a_manifest_that_is_too_large_is_not_read(tmp_path: Path) -> None:
@@ -206,19 +206,19 @@ def test_a_manifest_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / MANIFEST).open("r+b") as manifest:
         manifest.truncate(1 << 40)  # sparse: reading it would be noticed
     with pytest.raises(SavevmError, match="larger than any manifest"):
-        CaptureFolder.open(tmp_path)
+        CaptureFolder(tmp_path)
 
 
 def test_no_folder_and_no_manifest(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(SavevmError, match="not a capture folder"):
-            CaptureFolder.open(path)
+            CaptureFolder(path)
 
 
 def test_a_capture_without_events_has_none(tmp_path: Path) -> None:
     record(tmp_path / "capture")
     (tmp_path / "capture" / EVENTS).unlink()
-    assert list(CaptureFolder.open(tmp_path / "capture").events()) == []
+    assert list(CaptureFolder(tmp_path / "capture").events()) == []
 
 
 @pytest.mark.parametrize(
@@ -229,4 +229,4 @@ def test_a_line_that_is_no_event(tmp_path: Path, line: bytes) -> None:
     with (tmp_path / "capture" / EVENTS).open("ab") as lines:
         lines.write(line + b"\n")
     with pytest.raises(SavevmError, match=r"line 4|UTF-8"):
-        list(CaptureFolder.open(tmp_path / "capture").events())
+        list(CaptureFolder(tmp_path / "capture").events())

@@ -14,7 +14,7 @@ workloads = st.builds(
     Workload,
     writes_per_s=st.integers(0, 500),
     first_page=st.integers(0, 20),
-    num_pages=st.integers(0, 20),
+    hot_pages=st.integers(0, 20),
     sequential=st.booleans(),
     stops_after_us=st.none() | st.integers(0, 2_000_000),
 )
@@ -59,7 +59,7 @@ def test_writes_stay_where_they_belong(workload: Workload) -> None:
     made.on_write.append(pages.append)
     made.catch_up(1_000_000)
     first = min(workload.first_page, 15)
-    last = min(first + (workload.num_pages or 16), 16)
+    last = min(first + (workload.hot_pages or 16), 16)
     assert all(first <= page < last for page in pages)
     ran_us = min(1_000_000, 1_000_000 if workload.stops_after_us is None else workload.stops_after_us)
     assert len(pages) == workload.writes_per_s * ran_us // 1_000_000

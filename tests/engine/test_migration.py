@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from savevm_inspect.engine.scenarios.record import record_scenario
 
 import savevm_inspect as si
 from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmap
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.engine.machine.guest import Workload
 from savevm_inspect.engine.machine.handlers import SaveVMHandlers
 from savevm_inspect.engine.machine.machine import Machine, RunState
@@ -19,7 +21,6 @@ from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.play.script import Step, UserAction
 from savevm_inspect.engine.play.transport import Transport
 from savevm_inspect.engine.scenarios import NONE_DEVICES, OUR_DEVICES, SCENARIOS
-from savevm_inspect.engine.scenarios.record import record_scenario
 from savevm_inspect.engine.sim.scheduler import Choose
 from savevm_inspect.errors import EngineError
 from savevm_inspect.rules.callbacks import CALLBACKS
@@ -448,7 +449,7 @@ guests = st.builds(
         Workload,
         writes_per_s=st.integers(0, 3000),
         first_page=st.integers(0, 60),
-        num_pages=st.integers(0, 60),
+        hot_pages=st.integers(0, 60),
         sequential=st.booleans(),
         stops_after_us=st.sampled_from([200_000, 300_000]),
     ),

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from savevm_inspect.engine.scenarios.record import record_scenario
 
 from savevm_inspect.container.capture_folder import CaptureFolder
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.engine.machine.machine import MachineType
 from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
-from savevm_inspect.engine.scenarios.record import record_scenario
 from savevm_inspect.errors import NotFound
 from savevm_inspect.rules.compat import Behaviour
 from savevm_inspect.stream.events import Event, EventKind
@@ -77,7 +78,7 @@ def test_a_quick_start_shrinks_from_pass_to_pass() -> None:
 @pytest.mark.parametrize("name", ["none", "quickstart"])
 def test_a_recording_holds_the_bytes_and_the_events(name: str, tmp_path: Path) -> None:
     heard: list[Event] = []
-    folder = CaptureFolder.open(record_scenario(name, tmp_path / "capture", progress=heard.append))
+    folder = CaptureFolder(record_scenario(name, tmp_path / "capture", progress=heard.append))
     data, events = stream_of(SCENARIOS[name])
     assert folder.made_by == "savevm-inspect engine"
     assert [path.read_bytes() for path in folder.forward()] == [data]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import savevm_inspect as si
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.stream.records import Description
 
 ROOT = Path(__file__).parents[2]

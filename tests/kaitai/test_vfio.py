@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.kaitai import compare, parse
 from savevm_inspect.wire import VfioMigFlag

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import savevm_inspect as si
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.memory.history import History
 from savevm_inspect.memory.iterations import IterationsFrom, infer_iterations
 from savevm_inspect.payload.page_log import PageKind

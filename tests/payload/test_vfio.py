@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.errors import BadPayload, StreamError, Truncated, UnknownRecord, Unsupported
 from savevm_inspect.payload import field_payload
 from savevm_inspect.payload.vfio import VfioReader

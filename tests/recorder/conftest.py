@@ -66,7 +66,7 @@ def recorded_pc(tmp_path_factory: pytest.TempPathFactory, pc_command: str) -> Re
             downtime_limit_ms=1000,
             truth=True,
         )
-        recorded = Recorded(path=path, capture=CaptureFolder.open(path), memory=(path / "memory.bin").read_bytes())
+        recorded = Recorded(path=path, capture=CaptureFolder(path), memory=(path / "memory.bin").read_bytes())
         if any(recorded.dirtied):
             return recorded
     pytest.fail("the guest never ran its loop")

@@ -24,7 +24,7 @@ def written(tmp_path: Path, *calls: tuple[str, Any, Any]) -> list[Event]:
         figures.start()
         for method, first, second in calls:
             getattr(figures, method)(first, second)
-    return list(CaptureFolder.open(tmp_path / "capture").events())
+    return list(CaptureFolder(tmp_path / "capture").events())
 
 
 def test_figures_become_a_pending_event(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_what_was_said_before_the_migration_is_no_event_of_it(tmp_path: Path) ->
         figures = FigureEvents(writer)
         figures.on_event("RESUME", {})
         figures.start()
-    assert [event.name for event in CaptureFolder.open(tmp_path / "capture").events()] == ["migrate"]
+    assert [event.name for event in CaptureFolder(tmp_path / "capture").events()] == ["migrate"]
 
 
 @given(st.lists(st.integers(0, 1 << 40), max_size=10))

@@ -87,7 +87,7 @@ def assert_ends_late(record: Callable[[float], object], clean: Path, message: st
 def test_a_machine_without_anything(clean: Path) -> None:
     stages: list[str] = []
     assert record_qemu(NONE, clean, run_seconds=0, progress=stages.append) == clean
-    capture = CaptureFolder.open(clean)
+    capture = CaptureFolder(clean)
     stream = capture.forward()[0].read_bytes()
     assert stream.startswith(b"QEVM\x00\x00\x00\x03")
     description = json.loads(stream[stream.index(b'{"') :])
@@ -202,7 +202,7 @@ def test_a_paused_guest_stays_paused(clean: Path) -> None:
 @pytest.mark.qemu
 def test_capabilities_reach_the_stream(clean: Path) -> None:
     record_qemu([*NONE.split(), "-S"], clean, capabilities=["x-ignore-shared"])
-    assert b"x-ignore-shared" in CaptureFolder.open(clean).forward()[0].read_bytes()
+    assert b"x-ignore-shared" in CaptureFolder(clean).forward()[0].read_bytes()
 
 
 @pytest.mark.qemu
@@ -211,7 +211,7 @@ def test_recording_from_within_an_event_loop_as_in_a_notebook(clean: Path) -> No
         return record_qemu(NONE, clean, run_seconds=0)
 
     assert asyncio.run(cell()) == clean
-    assert CaptureFolder.open(clean).forward()[0].stat().st_size > 500
+    assert CaptureFolder(clean).forward()[0].stat().st_size > 500
 
 
 @pytest.mark.qemu

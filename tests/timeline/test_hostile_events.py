@@ -58,4 +58,4 @@ def test_a_value_of_a_wrong_type_is_named_with_its_line(tmp_path: Path, key: str
         writer.open_channel(0)
     (tmp_path / "capture" / "events.jsonl").write_text(json.dumps(START) + "\n" + json.dumps(START | {key: value}))
     with pytest.raises(SavevmError, match=f"events.jsonl line 2: .*{key} is invalid"):
-        list(CaptureFolder.open(tmp_path / "capture").events())
+        list(CaptureFolder(tmp_path / "capture").events())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savevm_inspect.container.capture_folder import CaptureFolder
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.errors import NotFound
 from savevm_inspect.rules.phases import Phase
 from savevm_inspect.rules.threads import Side, Thread
@@ -52,7 +52,7 @@ EVENTS = st.lists(
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Event, ...]:
     path = record_scenario("quickstart", tmp_path_factory.mktemp("run") / "quickstart")
-    return tuple(CaptureFolder.open(path).events())
+    return tuple(CaptureFolder(path).events())
 
 
 @settings(max_examples=60)

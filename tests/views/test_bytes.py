@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.memory.unpack import UNPACKED_CHANNEL
 from savevm_inspect.reader.stream import Stream
 from savevm_inspect.span import Span

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from savevm_inspect.container.capture_folder import CaptureFolder
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.rules.phases import Phase
 from savevm_inspect.rules.threads import Side, Thread
@@ -108,7 +108,7 @@ def test_real_traces_keep_the_rules(name: str, traced: Callable[[str], Path]) ->
 
 def test_an_engine_run_keeps_the_rules_and_is_written_whole(tmp_path: Path) -> None:
     folder = record_scenario("quickstart", tmp_path / "run")
-    events = tuple(CaptureFolder.open(folder).events())
+    events = tuple(CaptureFolder(folder).events())
     write_perfetto(events, tmp_path / "run.json")
     written = json.loads((tmp_path / "run.json").read_text())
     assert written["traceEvents"] == json.loads(json.dumps(list(perfetto_events(events))))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.rules.callbacks import CALLBACKS
 from savevm_inspect.rules.threads import Side
@@ -20,7 +20,7 @@ from savevm_inspect.timeline.timeline import Timeline
 from savevm_inspect.views.bytes import name_bytes
 from savevm_inspect.views.cards import event_card
 from savevm_inspect.views.hexdump import UNNAMED, hex_rows
-from savevm_inspect.views.moment import Run
+from savevm_inspect.views.moment import Playback
 from savevm_inspect.views.named import NamedBytes
 from savevm_inspect.views.series import device_sizes, page_series, pending_series, times_sent
 from savevm_inspect.views.states import state_rows
@@ -37,7 +37,7 @@ FIELDS = st.lists(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> CaptureFolder:
-    return CaptureFolder.open(record_scenario("quickstart", tmp_path_factory.mktemp("run") / "quickstart"))
+    return CaptureFolder(record_scenario("quickstart", tmp_path_factory.mktemp("run") / "quickstart"))
 
 
 @given(fields=FIELDS)
@@ -101,7 +101,7 @@ def test_states_mark_what_an_event_changed(folder: CaptureFolder) -> None:
 
 
 def test_the_bytes_of_a_moment_are_the_captures(folder: CaptureFolder) -> None:
-    run, raw = Run(folder), folder.forward()[0].read_bytes()
+    run, raw = Playback(folder), folder.forward()[0].read_bytes()
     names = {each.span: each for each in name_bytes(si.open_stream(folder.path))}
     seen = 0
     for index, event in enumerate(run.timeline.events):
@@ -131,12 +131,12 @@ def test_a_capture_without_events_or_stream_is_refused_or_named(tmp_path: Path) 
     with CaptureWriter(tmp_path / "empty", made_by="test") as writer:
         writer.open_channel(0)
     with pytest.raises(SavevmError, match="a capture without events"):
-        Run(tmp_path / "empty")
+        Playback(tmp_path / "empty")
     with CaptureWriter(tmp_path / "mute", made_by="test") as writer:
         writer.add_event(
             Event(seq=0, time_us=0, side=Side.SOURCE, event=EventKind.RECORD, channel=7, offset=0, length=9)
         )
-    run = Run(tmp_path / "mute")
+    run = Playback(tmp_path / "mute")
     assert run.problem.startswith("nothing was sent")
     assert run.moment(0).bytes_note == "9 bytes at 0x0 of channel 7, which the capture does not hold"
 

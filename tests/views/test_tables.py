@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.memory.content import ContentClass
 from savevm_inspect.memory.page_table import PAGE_DTYPE
 from savevm_inspect.payload.page_log import PageKind

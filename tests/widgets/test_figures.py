@@ -9,7 +9,7 @@ import pytest
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder
-from savevm_inspect.engine.scenarios.record import record_scenario
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.errors import NotFound
 from savevm_inspect.reader.stream import Stream
 from savevm_inspect.rules.phases import Phase
@@ -35,7 +35,7 @@ def stream(capture_path: Unpack) -> Iterator[Stream]:
 @pytest.fixture(scope="module")
 def timeline(tmp_path_factory: pytest.TempPathFactory) -> Timeline:
     folder = record_scenario("quickstart", tmp_path_factory.mktemp("run") / "quickstart")
-    return Timeline(CaptureFolder.open(folder).events())
+    return Timeline(CaptureFolder(folder).events())
 
 
 def test_figures_are_plain(stream: Stream, timeline: Timeline) -> None:

@@ -9,18 +9,19 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from savevm_inspect.engine.scenarios.record import record_scenario
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
+from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
-from savevm_inspect.engine.scenarios.record import record_scenario
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.recorder.qemu import record_qemu
 from savevm_inspect.rules.threads import Side
 from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.views.cards import event_card
 from savevm_inspect.views.hexdump import UNNAMED
-from savevm_inspect.views.moment import Run
+from savevm_inspect.views.moment import Playback
 from savevm_inspect.widgets.player import Player
 
 
@@ -36,7 +37,7 @@ def player(capture: Path) -> Player:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_can_be_gone_through(tmp_path: Path, name: str) -> None:
-    run = Run(record_scenario(name, tmp_path / name))
+    run = Playback(record_scenario(name, tmp_path / name))
     try:
         placed = [index for index, event in enumerate(run.timeline.events) if event.offset is not None]
         for index in placed:
@@ -70,9 +71,9 @@ def panes(player: Player) -> tuple[object, ...]:
 
 def test_after_some_steps_the_card_shows_that_event(player: Player) -> None:
     player.go_to(0)
-    for index in range(len(player.run.timeline)):
+    for index in range(len(player.playback.timeline)):
         assert player.position == index
-        card = event_card(player.run.timeline, index)
+        card = event_card(player.playback.timeline, index)
         shown = unescape(player.card.value)
         assert card.heading in shown
         assert card.promise in shown
@@ -81,7 +82,7 @@ def test_after_some_steps_the_card_shows_that_event(player: Player) -> None:
             assert text in shown
         assert player.figure.layout.shapes[0].x0 == index + 0.5
         player.step()
-    assert player.position == len(player.run.timeline) - 1, "a step at the end stays there"
+    assert player.position == len(player.playback.timeline) - 1, "a step at the end stays there"
 
 
 @settings(max_examples=25)
@@ -101,14 +102,14 @@ def test_back_restores_every_pane(player: Player, start: int, steps: int) -> Non
 def test_next_phase_lands_on_the_first_event_of_each_phase(player: Player) -> None:
     player.go_to(0)
     entered = [0]
-    while player.run.timeline.next_phase(player.position) is not None:
+    while player.playback.timeline.next_phase(player.position) is not None:
         player.buttons["Next phase"].click()
         entered.append(player.position)
-        event = player.run.timeline.events[player.position]
-        before = player.run.timeline.at(player.position).side(event.side).phase
+        event = player.playback.timeline.events[player.position]
+        before = player.playback.timeline.at(player.position).side(event.side).phase
         assert event.phase is not before
         assert f">{event.phase.value}</span>" in player.card.value
-    assert entered == [run.first for run in player.run.timeline.phases()]
+    assert entered == [run.first for run in player.playback.timeline.phases()]
     for place in entered[-2::-1]:
         player.buttons["Phase"].click()
         assert player.position == place
@@ -122,7 +123,7 @@ def test_the_ends_hold(player: Player) -> None:
     assert player.position == 0
     player.go_to(10**9)
     player.next_phase()
-    assert player.position == len(player.run.timeline) - 1
+    assert player.position == len(player.playback.timeline) - 1
 
 
 def test_play_moves_the_slider_in_the_browser_without_python(player: Player) -> None:
@@ -148,7 +149,7 @@ def test_the_still_picture_stands_beside_the_widget(player: Player) -> None:
     assert "application/vnd.jupyter.widget-view+json" in bundle
     still = bundle["text/html"]
     assert "<svg" in still
-    assert event_card(player.run.timeline, 15).heading in still
+    assert event_card(player.playback.timeline, 15).heading in still
     assert "http" not in still
     assert "<script" not in still
 
@@ -156,26 +157,26 @@ def test_the_still_picture_stands_beside_the_widget(player: Player) -> None:
 @pytest.mark.parametrize("side", Side)
 def test_what_one_side_alone_can_not_tell_is_said(side: Side, capture: Path, tmp_path: Path) -> None:
     with CaptureWriter(tmp_path / "one", made_by="test") as writer:
-        for event in CaptureFolder.open(capture).events():
+        for event in CaptureFolder(capture).events():
             if event.side is side:
                 writer.add_event(event)
     player = si.replay(tmp_path / "one")
-    assert "Nothing of" in player.run.unseen
-    assert side.value not in player.run.unseen
-    assert unescape(player._repr_mimebundle_()["text/html"]).count(player.run.unseen) == 1
-    assert not si.replay(capture).run.unseen
+    assert "Nothing of" in player.playback.unseen
+    assert side.value not in player.playback.unseen
+    assert unescape(player._repr_mimebundle_()["text/html"]).count(player.playback.unseen) == 1
+    assert not si.replay(capture).playback.unseen
 
 
 @pytest.mark.qemu
 def test_what_a_real_qemu_did_can_be_gone_through(tmp_path: Path) -> None:
     command = "qemu-system-x86_64 -machine none -nodefaults -accel tcg"
     player = si.replay(record_qemu(command, tmp_path / "real", run_seconds=0.1))
-    assert player.run.problem == ""
-    source = player.run.timeline.at(len(player.run.timeline)).source
+    assert player.playback.problem == ""
+    source = player.playback.timeline.at(len(player.playback.timeline)).source
     assert sum(length for _, length in source.channel_bytes) == (tmp_path / "real" / "channel0.fwd").stat().st_size
     headings = set()
     while player.position < player.slider.max:
-        headings.add(event_card(player.run.timeline, player.position).heading)
+        headings.add(event_card(player.playback.timeline, player.position).heading)
         player.step()
     assert {"migrate", "setup", "arrived"} <= headings
     player.close()
@@ -206,7 +207,7 @@ def test_hostile_events_stay_text(tmp_path: Path) -> None:
                 )
             )
     player = si.replay(tmp_path / evil)
-    for index in range(len(player.run.timeline)):
+    for index in range(len(player.playback.timeline)):
         player.go_to(index)
         drawn = player._repr_mimebundle_()["text/html"]
         assert "<img" not in drawn
@@ -221,12 +222,12 @@ def test_hostile_events_stay_text(tmp_path: Path) -> None:
 def test_qemus_own_traces_can_be_gone_through(name: str, kind: str, traced: Callable[[str], Path]) -> None:
     path = traced(name)
     player = si.replay(path.parent / f"{name}{kind}")
-    assert player.run.problem == ""
+    assert player.playback.problem == ""
     assert name in player.children[0].value
     shown, with_bytes = set(), 0
-    for index in range(0, len(player.run.timeline), 3):
+    for index in range(0, len(player.playback.timeline), 3):
         player.go_to(index)
-        event = player.run.timeline.events[index]
+        event = player.playback.timeline.events[index]
         shown_now = unescape(player.card.value)
         known = "derived from the rules of the source code" in shown_now
         assert known == (not event.observed or bool(event.derived))
@@ -234,8 +235,8 @@ def test_qemus_own_traces_can_be_gone_through(name: str, kind: str, traced: Call
         shown.add(event.event)
         with_bytes += "hexpane" in player.bytes.value or "at 0x" in player.bytes.value
     assert {"call", "record", "log"} <= shown
-    assert (with_bytes > 10) == bool(player.run.capture.channels)
-    last = player.run.timeline.at(len(player.run.timeline))
+    assert (with_bytes > 10) == bool(player.playback.capture.channels)
+    last = player.playback.timeline.at(len(player.playback.timeline))
     assert "completed" in (last.source.status, last.destination.status)
     assert last.source.calls == last.destination.calls == ()
     player.close()
@@ -255,4 +256,4 @@ def test_a_player_that_was_closed_gives_back_its_files(capture: Path) -> None:
     player.close()
     gc.collect()
     with pytest.raises(ValueError, match="released"):
-        player.run._stream.buffer[:1]
+        player.playback._stream.buffer[:1]

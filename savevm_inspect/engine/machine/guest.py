@@ -45,7 +45,7 @@ class Workload:
     Attributes:
         writes_per_s: how many words it writes a second; 0 is an idle guest.
         first_page: first page of the part of memory that it writes to.
-        num_pages: length of that part in pages; 0 is all up to the end of the block.
+        hot_pages: length of that part in pages; 0 is all up to the end of the block.
         sequential: go through the pages in order, instead of picking them at random.
         grows_by_pages_per_s: how fast that part grows.
         stops_after_us: time at which it falls silent, in microseconds; ``None`` is never.
@@ -53,7 +53,7 @@ class Workload:
 
     writes_per_s: int = 0
     first_page: int = 0
-    num_pages: int = 0
+    hot_pages: int = 0
     sequential: bool = False
     grows_by_pages_per_s: int = 0
     stops_after_us: int | None = None
@@ -231,7 +231,7 @@ class Guest:
         load = self._workload
         first = min(load.first_page, block.num_pages - 1)
         grown = load.grows_by_pages_per_s * self._then_us // US_PER_S
-        span = min((load.num_pages or block.num_pages) + grown, block.num_pages - first)
+        span = min((load.hot_pages or block.num_pages) + grown, block.num_pages - first)
         if load.sequential:
             return first + np.arange(self.writes, self.writes + count) % span
         random = splitmix64(self._seed, 2 * self.writes, 2 * count)[::2]

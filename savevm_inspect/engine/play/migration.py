@@ -21,6 +21,10 @@ from .transport import Transport
 _ENDS = frozenset({MigrationStatus.COMPLETED, MigrationStatus.FAILED, MigrationStatus.CANCELLED})
 
 
+class NotConverged(EngineError):
+    """The scenario's time is over before the migration is."""
+
+
 class Migration:
     """Runs a scenario's source and its destination against each other.
 
@@ -70,13 +74,14 @@ class Migration:
         in then, as QEMU's do, and nobody has cleaned up.
 
         Raises:
-            EngineError: the scenario's time is over before the migration is, or all threads wait for one another.
+            NotConverged: the scenario's time is over before the migration is.
+            Deadlock: all tasks are blocked.
         """
         try:
             for event in self.scheduler.run():
                 yield event
                 if event.time_us > self.scenario.time_limit_us:
-                    raise EngineError(
+                    raise NotConverged(
                         f"not done after {self.scenario.time_limit_us} us; it does not converge",
                         phase=self.source.phase,
                     )

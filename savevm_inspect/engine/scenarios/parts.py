@@ -48,8 +48,8 @@ SLOW: Final = MigrationParameters(max_bandwidth_bytes_per_s=8_000_000, downtime_
 POSTCOPY: Final = replace(SLOW, max_postcopy_bandwidth_bytes_per_s=4_000_000)
 """The same, and half of it once the destination runs."""
 
-WRITER: Final = Workload(writes_per_s=900, num_pages=512)
-FAST_WRITER: Final = Workload(writes_per_s=20_000, num_pages=400)
+WRITER: Final = Workload(writes_per_s=900, hot_pages=512)
+FAST_WRITER: Final = Workload(writes_per_s=20_000, hot_pages=400)
 
 DISKS: Final = (("disk0", 256 * MIB), ("disk1", 64 * MIB))
 BITMAPS: Final = (

@@ -21,7 +21,7 @@ BASE = Scenario(
     title="",
     teaches="",
     ram_bytes=1 << 19,
-    workload=Workload(writes_per_s=9000, num_pages=64),
+    workload=Workload(writes_per_s=9000, hot_pages=64),
     parameters=SLOW,
 )
 

@@ -36,7 +36,7 @@ from ..running import Run, run
 _C = Capability
 _S = MigrationStatus
 NAME = "0000:00:05.0/vfio"
-WRITER = Workload(writes_per_s=900, num_pages=512)
+WRITER = Workload(writes_per_s=900, hot_pages=512)
 BASE = Scenario(
     name="vfio",
     title="",

@@ -1,0 +1,95 @@
+"""What users ask of the engine: a scenario by its name, with changes; to run it, and to record it."""
+
+from collections.abc import Callable
+from os import PathLike
+from typing import Any
+
+from ..container.capture_folder import CaptureFolder, CaptureWriter, Direction
+from ..stream.events import Event
+from .play.changes import changed
+from .play.migration import Migration
+from .play.run import MADE_BY, Run
+from .play.scenario import Scenario
+from .scenarios import SCENARIOS
+from .sim.pipe import Sink
+
+
+def scenario(scenario: Scenario | str, **changes: Any) -> Scenario:
+    """A scenario of the engine, possibly with other values.
+
+    Args:
+        scenario: one, or the name of one of ``savevm_inspect.scenarios``.
+        changes: values to change: the fields of a scenario, and by their bare names those of its guest
+            (``writes_per_s=``, ``hot_pages=``) and of its migration parameters (``downtime_limit_ms=``).
+            ``capabilities=["multifd"]`` takes QEMU's names.
+
+    Raises:
+        NotFound: no scenario has that name.
+        SavevmError: a change is unknown, or its value is invalid; the message names what is near.
+    """
+    found = SCENARIOS[scenario] if isinstance(scenario, str) else scenario
+    return changed(found, changes)
+
+
+def run(scenario: Scenario | str, **changes: Any) -> Run:
+    """Run a migration between two machines of the engine, in virtual time.
+
+    A migration that fails, is cancelled, or does not converge within its time is a result like any other, which
+    :attr:`~savevm_inspect.engine.play.run.Run.outcome` states; it raises nothing.
+
+    Args:
+        scenario: as for :func:`scenario`.
+        changes: as for :func:`scenario`.
+
+    Returns:
+        The run, at its end.
+
+    Raises:
+        NotFound: no scenario has that name.
+        SavevmError: a change is unknown, or its value is invalid.
+    """
+    return Run(_scenario(scenario, **changes))
+
+
+_scenario = scenario  # by which those find it whose argument has its name
+
+
+def record_scenario(
+    scenario: Scenario | str,
+    output: str | PathLike[str],
+    *,
+    progress: Callable[[Event], object] | None = None,
+    **changes: Any,
+) -> CaptureFolder:
+    """Run a scenario and write its bytes and events as they come.
+
+    A migration that fails or is cancelled, as some are meant to, is recorded like any other: its events tell.
+
+    Args:
+        scenario: as for :func:`scenario`.
+        output: the folder to make; an earlier capture there is replaced.
+        progress: called with each event after it was written.
+        changes: as for :func:`scenario`.
+
+    Returns:
+        The folder, opened.
+
+    Raises:
+        NotFound: no scenario has that name.
+        EngineError: the scenario's time is over before the migration is; nothing is left.
+        SavevmError: a change is invalid, or something that is no capture is at ``output``.
+    """
+    chosen = _scenario(scenario, **changes)
+    with CaptureWriter(output, made_by=MADE_BY) as capture:
+
+        def watch(number: int, *, back: bool, resumed: bool) -> Sink | None:
+            if back and not chosen.source_options.return_path:
+                return None
+            direction = Direction.RETURN if back else Direction.FORWARD
+            return capture.open_channel(number, direction, resumed=resumed).write
+
+        for event in Migration(chosen, watch).steps():
+            capture.add_event(event)
+            if progress is not None:
+                progress(event)
+    return CaptureFolder(output)
