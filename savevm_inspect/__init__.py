@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from .views.series import pending_series as pending_series
     from .views.table import Table as Table
     from .views.tables import tables as tables
-    from .views.text import value_text as value_text
     from .widgets import figures as figures
     from .widgets.explorer import explore as explore
     from .widgets.player import replay as replay
@@ -60,7 +59,6 @@ _PUBLIC: Mapping[str, str] = {
     "tables": ".views.tables",
     "ram_stats": ".views.ram",
     "name_bytes": ".views.bytes",
-    "value_text": ".views.text",
     "kaitai": ".kaitai:",
     # migrations
     "scenarios": ".engine.scenarios:SCENARIOS",
@@ -116,7 +114,6 @@ __all__ = [
     "show_format",
     "show_table",
     "tables",
-    "value_text",
 ]
 
 

@@ -10,7 +10,7 @@ from ..reader.device import Device
 from ..reader.stream import Stream
 from ..stream.records import Framing
 from ..stream.values import FieldValue
-from ..views.text import json_value, value_text
+from ..views.text import json_value
 from .options import cell, print_json, show, table, takes_json
 from .source import Chosen, takes_source
 
@@ -56,7 +56,7 @@ def _show(fields: Iterable[FieldValue], *, whole: bool, as_json: bool) -> None:
             str(field.span.length),
             cell(field.path),
             cell(field.type),
-            cell(value_text(field, whole=whole)),
+            cell(field.text(whole=whole)),
         )
     show(grid)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, BinaryIO, Self
 
-from ..errors import SavevmError
+from ..errors import SavevmError, printable
 from ..stream.events import Event, read_events
 
 FORMAT = "savevm-inspect/capture"
@@ -88,7 +88,7 @@ class CaptureFolder:
         return str(self.path)
 
     def __repr__(self) -> str:
-        return f"<CaptureFolder {str(self.path)!r}: {len(self.channels)} channels, by {self.made_by}>"
+        return printable(f"<CaptureFolder {self.path}: {len(self.channels)} channels, made by {self.made_by}>")
 
     def forward(self) -> tuple[Path, ...]:
         """The files of the forward channels, the main one first; without those that resumed it."""

@@ -5,6 +5,7 @@ what is compressed, scattered or comes through a pipe is spooled to an unnamed t
 stays bounded. A container within a compressed file is opened too; what lies deeper is left as it is.
 """
 
+import io
 import os
 import stat
 import sys
@@ -24,7 +25,7 @@ from .spool import STEP_BYTES, Spool, map_file
 if TYPE_CHECKING:
     from .capture_folder import CaptureFolder
 
-SourceLike = str | PathLike[str] | bytes | bytearray | memoryview
+SourceLike = str | PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 
 STANDARD_INPUT: Final = "-"
 
@@ -44,14 +45,15 @@ class Source:
     """The bytes of one channel.
 
     Args:
-        source: path of a file, of a capture folder, of a named pipe or a device; ``-`` for standard input; or bytes.
+        source: path of a file, of a capture folder, of a named pipe or a device; ``-`` for standard input; a file
+            object, read from where it stands, and left open; or bytes.
         snapshot: name or id of an internal snapshot, for a qcow2 image.
         strict: whether to raise if only a part of a damaged container can be read, or to note it in
             :attr:`problems`.
 
     Attributes:
         container: ``raw``, ``gzip``, ``bzip2``, ``xz``, ``zstd``, ``lzop``, ``libvirt``, ``qcow2``, ``capture``,
-            ``memory`` or ``pipe``.
+            ``memory`` or ``pipe`` (also a file object).
         name: what it was opened from, for messages.
         buffer: the bytes in which offsets count: those of the stream, and for a raw file and a sparse libvirt
             image all of the file.
@@ -91,6 +93,8 @@ class Source:
     def _open(self, source: SourceLike) -> Opened:
         if isinstance(source, bytes | bytearray | memoryview):
             return Opened(container="memory", buffer=memoryview(source).cast("B").toreadonly())
+        if not isinstance(source, str | PathLike):
+            return self._open_file(source)
         if os.fspath(source) == STANDARD_INPUT:
             return self._open_file(_standard_input())
         path = Path(source)
@@ -108,10 +112,12 @@ class Source:
 
     def _open_file(self, file: IO[bytes]) -> Opened:
         """Map what can be mapped; spool a pipe, a socket and a device."""
-        if stat.S_ISREG(_mode(file)) and not file.tell():
+        if isinstance(file, _BARE) and stat.S_ISREG(_mode(file)) and not file.tell():
             return Opened(container="raw", buffer=map_file(file, self._resources))
         spool = Spool(self._resources, packed_bytes=None)
         while step := file.read(STEP_BYTES):
+            if not isinstance(step, bytes):
+                raise SavevmError(f"{self.name}: must be open for bytes, not for text")
             spool.write(step)
         return Opened(container="pipe", buffer=spool.view())
 
@@ -162,6 +168,8 @@ class Source:
 def _name(source: SourceLike) -> str:
     if isinstance(source, bytes | bytearray | memoryview):
         return f"{memoryview(source).nbytes} bytes"
+    if not isinstance(source, str | PathLike):
+        return str(getattr(source, "name", type(source).__name__))
     name = os.fspath(source)
     return "standard input" if name == STANDARD_INPUT else name
 
@@ -171,6 +179,10 @@ def _standard_input() -> IO[bytes]:
     if stdin is None or stdin.isatty():
         raise SavevmError("standard input is no pipe; name a file, or redirect one")
     return stdin.buffer
+
+
+_BARE: Final = (io.FileIO, io.BufferedReader, io.BufferedRandom)
+"""Files whose bytes are those behind their descriptor; one that unpacks may have a descriptor of what is packed."""
 
 
 def _mode(file: IO[bytes]) -> int:

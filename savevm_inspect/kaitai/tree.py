@@ -17,7 +17,7 @@ from .._ksy.compiled.qemu_migration_return_path import QemuMigrationReturnPath
 from .._ksy.device_lengths import find_description
 from .._ksy.devices import Devices, described
 from ..container.source import SourceLike
-from ..errors import SavevmError
+from ..errors import SavevmError, listed
 from ..reader.inputs import Inputs
 from ..reader.stream import Stream, open_stream
 from ..stream.cursor import Cursor
@@ -157,6 +157,9 @@ class StreamTree(QemuMigrationEnvelope):
     def own(self, stream: Stream) -> None:
         """Close a stream together with the tree."""
         self._opened.callback(stream.close)
+
+    def __repr__(self) -> str:
+        return f"<StreamTree: {listed(f'channel {each.number} ({each.kind})' for each in self.channels)}>"
 
     def close(self) -> None:
         """Let go of the bytes."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import NotFound
+from ..markup import html_table
 from ..payload.page_log import PageKind
 from ..payload.ram import IDSTR
 from ..stream.events import Event
@@ -173,6 +174,20 @@ class History:
             )
             for index in range(count)
         ]
+
+    def __repr__(self) -> str:
+        return (
+            f"<History: {len(self.pages)} sendings in {len(np.unique(self.iteration))} iterations, "
+            f"{self.ram_bytes} bytes, {self.wasted_bytes} of them wasted>"
+        )
+
+    def _repr_html_(self) -> str:
+        columns = ("iteration", "pages sent", "sent before", "bytes", "wasted bytes")
+        rows = (
+            (each.number, each.sent_pages, each.resent_pages, each.page_bytes, each.wasted_bytes)
+            for each in self.iterations()
+        )
+        return html_table(self, columns, rows)
 
     @property
     def _names(self) -> list[str]:

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from ..markup import html_table
 from ..payload.page_log import PAGE_DTYPE, PageKind, PageLog
 from ..payload.ram_blocks import RamBlock
 from .final import Discard, FinalPages
@@ -61,6 +62,19 @@ class PageTable:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<PageTable: {len(self)} pages of {self.page_size} bytes in {len(self.blocks)} blocks>"
+
+    def _repr_html_(self) -> str:
+        kinds = [kind for kind in PageKind if self.count(kind)]
+        counts = (np.bincount(self.of_block(index)["kind"], minlength=256) for index in range(len(self.blocks)))
+        rows = (
+            (block.name, block.used_bytes, int(count.sum()), *(int(count[kind]) for kind in kinds))
+            for block, count in zip(self.blocks, counts, strict=True)
+        )
+        names = [kind.name.lower() for kind in kinds]
+        return html_table(self, ("block", "bytes", "pages sent", *names), rows)
 
     @cached_property
     def final(self) -> FinalPages:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadPayload, NotFound, listed
+from ..errors import BadPayload, NotFound, listed, printable
+from ..markup import html_table
 from ..payload.page_log import PageKind
 from .page_table import PageTable
 from .raw_file import RawFile
@@ -37,6 +38,9 @@ class BlockImage(RawFile):
         self._rows = pages.rows
         self._final = pages.final
         self._index = index
+
+    def __repr__(self) -> str:
+        return printable(f"<BlockImage {self.block.name}: {self.block.used_bytes} bytes>")
 
     @property
     def pages(self) -> int:
@@ -210,3 +214,14 @@ class Memory(Mapping[str, BlockImage]):
 
     def __len__(self) -> int:
         return len(self._index)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """What IPython offers in ``memory["``."""
+        return list(self)
+
+    def __repr__(self) -> str:
+        return printable(f"<{type(self).__name__}: {listed(self)}>")
+
+    def _repr_html_(self) -> str:
+        rows = ((name, image.block.used_bytes, image.missing_pages) for name, image in self.items())
+        return html_table(self, ("block", "bytes", "pages never sent"), rows)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..errors import NotFound
+from ..errors import NotFound, printable
+from ..markup import html_table
 from ..stream.records import Framing, Section
 from ..stream.values import FieldValue, Undecoded
 
@@ -47,6 +48,16 @@ class Device:
         alike = [field.path for field in self.fields if field.parts[-1] == path.rsplit("/", 1)[-1]]
         hint = f"; did you mean {', '.join(alike[:3])}" if alike else ""
         raise NotFound(f"{self.idstr} has no field {path!r}{hint}")
+
+    def __repr__(self) -> str:
+        size = sum(section.span.length for section in self.sections)
+        count = len(self.sections)
+        what = f"version {self.version_id}, {count} section{'' if count == 1 else 's'}, {size} bytes"
+        return printable(f"<Device {self.idstr} (instance {self.instance_id}): {what}>")
+
+    def _repr_html_(self) -> str:
+        rows = ((field.path, field.type, field.text(), str(field.span)) for field in self.fields)
+        return html_table(self, ("field", "type", "value", "bytes"), rows)
 
 
 def opaque_bytes(section: Section, fields: tuple[FieldValue, ...]) -> int:

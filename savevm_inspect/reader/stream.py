@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from ..container.source import Source, SourceLike
-from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError
+from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError, printable
+from ..markup import html_table
 from ..memory.page_table import PageTable
 from ..memory.unpack import Buffers
 from ..payload import REMEMBERING, field_payload, ram
@@ -287,6 +288,31 @@ class Stream:
             if key in (device.idstr, (device.idstr, device.instance_id)):
                 return device
         raise NotFound(f"no section {key!r} in the stream")
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there is a device of an idstr, or of an (idstr, instance_id)."""
+        return any(key in (device.idstr, (device.idstr, device.instance_id)) for device in self.devices)
+
+    def __iter__(self) -> Iterator[Device]:
+        return iter(self.devices)
+
+    def _ipython_key_completions_(self) -> list[str | tuple[str, int]]:
+        """What IPython offers in ``stream["``: idstrs, and pairs for the further instances of one."""
+        return [each.idstr if self[each.idstr] is each else (each.idstr, each.instance_id) for each in self.devices]
+
+    def __repr__(self) -> str:
+        machine = self.configuration.machine if self.configuration else "machine not stated"
+        state = "complete" if self.complete else "not complete"
+        return printable(
+            f"<Stream {self.name}: {machine}, {self.size_bytes} bytes, {len(self.devices)} devices, {state}>"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (each.idstr, each.instance_id, len(each.sections), sum(one.span.length for one in each.sections))
+            for each in self.devices
+        )
+        return html_table(self, ("device", "instance", "sections", "bytes"), rows)
 
     def decode(self, section: Section) -> Iterator[FieldValue]:
         """Decode one section.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-from ..errors import SavevmError
+from ..errors import SavevmError, printable
 from ..rules.phases import Phase
 from ..rules.threads import Side, Thread
 
@@ -113,6 +113,9 @@ class Event:
         """The event as one line of ``events.jsonl``, without the newline."""
         present = {field: value for field in _FIELDS if (value := getattr(self, field)) is not None}
         return json.dumps(present, ensure_ascii=False, separators=(",", ":"))
+
+    def __repr__(self) -> str:
+        return printable(f"<Event {self.to_json()}>")
 
     @classmethod
     def from_json(cls, line: str) -> "Event":

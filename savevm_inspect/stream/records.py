@@ -6,6 +6,7 @@ A stream from a QEMU and a stream from our engine are the same records to everyt
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ..errors import printable
 from ..span import Span
 from ..wire import MigCmd, VmRecord
 
@@ -103,6 +104,9 @@ class Section(Record):
     payload: Span
     footer: Span | None
     framing: Framing
+
+    def __repr__(self) -> str:
+        return printable(f"<Section {self.head}: {self.kind} at {self.span}>")
 
     @property
     def section_id(self) -> int:

@@ -69,6 +69,10 @@ class Timeline:
         self._phases: tuple[PhaseRun, ...] | None = None
         self._pairs: dict[tuple[Side, int], list[int | None]] | None = None
 
+    def __repr__(self) -> str:
+        lasted_us = self.events[-1].time_us if self.events else 0
+        return f"<Timeline: {len(self)} events in {lasted_us / 1000:.3f} ms, {len(self.phases())} phases>"
+
     def __len__(self) -> int:
         return len(self.events)
 

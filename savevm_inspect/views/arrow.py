@@ -109,6 +109,17 @@ def to_table(schema: "pa.Schema", batches: "Iterator[pa.RecordBatch]") -> "pa.Ta
     return pyarrow().Table.from_batches(batches, schema)
 
 
+def c_stream(schema: "pa.Schema", batches: "Iterator[pa.RecordBatch]", requested: object) -> object:
+    """A capsule of Arrow's C stream interface, from which rows are taken some at a time.
+
+    Args:
+        schema: of the rows.
+        batches: the rows.
+        requested: a capsule with the schema that the consumer asks for, or ``None``.
+    """
+    return pyarrow().RecordBatchReader.from_batches(schema, batches).__arrow_c_stream__(requested)
+
+
 def to_pandas(table: "pa.Table") -> "pd.DataFrame":
     """A whole table as pandas has it; integers that may be missing stay integers.
 

@@ -29,7 +29,6 @@ from ..wire import MigCmd, VmRecord
 from .multifd_bytes import name_initial, name_packet
 from .named import NamedBytes, Walk
 from .ram_bytes import RamNames
-from .text import value_text
 
 
 def name_bytes(stream: Stream) -> list[NamedBytes]:
@@ -218,7 +217,7 @@ def _payload(stream: Stream, section: Section) -> Iterator[NamedBytes]:
     try:
         for field in stream.decode(section):
             yield from _between(stream, section, position, field.span.offset)
-            yield NamedBytes(field.span, f"{section.idstr}/{field.path}", value_text(field))
+            yield NamedBytes(field.span, f"{section.idstr}/{field.path}", field.text())
             position = field.span.end
     except SavevmError as error:
         why = str(error)

@@ -1,17 +1,23 @@
 """A table whose rows come in batches: what numpy, Arrow and pandas are made from."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import listed
+from ..markup import html_table
 from . import arrow
 from .columns import Batch, Column, ColumnType
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+
+_ROWS_SHOWN: Final = 10
+_BYTES_SHOWN: Final = 16
 
 
 class Table:
@@ -76,6 +82,31 @@ class Table:
         """
         return arrow.to_pandas(self.to_arrow())
 
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Its rows by Arrow's C stream interface, some at a time; pyarrow, pandas, polars and DuckDB take it.
+
+        Args:
+            requested_schema: a capsule with the types that the caller would rather have.
+
+        Raises:
+            MissingPackage: pyarrow is not installed.
+        """
+        return arrow.c_stream(self.arrow_schema(), self.record_batches(), requested_schema)
+
+    def __repr__(self) -> str:
+        rows = "" if self.expected_rows is None else f"{self.expected_rows} rows, "
+        return f"<Table {self.name}: {rows}{len(self.columns)} columns: {listed(each.name for each in self.columns)}>"
+
+    def _repr_html_(self) -> str:
+        batch = next(self.batches(), {})
+        columns = [batch.get(column.name, ()) for column in self.columns]
+        names = [column.categories if column.type is ColumnType.CATEGORY else None for column in self.columns]
+        rows = (
+            [_shown(value, known) for value, known in zip(row, names, strict=True)]
+            for row in zip(*(column[: _ROWS_SHOWN + 1] for column in columns), strict=True)
+        )
+        return html_table(self, [column.name for column in self.columns], rows, most=_ROWS_SHOWN)
+
     def arrow_schema(self) -> "pa.Schema":
         """The types of its columns as a ``pyarrow.Schema``."""
         return arrow.schema(self.columns)
@@ -85,6 +116,17 @@ class Table:
         schema = self.arrow_schema()
         for batch in self.batches():
             yield arrow.record_batch(self.columns, schema, batch)
+
+
+def _shown(value: Any, categories: tuple[str, ...] | None) -> object:
+    """A value of a row for people."""
+    if value is None:
+        return ""
+    if categories is not None:
+        return categories[value]
+    if isinstance(value, bytes):
+        return value[:_BYTES_SHOWN].hex(" ") + (" …" if len(value) > _BYTES_SHOWN else "")
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _fill(target: npt.NDArray[Any], values: Any) -> None:

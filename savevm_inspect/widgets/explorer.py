@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets
 
 from ..errors import SavevmError, printable
+from ..markup import esc
 from ..reader.device import Device
 from ..reader.stream import Stream
 from ..span import Span
@@ -16,10 +17,9 @@ from ..views.bytes import ByteNames
 from ..views.hexdump import ROW_BYTES, hex_rows
 from ..views.kaitai import KaitaiFields
 from ..views.summary import problems
-from ..views.text import value_text
 from ..views.tree import TreeRow, field_tree, matching
 from ..views.units import bytes_text
-from .html import esc, facts, hex_pane, page, pane, panel, table
+from .html import facts, hex_pane, page, pane, panel, table
 from .still import StillBox, html_widget
 from .style import STYLE
 
@@ -112,6 +112,9 @@ class Explorer(StillBox):
     def chosen(self) -> FieldValue | None:
         """What was chosen last, a field of ours or a value of Kaitai's: the bytes that stand out."""
         return self.kaitai_field if self._by_kaitai else self.field
+
+    def __repr__(self) -> str:
+        return f"<Explorer of {self.stream!r}>"
 
     def select(self, idstr: str, path: str = "") -> None:
         """Choose a device and one of its fields.
@@ -226,7 +229,7 @@ class Explorer(StillBox):
             return panel("device", f"<h3>{esc(device.idstr)}</h3>{facts(_device_facts(device))}{note}")
         rows = (
             ("type", field.type),
-            ("value", value_text(field)),
+            ("value", field.text()),
             ("bytes", f"{bytes_text(field.span.length)} at {field.span.offset:#x}"),
         )
         return panel(
@@ -256,9 +259,7 @@ class Explorer(StillBox):
                 for each in self._devices
             ),
         )
-        fields = table(
-            ("field", "value"), ((field.path, value_text(field)) for field in self._fields[:_FIELDS_IN_STILL])
-        )
+        fields = table(("field", "value"), ((field.path, field.text()) for field in self._fields[:_FIELDS_IN_STILL]))
         more = len(self._fields) - _FIELDS_IN_STILL
         rest = f'<div class="note">{more} more fields</div>' if more > 0 else ""
         chosen = self.device.idstr if self.device is not None else ""
@@ -274,7 +275,7 @@ class Explorer(StillBox):
         if not self.kaitai_switch.value:
             return ""
         values = [value for value in self._kaitai_shown if value is not None]
-        rows = ((value.path, value.type, value_text(value)) for value in values[:_FIELDS_IN_STILL])
+        rows = ((value.path, value.type, value.text()) for value in values[:_FIELDS_IN_STILL])
         return panel("as Kaitai reads it", table(("place in the tree", "type", "value"), rows))
 
 
@@ -305,7 +306,7 @@ def _device_label(device: Device) -> str:
 
 
 def _field_label(name: str, field: FieldValue | None) -> str:
-    return f"{name}/" if field is None else f"{name} = {value_text(field)[:60]}"
+    return f"{name}/" if field is None else f"{name} = {field.text()[:60]}"
 
 
 def _device_facts(device: Device) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from .html import esc
+from ..markup import esc
 
 _CHAR: Final = 7.3
 """Width of a character of the monospaced font at the size used, and a little more."""

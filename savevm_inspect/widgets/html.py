@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import groupby
 
-from ..errors import printable
+from ..markup import esc
 from ..rules.phases import Phase
 from ..views.hexdump import UNNAMED, HexRow
 from ..views.named import NamedBytes
@@ -12,11 +12,6 @@ from .style import PHASE_COLOURS, RUN_TINTS, STYLE
 
 _LEGEND_RUNS = 100
 _MEANING_CHARS = 160
-
-
-def esc(text: object) -> str:
-    """Text as it may stand in an element or in a quoted attribute, on one line."""
-    return escape(printable(str(text)), quote=True)
 
 
 def page(*pieces: str) -> str:

@@ -13,11 +13,13 @@ from ..engine.front import run
 from ..engine.play.run import Run
 from ..engine.play.scenario import Scenario
 from ..engine.scenarios import SCENARIOS
+from ..errors import printable
+from ..markup import esc
 from ..rules.threads import Side
 from ..views.moment import Moment, Playback
 from .figures_run import position_line, run_figure
 from .fit import Fit
-from .html import chip, esc, facts, hex_pane, page, pane, panel
+from .html import chip, facts, hex_pane, page, pane, panel
 from .still import StillBox, html_widget
 from .style import STYLE
 from .svg import run_svg
@@ -108,6 +110,9 @@ class Player(StillBox):
             layout={"width": "100%", "max_width": "1280px"},
         )
         self._draw()
+
+    def __repr__(self) -> str:
+        return printable(f"<Player of {self.playback.capture.name}: event {self.position} of {self.slider.max}>")
 
     @property
     def position(self) -> int:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from ..markup import esc
 from ..rules.threads import Side
 from ..timeline.timeline import Timeline
 from ..views.series import PendingSeries, pending_series
 from ..views.units import bytes_text
-from .html import esc
 from .style import CAN_POSTCOPY, MUST_PRECOPY, PHASE_COLOURS, POSITION, THRESHOLD
 
 _WIDTH: Final = 1000

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from ...errors import printable
 from ...rules.compat import REFERENCE, Behaviour, Compat, Version
 from ..sim.clock import Clock
 from ..sim.scheduler import Scheduler
@@ -114,6 +115,9 @@ class Machine:
     destination: MigrationIncomingState | None = None
     _on_stop: list[Callable[[], None]] = field(default_factory=list)
     _on_start: list[Callable[[], None]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return printable(f"<Machine {self.kind.name}: {self.runstate}, {len(self.devices)} devices>")
 
     def __post_init__(self) -> None:
         self.bql = Bql(self.scheduler)

@@ -6,7 +6,8 @@ from os import PathLike
 from typing import Final
 
 from ...container.capture_folder import CaptureFolder, CaptureWriter, Direction
-from ...errors import EngineError, NotFound
+from ...errors import EngineError, NotFound, printable
+from ...markup import html_table
 from ...rules.status import MigrationStatus
 from ...stream.events import Event
 from ...timeline.timeline import Timeline
@@ -140,7 +141,15 @@ class Run:
                 capture.add_event(event)
         return CaptureFolder(output)
 
+    def _repr_html_(self) -> str:
+        rows = (
+            (each.side, each.phase, each.first, each.last, f"{each.start_us / 1000:.3f}", f"{each.end_us / 1000:.3f}")
+            for each in self.timeline.phases()
+        )
+        return html_table(self, ("side", "phase", "first event", "last event", "from ms", "to ms"), rows)
+
     def __repr__(self) -> str:
         sent = sum(len(data) for (_, way), data in self._channels.items() if way is Direction.FORWARD)
         why = f": {self.error}" if self.error is not None else ""
-        return f"<Run of {self.scenario.name}: {self.outcome}, {len(self.events)} events, {sent} bytes sent{why}>"
+        what = f"{self.outcome}, {len(self.events)} events, {sent} bytes sent{why}"
+        return printable(f"<Run of {self.scenario.name}: {what}>")

@@ -4,6 +4,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Final
 
+from ...errors import printable
 from ...rules.compat import REFERENCE, Version
 from ...rules.options import Capability, MigrationParameters, Options
 from ...rules.status import MigrationStatus
@@ -82,6 +83,9 @@ class Scenario:
     destination_uuid: bytes | None = None
     faults: tuple[Fault, ...] = ()
     time_limit_us: int = 60 * US_PER_S
+
+    def __repr__(self) -> str:
+        return printable(f"<Scenario {self.name}: {self.title}>")
 
     @property
     def source_options(self) -> Options:
