@@ -84,7 +84,10 @@ def test_changes_reach_the_field_that_has_their_name() -> None:
 
 
 def test_names_of_capabilities_and_enums_are_taken_as_text() -> None:
-    changed = si.scenario("quickstart", capabilities=["multifd"], multifd_compression="zstd", transport="file")
+    changed = si.scenario(
+        "quickstart", capabilities=["multifd"], multifd_compression="zstd", transport="file", interface="7.2"
+    )
+    assert changed.interface == (7, 2)
     assert changed.capabilities == {"multifd"}
     assert (changed.parameters.multifd_compression, changed.transport) == ("zstd", "file")
 
@@ -110,6 +113,7 @@ def test_no_name_belongs_to_two_things() -> None:
         ({"capabilities": ["multifd", "xbzrle"]}, "not compatible"),
         ({"capabilities": 7}, "names of capabilities"),
         ({"transport": "fil"}, "file"),
+        ({"interface": "ten"}, "no version of QEMU"),
         ({"workload": 7}, "Workload"),
         ({"ram_bytes": 100}, "page size"),
         ({"zzzzzz": 1}, "there are"),

@@ -8,6 +8,7 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from ...errors import SavevmError, listed
+from ...rules.compat import Version
 from ...rules.options import Capability, MigrationParameters, Options
 from ..machine.guest import Workload
 from .scenario import Scenario
@@ -79,6 +80,8 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         return _member(name, value, wanted)
     if wanted in (int, float):
         return _number(name, value, wanted)
+    if wanted is Version and isinstance(value, str):
+        return _version(name, value)
     bare = get_origin(wanted) or wanted
     if bare is tuple and isinstance(value, list):
         value = tuple(value)
@@ -92,6 +95,13 @@ def _member(name: str, value: Any, kind: type[StrEnum]) -> StrEnum:
         return kind(value)
     except ValueError:
         raise SavevmError(f"{name}={value!r}: {_near(str(value), kind)}") from None
+
+
+def _version(name: str, value: str) -> Version:
+    try:
+        return Version.parse(value)
+    except ValueError as error:
+        raise SavevmError(f"{name}: {error}") from None
 
 
 def _number(name: str, value: Any, kind: type) -> Any:
