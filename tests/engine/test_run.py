@@ -87,9 +87,16 @@ def test_names_of_capabilities_and_enums_are_taken_as_text() -> None:
     changed = si.scenario(
         "quickstart", capabilities=["multifd"], multifd_compression="zstd", transport="file", interface="7.2"
     )
-    assert changed.interface == (7, 2)
+    assert changed.interface == "7.2"
     assert changed.capabilities == {"multifd"}
     assert (changed.parameters.multifd_compression, changed.transport) == ("zstd", "file")
+
+
+def test_a_machine_type_is_taken_by_its_name() -> None:
+    machine = si.scenario("quickstart", machine="pc-i440fx-8.0").machine
+    assert (machine.name, machine.version) == ("pc-i440fx-8.0", (8, 0))
+    kept = si.scenarios["quickstart"].machine
+    assert si.scenario("quickstart", machine="none").machine.version == kept.version
 
 
 def test_no_name_belongs_to_two_things() -> None:

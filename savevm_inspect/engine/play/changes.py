@@ -11,6 +11,7 @@ from ...errors import SavevmError, listed
 from ...rules.compat import Version
 from ...rules.options import Capability, MigrationParameters, Options
 from ..machine.guest import Workload
+from ..machine.machine import MachineType
 from .scenario import Scenario
 
 _NESTED: Final[Mapping[str, type]] = MappingProxyType({"workload": Workload, "parameters": MigrationParameters})
@@ -36,7 +37,7 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
 
     Args:
         scenario: what to begin with; it stays as it is.
-        changes: by name, of :data:`CHANGEABLE`. Names of capabilities and other enums can be text.
+        changes: by name, of :data:`CHANGEABLE`. Names of capabilities, of a machine type and of other enums can be text.
 
     Raises:
         SavevmError: a name is unknown, a value is not of the type that it must have, or the options contradict
@@ -47,16 +48,27 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     for name, value in changes.items():
         if name not in CHANGEABLE:
             raise SavevmError(f"a scenario has no {name!r}; {_near(name, CHANGEABLE)}")
+        if name == "machine" and isinstance(value, str):
+            value = _machine(scenario.machine, value)  # noqa: PLW2901 - what the text stands for
         inside, kind = CHANGEABLE[name]
         target = nested.setdefault(inside, {}) if inside else own
         target[name] = _checked(name, value, kind)
     for inside, values in nested.items():
         own[inside] = replace(own.get(inside, getattr(scenario, inside)), **values)
     made = replace(scenario, **own)
+    try:
+        Version.parse(made.interface)
+    except ValueError as error:
+        raise SavevmError(f"interface: {error}") from None
     Options(capabilities=made.capabilities, parameters=made.parameters)  # refuses what can't go together
     if made.ram_bytes % made.machine.page_size or made.shared_bytes % made.machine.page_size:
         raise SavevmError(f"ram_bytes and shared_bytes are multiples of the page size, {made.machine.page_size}")
     return made
+
+
+def _machine(base: MachineType, name: str) -> MachineType:
+    """A machine type by its name, which may end in the version that decides what its streams look like."""
+    return replace(base, name=name, version=Version.of_machine(name) or base.version)
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -80,8 +92,6 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         return _member(name, value, wanted)
     if wanted in (int, float):
         return _number(name, value, wanted)
-    if wanted is Version and isinstance(value, str):
-        return _version(name, value)
     bare = get_origin(wanted) or wanted
     if bare is tuple and isinstance(value, list):
         value = tuple(value)
@@ -95,13 +105,6 @@ def _member(name: str, value: Any, kind: type[StrEnum]) -> StrEnum:
         return kind(value)
     except ValueError:
         raise SavevmError(f"{name}={value!r}: {_near(str(value), kind)}") from None
-
-
-def _version(name: str, value: str) -> Version:
-    try:
-        return Version.parse(value)
-    except ValueError as error:
-        raise SavevmError(f"{name}: {error}") from None
 
 
 def _number(name: str, value: Any, kind: type) -> Any:
