@@ -37,7 +37,7 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
 
     Args:
         scenario: what to begin with; it stays as it is.
-        changes: by name, of :data:`CHANGEABLE`. Names of capabilities, of a machine type and of other enums can be text.
+        changes: by name, of :data:`CHANGEABLE`. A machine type, capabilities and other enums can be given as text.
 
     Raises:
         SavevmError: a name is unknown, a value is not of the type that it must have, or the options contradict
