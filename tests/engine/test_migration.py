@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from savevm_inspect.engine.scenarios.record import record_scenario
 
 import savevm_inspect as si
 from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmap

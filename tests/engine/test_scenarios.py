@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from savevm_inspect.engine.scenarios.record import record_scenario
 
 from savevm_inspect.container.capture_folder import CaptureFolder
 from savevm_inspect.engine.front import record_scenario

@@ -9,7 +9,6 @@ import plotly.graph_objects as go
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from savevm_inspect.engine.scenarios.record import record_scenario
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
