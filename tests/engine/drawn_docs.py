@@ -1,7 +1,6 @@
-"""The parts of the docs that are drawn from tables; ``python tests/engine/drawn_docs.py`` renews them."""
+"""The parts of the docs that are drawn from tables; ``python -m tests.engine.drawn_docs`` renews them."""
 
 import re
-import runpy
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -9,14 +8,13 @@ from typing import Any, Final
 from savevm_inspect.rules.callbacks import CALLBACKS
 from savevm_inspect.rules.compat import CHANGES
 
-HERE: Final = Path(__file__).parent
-NAMES: Final = ("compat.md", "handlers.md", "migration-course.md", "trace-comparison.md")
-DOCS: Final = tuple(HERE.parent.parent / "docs" / name for name in NAMES)
+from .traces.differences import DIFFERENCES_FROM_10_2
+from .upstream.course import COMMANDS, DIFFERENCES, FAILURES, TRANSITIONS
+from .upstream.header import HEADER
+from .upstream.rules import ASKS, CALL_SITES, DROPS_BQL, NEVER, TAKES_BQL, WALKS
 
-UPSTREAM: Final = runpy.run_path(str(HERE / "upstream_rules.py"))
-HEADER: Final = runpy.run_path(str(HERE / "upstream_header.py"))["HEADER"]
-COURSE: Final = runpy.run_path(str(HERE / "upstream_course.py"))
-TRACES: Final = runpy.run_path(str(HERE / "trace_differences.py"))
+NAMES: Final = ("compat.md", "handlers.md", "migration-course.md", "trace-comparison.md")
+DOCS: Final = tuple(Path(__file__).parents[2] / "docs" / name for name in NAMES)
 
 _PART: Final = re.compile(r"(<!-- drawn: (\w+) -->\n).*?(<!-- end of what is drawn -->\n)", re.DOTALL)
 
@@ -37,8 +35,8 @@ def _callbacks() -> str:
 
 def _callback(name: str) -> Iterator[str]:
     callback, header = CALLBACKS[name], HEADER[name]
-    walks = {key: walk for key, walk in UPSTREAM["WALKS"].items() if _calls(walk, name)}
-    ways = [way for way in UPSTREAM["CALL_SITES"] if way.walk in walks]
+    walks = {key: walk for key, walk in WALKS.items() if _calls(walk, name)}
+    ways = [way for way in CALL_SITES if way.walk in walks]
     own = [walk for walk in walks.values() if walk.callback == name]
     rows = {
         "side": (header.side, _list(way.side for way in ways)),
@@ -51,7 +49,7 @@ def _callback(name: str) -> Iterator[str]:
         "returns": (header.returns, callback.returns.value),
         "failure": (header.failure, _lines(_failure(walk) for walk in own if walk.failure) or "none"),
         "without it": ("", callback.absent),
-        "never in": ("", _list(UPSTREAM["NEVER"][name]) or "no mode: all call it"),
+        "never in": ("", _list(NEVER[name]) or "no mode: all call it"),
     }
     yield f"### `{name}`\n\n{callback.promise}\n"
     yield "| | the header says | the code does |\n|---|---|---|"
@@ -61,9 +59,7 @@ def _callback(name: str) -> Iterator[str]:
 
 
 def _calls(walk: Any, name: str) -> bool:
-    return walk.callback == name or (
-        not walk.spawned_by and any(UPSTREAM["ASKS"].get(guard) == name for guard in walk.guards)
-    )
+    return walk.callback == name or (not walk.spawned_by and any(ASKS.get(guard) == name for guard in walk.guards))
 
 
 def _chain(way: Any, walk: Any) -> str:
@@ -73,7 +69,7 @@ def _chain(way: Any, walk: Any) -> str:
 
 
 def _guards(walk: Any, name: str) -> str:
-    asked = [guard for guard in walk.guards if UPSTREAM["ASKS"].get(guard) == name]
+    asked = [guard for guard in walk.guards if ASKS.get(guard) == name]
     before = walk.guards[: walk.guards.index(asked[0])] if asked else walk.guards
     what = f"for `{walk.callback}`: " if asked else ""
     return what + ("; ".join(f"{number}. {guard}" for number, guard in enumerate(before, 1)) or "none")
@@ -89,18 +85,15 @@ def _lock(name: str, ways: list[Any]) -> str:
     held = _list(way.thread for way in ways if way.bql)
     free = _list(way.thread for way in ways if not way.bql)
     told = [f"held ({held})" if held else "", f"not held ({free})" if free else ""]
-    told += [f"{idstr} drops it: {where}" for (idstr, each), where in UPSTREAM["DROPS_BQL"].items() if each == name]
-    told += [f"{idstr} takes it: {where}" for (idstr, each), where in UPSTREAM["TAKES_BQL"].items() if each == name]
+    told += [f"{idstr} drops it: {where}" for (idstr, each), where in DROPS_BQL.items() if each == name]
+    told += [f"{idstr} takes it: {where}" for (idstr, each), where in TAKES_BQL.items() if each == name]
     return _lines(filter(None, told))
 
 
 def _transitions() -> str:
     return _table(
         "side | from | to | set by | when",
-        (
-            (each.side, _list(each.before), each.after, f"`{each.function}`", each.why)
-            for each in COURSE["TRANSITIONS"]
-        ),
+        ((each.side, _list(each.before), each.after, f"`{each.function}`", each.why) for each in TRANSITIONS),
     )
 
 
@@ -109,7 +102,7 @@ def _commands() -> str:
         "command | carries | when | if",
         (
             (f"{'in the package: ' * each.packaged}{each.name}", each.payload or "—", each.when, each.condition)
-            for each in COURSE["COMMANDS"]
+            for each in COMMANDS
         ),
     )
 
@@ -119,7 +112,7 @@ def _failures() -> str:
         "side | what fails | states | cleanup | the VM",
         (
             (each.side, each.point, " → ".join(each.states) or "unchanged", _list(each.cleanup) or "none", each.guest)
-            for each in COURSE["FAILURES"]
+            for each in FAILURES
         ),
     )
 
@@ -127,7 +120,7 @@ def _failures() -> str:
 def _differences() -> str:
     return _table(
         "QEMU | what | there | in 10.2 | seen in",
-        ((each.version, each.what, each.there, each.here, each.evidence) for each in COURSE["DIFFERENCES"]),
+        ((each.version, each.what, each.there, each.here, each.evidence) for each in DIFFERENCES),
     )
 
 
@@ -144,7 +137,7 @@ def _trace_differences() -> str:
                 row.there,
                 row.upstream,
             )
-            for row in TRACES["DIFFERENCES_FROM_10_2"]
+            for row in DIFFERENCES_FROM_10_2
         ),
     )
 

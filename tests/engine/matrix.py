@@ -13,7 +13,7 @@ from savevm_inspect.rules.threads import Side
 from savevm_inspect.stream.events import EventKind
 
 from .running import Run, run
-from .upstream_rules import NEVER, Mode
+from .upstream.rules import NEVER, Mode
 
 DOC: Final = Path(__file__).parents[2] / "docs" / "scenarios.md"
 BEGIN: Final = "<!-- drawn by tests/engine/matrix.py -->\n"

@@ -1,12 +1,10 @@
 """Every callback gone wrong in every way: who says so, how both sides end, and that exactly QEMU's cleanups run."""
 
 import random
-import runpy
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain, product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,12 +32,12 @@ from savevm_inspect.rules.threads import Side
 from savevm_inspect.stream.events import Event, EventKind
 
 from .running import Run, run
+from .upstream import course
 
 _C = Capability
 _S = MigrationStatus
 S, D = Side.SOURCE, Side.DESTINATION
-COURSE = runpy.run_path(str(Path(__file__).parent / "upstream_course.py"))
-FAILURES = {failure.point: failure for failure in COURSE["FAILURES"]}
+FAILURES = {failure.point: failure for failure in course.FAILURES}
 
 RAM, HTAB, SLIRP, BITMAPS, VFIO = "ram", "spapr/htab", "slirp", "dirty-bitmap", "0000:00:05.0/vfio"
 INACTIVE = "inactive"

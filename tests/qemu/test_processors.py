@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from savevm_core_file import STEP_BYTES, export_core, read_core
-from savevm_stopped import OTHER_LINUX_MACHINES, OTHER_PROCESSORS, Stopped
+
+from .core_file import STEP_BYTES, export_core, read_core
+from .stopped import OTHER_LINUX_MACHINES, OTHER_PROCESSORS, Stopped
 
 pytestmark = pytest.mark.qemu
 

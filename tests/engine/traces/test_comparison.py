@@ -1,7 +1,7 @@
 """The engine, driven by real traces, does what QEMU did, but for what the table of differences explains.
 
 ``SAVEVM_CAPTURES`` names another folder of captures than the repository's, whose largest trace is not kept there;
-``python -m tests.engine.trace_compare FOLDER`` counts.
+``python -m tests.engine.traces.compare FOLDER`` counts.
 """
 
 import os
@@ -13,11 +13,11 @@ import pytest
 
 from savevm_inspect.rules.threads import Side
 
-from .trace_compare import Capture, Comparison, Told, captures_in, compare, compare_capture, courses_of
-from .trace_differences import DIFFERENCES_FROM_10_2, Difference
-from .trace_truth import read_truth
+from .compare import Capture, Comparison, Told, captures_in, compare, compare_capture, courses_of
+from .differences import DIFFERENCES_FROM_10_2, Difference
+from .truth import read_truth
 
-FOLDER = Path(os.environ.get("SAVEVM_CAPTURES", Path(__file__).parent.parent / "captures"))
+FOLDER = Path(os.environ.get("SAVEVM_CAPTURES", Path(__file__).parents[2] / "captures"))
 CAPTURES = captures_in(FOLDER)
 
 Courses = dict[Side, tuple[Told, Told]]

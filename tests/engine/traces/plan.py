@@ -13,7 +13,7 @@ from savevm_inspect.rules.threads import Side, Thread
 from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.wire import MigCmd
 
-from .trace_truth import Course, Device, TraceTruth, course
+from .truth import Course, Device, TraceTruth, course
 
 _S: Final = MigrationStatus
 _DISCARD: Final = MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD.name

@@ -25,7 +25,7 @@ class Step:
 
     Attributes:
         kind: what it is.
-        name: key of a walk (upstream_rules.WALKS), state, command with its number, record, or what becomes of the VM.
+        name: key of a walk (rules.WALKS), state, command with its number, record, or what becomes of the VM.
         lock: whether the big QEMU lock is held.
         only: what must be so for it to happen; empty if it always does.
         loop: whether it belongs to the rounds.

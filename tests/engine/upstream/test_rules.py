@@ -1,8 +1,6 @@
 """The engine's table of callbacks says what was read off QEMU's source, by someone who did not write the engine."""
 
-import runpy
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +8,9 @@ import pytest
 from savevm_inspect.rules.callbacks import CALLBACKS, Place, Returns
 from savevm_inspect.rules.threads import Side
 
-UPSTREAM = runpy.run_path(str(Path(__file__).parent / "upstream_rules.py"))
-DRAWN = runpy.run_path(str(Path(__file__).parent / "drawn_docs.py"))
-Guard, Mode, Section = UPSTREAM["Guard"], UPSTREAM["Mode"], UPSTREAM["Section"]
-WALKS, WAYS = UPSTREAM["WALKS"], UPSTREAM["CALL_SITES"]
+from .. import drawn_docs
+from . import rules
+from .rules import ASKS, CALL_SITES, NEVER, NOT_ASKED, WALKS, Guard, Mode, Section
 
 OUT_OF_SCOPE = {Mode.COLO, Mode.XEN}
 """Kinds of migration that the engine does not run."""
@@ -23,16 +20,16 @@ def called_by(walk: Any) -> set[str]:
     """The callbacks that a walk calls in its thread: its own, and those that are its guards."""
     if walk.spawned_by:
         return {walk.callback}
-    return {walk.callback} | {UPSTREAM["ASKS"][guard] for guard in walk.guards if guard in UPSTREAM["ASKS"]}
+    return {walk.callback} | {ASKS[guard] for guard in walk.guards if guard in ASKS}
 
 
 def ways_to(name: str) -> Iterator[Any]:
     """Every way that leads to a call of a callback."""
-    return (way for way in WAYS if name in called_by(WALKS[way.walk]))
+    return (way for way in CALL_SITES if name in called_by(WALKS[way.walk]))
 
 
 def test_every_walk_has_a_way_and_every_callback_a_walk() -> None:
-    assert {way.walk for way in WAYS} == set(WALKS)
+    assert {way.walk for way in CALL_SITES} == set(WALKS)
     assert {name for walk in WALKS.values() for name in called_by(walk)} == set(CALLBACKS)
 
 
@@ -50,7 +47,7 @@ def test_the_engine_has_the_places_that_upstream_has(name: str) -> None:
 @pytest.mark.parametrize("name", CALLBACKS)
 def test_a_mode_either_calls_it_or_never_does(name: str) -> None:
     modes = {mode for way in ways_to(name) for mode in way.modes}
-    never = UPSTREAM["NEVER"][name]
+    never = NEVER[name]
     assert modes.isdisjoint(never)
     assert modes | set(never) == set(Mode)
 
@@ -58,12 +55,12 @@ def test_a_mode_either_calls_it_or_never_does(name: str) -> None:
 def test_what_a_thread_was_started_for_was_asked_where_it_was_started() -> None:
     for walk in WALKS.values():
         if walk.spawned_by:
-            assert UPSTREAM["ASKS"].keys() & set(walk.guards) <= set(WALKS[walk.spawned_by].guards)
+            assert ASKS.keys() & set(walk.guards) <= set(WALKS[walk.spawned_by].guards)
 
 
 def test_sides_and_modes_go_together() -> None:
     saves = {Mode.SAVEVM, Mode.SNAPSHOT}
-    for way in WAYS:
+    for way in CALL_SITES:
         if way.side is Side.SOURCE:
             assert Mode.LOADVM not in way.modes
         else:
@@ -82,12 +79,12 @@ def test_those_that_can_fail_are_those_that_return_a_failure() -> None:
 def test_is_active_is_asked_unless_it_is_known_not_to_be() -> None:
     walked = {walk.callback for walk in WALKS.values()}
     asked = {walk.callback for walk in WALKS.values() if Guard.ACTIVE in walk.guards}
-    assert walked - asked == set(UPSTREAM["NOT_ASKED"])
+    assert walked - asked == set(NOT_ASKED)
 
 
 def test_a_walk_asks_whether_the_callback_is_there_before_it_asks_the_device() -> None:
     for walk in WALKS.values():
-        asked = [index for index, guard in enumerate(walk.guards) if guard in UPSTREAM["ASKS"]]
+        asked = [index for index, guard in enumerate(walk.guards) if guard in ASKS]
         if asked and Guard.PRESENT in walk.guards and Guard.NOT_POSTCOPIABLE not in walk.guards:
             assert walk.guards.index(Guard.PRESENT) < asked[0]
 
@@ -107,20 +104,20 @@ def test_sections_are_written_by_those_that_are_given_the_file() -> None:
 
 @pytest.mark.parametrize(("table", "held"), [("DROPS_BQL", True), ("TAKES_BQL", False)])
 def test_who_drops_the_lock_was_given_it_and_who_takes_it_was_not(table: str, held: bool) -> None:
-    for _idstr, name in UPSTREAM[table]:
+    for _idstr, name in getattr(rules, table):
         assert held in {way.bql for way in ways_to(name)}
 
 
 def test_the_docs_and_the_tables_agree() -> None:
-    """``python tests/engine/drawn_docs.py`` brings them together again."""
-    texts = [path.read_text(encoding="utf-8") for path in DRAWN["DOCS"]]
-    assert sorted(part for text in texts for part in DRAWN["parts_of"](text)) == sorted(DRAWN["PARTS"])
+    """``python -m tests.engine.drawn_docs`` brings them together again."""
+    texts = [path.read_text(encoding="utf-8") for path in drawn_docs.DOCS]
+    assert sorted(part for text in texts for part in drawn_docs.parts_of(text)) == sorted(drawn_docs.PARTS)
     for text in texts:
-        assert DRAWN["renewed"](text) == text
+        assert drawn_docs.renewed(text) == text
 
 
 def test_the_headers_column_has_every_callback_in_its_order() -> None:
-    assert list(DRAWN["HEADER"]) == list(CALLBACKS)
-    for header in DRAWN["HEADER"].values():
+    assert list(drawn_docs.HEADER) == list(CALLBACKS)
+    for header in drawn_docs.HEADER.values():
         assert header.differs.startswith("- ")
         assert header.differs.endswith(".\n")

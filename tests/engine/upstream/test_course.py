@@ -1,8 +1,6 @@
 """The course of a migration as read off QEMU's source: its tables are whole, and agree with each other."""
 
-import runpy
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -11,15 +9,15 @@ from savevm_inspect.rules.status import STATUS_TRANSITIONS, MigrationStatus
 from savevm_inspect.rules.threads import Side
 from savevm_inspect.wire import MigCmd
 
-COURSE = runpy.run_path(str(Path(__file__).parent / "upstream_course.py"))
-RULES = runpy.run_path(str(Path(__file__).parent / "upstream_rules.py"))
-STATUSES = COURSE["STATUSES"]
+from .course import COMMANDS, FAILURES, STATUSES, TRANSITIONS
+from .order import INCOMING, ORDER
+from .rules import CALL_SITES, WALKS
 
 ENDS = {"completed", "failed", "cancelled"}
 
 
 def _edges(side: Side) -> set[tuple[str, str]]:
-    return {(before, each.after) for each in COURSE["TRANSITIONS"] if each.side is side for before in each.before}
+    return {(before, each.after) for each in TRANSITIONS if each.side is side for before in each.before}
 
 
 @pytest.mark.parametrize("side", Side)
@@ -54,13 +52,13 @@ def test_an_ended_migration_stays_ended_until_the_next() -> None:
 
 
 def test_states_of_the_callers_are_states_of_their_side() -> None:
-    for way in RULES["CALL_SITES"]:
+    for way in CALL_SITES:
         known = {state for edge in _edges(way.side) for state in edge}
         assert set(way.states) <= known
 
 
 def test_a_failure_goes_ways_that_exist_and_cleans_up_its_own_side() -> None:
-    for failure in COURSE["FAILURES"]:
+    for failure in FAILURES:
         edges = _edges(failure.side)
         assert set(failure.states) <= {after for _before, after in edges}
         assert all(pair in edges for pair in pairwise(failure.states))
@@ -73,36 +71,35 @@ def test_a_failure_goes_ways_that_exist_and_cleans_up_its_own_side() -> None:
 @pytest.mark.parametrize("side", Side)
 def test_what_can_fail_is_among_the_failures(side: Side) -> None:
     failing = {Returns.ZERO_OR_NEGATIVE, Returns.TRUE_OR_FALSE, Returns.MORE_OR_DONE}
-    told = " ".join(failure.point for failure in COURSE["FAILURES"] if failure.side is side)
-    for walk in RULES["WALKS"].values():
-        sides = {way.side for way in RULES["CALL_SITES"] if RULES["WALKS"][way.walk] is walk}
+    told = " ".join(failure.point for failure in FAILURES if failure.side is side)
+    for walk in WALKS.values():
+        sides = {way.side for way in CALL_SITES if WALKS[way.walk] is walk}
         harmless = "nobody looks" in walk.failure or "thread" in walk.callback
         if sides == {side} and CALLBACKS[walk.callback].returns in failing and not harmless:
             assert f"`{walk.callback}`" in told
 
 
 def test_commands_exist_and_are_all_there() -> None:
-    names = {f"MIG_CMD_{command.name}" for command in COURSE["COMMANDS"]}
+    names = {f"MIG_CMD_{command.name}" for command in COMMANDS}
     assert names == {command.name for command in MigCmd} - {"MIG_CMD_INVALID"}
 
 
 def test_the_package_is_one_piece_and_follows_its_command() -> None:
-    inside = [index for index, command in enumerate(COURSE["COMMANDS"]) if command.packaged]
+    inside = [index for index, command in enumerate(COMMANDS) if command.packaged]
     assert inside == list(range(inside[0], inside[-1] + 1))
-    assert COURSE["COMMANDS"][inside[0] - 1].name == "PACKAGED"
+    assert COMMANDS[inside[0] - 1].name == "PACKAGED"
 
 
-ORDER = runpy.run_path(str(Path(__file__).parent / "upstream_order.py"))
 COURSES = [
     pytest.param(side, mode, steps, id=f"{side}-{mode}")
-    for side, table in ((Side.SOURCE, ORDER["ORDER"]), (Side.DESTINATION, ORDER["INCOMING"]))
+    for side, table in ((Side.SOURCE, ORDER), (Side.DESTINATION, INCOMING))
     for mode, steps in table.items()
 ]
 
 
 @pytest.mark.parametrize(("side", "mode", "steps"), COURSES)
 def test_a_course_has_the_walks_of_its_mode_with_their_locks(side: Side, mode: str, steps: tuple) -> None:
-    ways = {(way.walk, way.bql) for way in RULES["CALL_SITES"] if way.side is side and mode in way.modes}
+    ways = {(way.walk, way.bql) for way in CALL_SITES if way.side is side and mode in way.modes}
     told = {(step.name, step.lock) for step in steps if step.kind == "walk"}
     assert told == ways
 
@@ -127,7 +124,7 @@ def test_a_walk_is_called_in_a_state_of_its_way(side: Side, mode: str, steps: tu
         elif step.kind == "walk" and step.name not in ("prepare", "cleanup", "load cleanup"):
             called = {
                 state
-                for way in RULES["CALL_SITES"]
+                for way in CALL_SITES
                 if way.walk == step.name and way.side is side and mode in way.modes
                 for state in way.states
             }
@@ -138,9 +135,9 @@ def test_the_commands_of_the_courses_are_those_of_the_table_in_its_order() -> No
     def named(command: object) -> str:
         return f"PING {command.payload}" if command.name == "PING" else command.name
 
-    table = list(dict.fromkeys(named(command) for command in COURSE["COMMANDS"]))
+    table = list(dict.fromkeys(named(command) for command in COMMANDS))
     table.insert(table.index("POSTCOPY_RUN"), table.pop(table.index("PACKAGED")))  # made before it is announced
-    sent = [[step.name for step in steps if step.kind == "command"] for steps in ORDER["ORDER"].values()]
+    sent = [[step.name for step in steps if step.kind == "command"] for steps in ORDER.values()]
     for names in sent:
         assert names == sorted(names, key=table.index)
     assert {name for names in sent for name in names} == set(table) - {"RECV_BITMAP"}

@@ -1,6 +1,6 @@
 """Holding the engine's course against that of a real QEMU, event by event, each thread for itself.
 
-A course becomes lines of text, one an event. Rows of :data:`.trace_differences.DIFFERENCES_FROM_10_2` rewrite the
+A course becomes lines of text, one an event. Rows of :data:`.differences.DIFFERENCES_FROM_10_2` rewrite the
 engine's lines where that QEMU is known to differ; what is unequal then is unexplained.
 """
 
@@ -16,10 +16,10 @@ from typing import Final
 from savevm_inspect.rules.threads import Side, Thread
 from savevm_inspect.stream.events import Event, EventKind
 
-from .trace_differences import DIFFERENCES_FROM_10_2, Difference
-from .trace_drive import PING, PONG, drive
-from .trace_plan import plan_of
-from .trace_truth import SKIPPED, TraceTruth, course, read_truth
+from .differences import DIFFERENCES_FROM_10_2, Difference
+from .drive import PING, PONG, drive
+from .plan import plan_of
+from .truth import SKIPPED, TraceTruth, course, read_truth
 
 _WRITES: Final = frozenset(("save_live_iterate", "save_complete", "save_postcopy_prepare"))
 _REQUESTS: Final = "MIG_RP_MSG_REQ_PAGES"

@@ -2,7 +2,7 @@
 
 Each row rewrites what the engine did into what that QEMU did.
 
-A row's patterns are over lines of text, one an event, of one thread, as :mod:`.trace_compare` makes them.
+A row's patterns are over lines of text, one an event, of one thread, as :mod:`.compare` makes them.
 """
 
 from dataclasses import dataclass

@@ -21,8 +21,8 @@ from savevm_inspect.rules.threads import Side, Thread
 from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.wire import MigCmd, MigRpMessage
 
-from .trace_devices import Built, DrivenPace, DrivenRate, Progress
-from .trace_plan import Plan, Then
+from .devices import Built, DrivenPace, DrivenRate, Progress
+from .plan import Plan, Then
 
 _S: Final = MigrationStatus
 _BLOCK: Final = "pc.ram"

@@ -8,7 +8,7 @@ import pytest
 from savevm_inspect.reader.stream import open_stream
 from savevm_inspect.rules.threads import Side, Thread
 
-from .trace_truth import course, read_truth
+from .truth import course, read_truth
 
 Traced = Callable[[str], Path]
 

@@ -18,8 +18,8 @@ from savevm_inspect.rules.options import Capability
 from savevm_inspect.rules.status import MigrationStatus
 from savevm_inspect.stream.events import EventKind
 
-from .trace_plan import Plan, Round, Then
-from .trace_truth import BEGINS, Device
+from .plan import Plan, Round, Then
+from .truth import BEGINS, Device
 
 _S: Final = MigrationStatus
 _PAGE_BYTES: Final = 4096
