@@ -31,6 +31,8 @@ from .options import console
 @click.option(
     "--capability", "capabilities", multiple=True, metavar="NAME", help="--qemu: a migration capability to switch on."
 )
+@click.option("--force", is_flag=True, help="Replace a capture in DIR with whatever else lies there.")
+@click.option("--discard", is_flag=True, help="Keep nothing of a migration that does not complete.")
 @click.option("--truth", is_flag=True, help="--qemu: keep the stopped guest's memory and registers, to compare with.")
 def command(
     scenario: str | None,
@@ -41,6 +43,8 @@ def command(
     downtime_limit: int | None,
     capabilities: tuple[str, ...],
     truth: bool,
+    force: bool,
+    discard: bool,
 ) -> None:
     """Record a migration into the capture folder DIR: bytes and events, of the engine or of a real QEMU."""
     if (scenario is None) == (qemu is None):
@@ -48,7 +52,7 @@ def command(
     with _progress_line() as show:
         if scenario is not None:
             show(f"playing {scenario}")
-            record_scenario(scenario, output)
+            record_scenario(scenario, output, force=force, discard=discard)
         else:
             assert qemu is not None
             record_qemu(
@@ -59,6 +63,8 @@ def command(
                 downtime_limit_ms=downtime_limit,
                 capabilities=capabilities,
                 truth=truth,
+                force=force,
+                discard=discard,
                 progress=show,
             )
     click.echo(f"recorded {output}; look at it with: savevm-inspect info {output}")

@@ -1,20 +1,12 @@
-"""A recorded migration as a folder: ``capture.json``, the channels' bytes, ``events.jsonl`` and more.
-
-The folder is written under a temporary name and renamed when it is whole, so that a recording that was
-interrupted never looks like one that was not.
-"""
+"""A recorded migration as a folder: ``capture.json``, the channels' bytes, ``events.jsonl`` and more, to be read."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, BinaryIO, Self
+from typing import Any
 
 from ..errors import SavevmError, printable
 from ..stream.events import Event, read_events
@@ -23,8 +15,19 @@ FORMAT = "savevm-inspect/capture"
 VERSION = 1
 MANIFEST = "capture.json"
 EVENTS = "events.jsonl"
+LOCK = ".lock"
+"""What a recorder holds while it writes; nothing in a finished capture."""
 
 _MANIFEST_LIMIT_BYTES = 16 << 20
+
+
+class CaptureOutcome(StrEnum):
+    """What became of the migration that was recorded."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
 
 
 class Direction(StrEnum):
@@ -61,6 +64,9 @@ class CaptureFolder:
         path: the folder.
         made_by: who recorded it.
         channels: the files of bytes, in the manifest's order.
+        outcome: what became of the migration; ``None`` if nobody said.
+        error: why it did not complete, in the words of whoever knew; empty if nobody said.
+        files: names of all files that the recording wrote, as far as the manifest says.
 
     Raises:
         SavevmError: it has no manifest, or one that is not ours or points out of the folder.
@@ -79,6 +85,10 @@ class CaptureFolder:
                 )
             self.channels = tuple(_channel(self.path, entry) for entry in raw["channels"])
             self.made_by = str(raw["made_by"])
+            self.outcome = CaptureOutcome(raw["outcome"]) if "outcome" in raw else None
+            self.error = str(raw.get("error", ""))
+            names = (each.path.name for each in self.channels)
+            self.files = frozenset((MANIFEST, EVENTS, LOCK, *names, *map(str, raw.get("files", ()))))
         except OSError as error:
             raise SavevmError(f"{self.path}: not a capture folder ({error.strerror} on {MANIFEST})") from error
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
@@ -133,77 +143,3 @@ def _channel(folder: Path, entry: dict[str, Any]) -> CaptureChannel:
         path=folder / name,
         resumed=bool(entry.get("resumed", False)),
     )
-
-
-class CaptureWriter:
-    """Writes a capture folder; use it in a ``with`` block, at whose clean end the folder appears.
-
-    Args:
-        path: the folder to make; it must not exist, or be an earlier capture, which it replaces.
-        made_by: who records.
-
-    Raises:
-        SavevmError: something that is no capture lies at ``path``.
-    """
-
-    def __init__(self, path: str | PathLike[str], *, made_by: str) -> None:
-        path = Path(path)
-        if path.exists() and not (path / MANIFEST).exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise SavevmError(f"{path}: exists and is no capture; not overwritten")
-        self.path = path
-        self._made_by = made_by
-        self._channels: list[dict[str, object]] = []
-        self._files = ExitStack()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        """The folder under its temporary name; put files beside the stream here."""
-        self._events: IO[str] = self._files.enter_context((self.folder / EVENTS).open("w", encoding="utf-8"))
-
-    def add_channel(self, number: int, direction: Direction = Direction.FORWARD, *, resumed: bool = False) -> Path:
-        """Enter a channel into the manifest, and say where its bytes go.
-
-        Args:
-            number: in the order in which the source connected; 0 is the main channel.
-            direction: which way the bytes go.
-            resumed: it is a main channel that goes on where another one broke.
-        """
-        name = f"channel{number}.{'fwd' if direction is Direction.FORWARD else 'rev'}"
-        entry: dict[str, object] = {"number": number, "direction": direction.value, "file": name}
-        self._channels.append(entry | ({"resumed": True} if resumed else {}))
-        return self.folder / name
-
-    def open_channel(
-        self, number: int, direction: Direction = Direction.FORWARD, *, resumed: bool = False
-    ) -> BinaryIO:
-        """As :meth:`add_channel`, with the file opened for writing; closed when the capture is."""
-        return self._files.enter_context(self.add_channel(number, direction, resumed=resumed).open("wb"))
-
-    def add_event(self, event: Event) -> None:
-        """Write one event."""
-        self._events.write(event.to_json() + "\n")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            self._files.close()
-            if kind is None:
-                self._publish()
-        finally:
-            shutil.rmtree(self.folder, ignore_errors=True)  # gone already, if it was renamed
-
-    def _publish(self) -> None:
-        manifest = {
-            "format": FORMAT,
-            "version": VERSION,
-            "made_by": self._made_by,
-            "channels": self._channels,
-        }
-        (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        self.folder.chmod(0o755)
-        if self.path.exists():
-            shutil.rmtree(self.path)
-        self.folder.rename(self.path)

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from os import PathLike
 from typing import Any
 
-from ..container.capture_folder import CaptureFolder, CaptureWriter, Direction
+from ..container.capture_folder import CaptureFolder, CaptureOutcome, Direction
+from ..container.capture_writer import CaptureWriter
 from ..stream.events import Event
 from .play.changes import changed
 from .play.migration import Migration
-from .play.run import MADE_BY, Run
+from .play.run import CAPTURED, MADE_BY, Run, outcome_of
 from .play.scenario import Scenario
 from .scenarios import SCENARIOS
 from .sim.pipe import Sink
@@ -59,6 +60,8 @@ def record_scenario(
     output: str | PathLike[str],
     *,
     progress: Callable[[Event], object] | None = None,
+    force: bool = False,
+    discard: bool = False,
     **changes: Any,
 ) -> CaptureFolder:
     """Run a scenario and write its bytes and events as they come.
@@ -69,6 +72,8 @@ def record_scenario(
         scenario: as for :func:`scenario`.
         output: the folder to make; an earlier capture there is replaced.
         progress: called with each event after it was written.
+        force: replace an earlier capture with whatever else is in its folder.
+        discard: keep nothing of a run that does not come to its end.
         changes: as for :func:`scenario`.
 
     Returns:
@@ -76,11 +81,11 @@ def record_scenario(
 
     Raises:
         NotFound: no scenario has that name.
-        EngineError: the scenario's time is over before the migration is; nothing is left.
+        EngineError: the scenario's time is over before the migration is; what was recorded until then is kept.
         SavevmError: a change is invalid, or something that is no capture is at ``output``.
     """
     chosen = _scenario(scenario, **changes)
-    with CaptureWriter(output, made_by=MADE_BY) as capture:
+    with CaptureWriter(output, made_by=MADE_BY, force=force, discard=discard) as capture:
 
         def watch(number: int, *, back: bool, resumed: bool) -> Sink | None:
             if back and not chosen.source_options.return_path:
@@ -88,8 +93,11 @@ def record_scenario(
             direction = Direction.RETURN if back else Direction.FORWARD
             return capture.open_channel(number, direction, resumed=resumed).write
 
-        for event in Migration(chosen, watch).steps():
+        migration = Migration(chosen, watch)
+        for event in migration.steps():
             capture.add_event(event)
             if progress is not None:
                 progress(event)
+        capture.outcome = CAPTURED.get(outcome_of(migration), CaptureOutcome.INTERRUPTED)
+        capture.error = str(migration.failure or "")
     return CaptureFolder(output)

@@ -16,6 +16,8 @@ class RecordOptions:
         truth: also take memory and registers of the stopped source.
         log_limit_bytes: size of QEMU's log at which its logging is switched off.
         timeout_seconds: for the whole recording.
+        force: replace an earlier capture with whatever else lies in its folder.
+        discard: keep nothing of a migration that does not complete.
         progress: called with what happens, in one line.
     """
 
@@ -26,6 +28,8 @@ class RecordOptions:
     truth: bool
     log_limit_bytes: int
     timeout_seconds: float
+    force: bool
+    discard: bool
     progress: Callable[[str], None] | None
 
     def migration_parameters(self) -> dict[str, int]:

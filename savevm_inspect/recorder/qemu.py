@@ -24,6 +24,8 @@ def record_qemu(
     truth: bool = False,
     log_limit_bytes: int = 64 << 20,
     timeout_seconds: float = 120.0,
+    force: bool = False,
+    discard: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> CaptureFolder:
     """Start a QEMU, let its guest run, migrate it into a capture folder, and end it.
@@ -32,7 +34,8 @@ def record_qemu(
     ``qmp.jsonl`` (all that was said over QMP), ``qemu.log`` (QEMU's trace events, which are in ``events.jsonl``,
     too, with what follows from them), ``recording.json``
     (command line, version, parameters and final figures of the migration) and, with ``truth``,
-    ``memory.bin`` and ``registers.txt``. It appears whole or not at all. QEMU and all that it started have
+    ``memory.bin`` and ``registers.txt``. It appears when the recording ends, also when the migration has failed or
+    was interrupted, as long as a byte came: ``capture.json`` says so. QEMU and all that it started have
     ended when this returns or raises; only if this process itself is killed (SIGKILL) does QEMU stay behind.
 
     Args:
@@ -47,6 +50,8 @@ def record_qemu(
         truth: also keep memory and registers of the stopped source, for comparison.
         log_limit_bytes: QEMU's logging is switched off when its log is larger.
         timeout_seconds: for the whole recording.
+        force: replace an earlier capture at ``output`` with whatever else lies in its folder.
+        discard: keep nothing of a migration that does not complete.
         progress: called with what happens, in one line, up to a hundred times a second.
 
     Returns:
@@ -56,7 +61,7 @@ def record_qemu(
         MissingPackage: qemu.qmp is not installed.
         RecordError: QEMU is not there, ended, refused, failed or took too long; keeps its last words.
         SavevmError: something that is no capture lies at ``output``.
-        KeyboardInterrupt: Ctrl-C was pressed; nothing is left behind.
+        KeyboardInterrupt: Ctrl-C was pressed.
     """
     options = RecordOptions(
         run_seconds=run_seconds,
@@ -66,6 +71,8 @@ def record_qemu(
         truth=truth,
         log_limit_bytes=log_limit_bytes,
         timeout_seconds=timeout_seconds,
+        force=force,
+        discard=discard,
         progress=progress,
     )
     qemu_command = QemuCommand.parse(command)

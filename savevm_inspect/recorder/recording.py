@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from ..container.capture_folder import CaptureWriter
+from ..container.capture_folder import CaptureOutcome
+from ..container.capture_writer import CaptureWriter
 from ..errors import RecordError
 from .figures import EventList, FigureEvents
 from .options import RecordOptions
@@ -30,7 +31,7 @@ _POLLS_PER_AGE = 50
 _QUIT_S = 10.0
 
 _STREAM_NAME = "savevm-inspect-stream"
-_ENDED_BADLY = frozenset({"failed", "cancelled"})
+_ENDED_BADLY = frozenset({CaptureOutcome.FAILED, CaptureOutcome.CANCELLED})
 
 
 class Recording:
@@ -47,26 +48,34 @@ class Recording:
         self._output = output
         self._options = options
         self._stage = "starting QEMU"
+        self._stream: Path | None = None
+        self._outcome, self._error = CaptureOutcome.COMPLETED, ""
 
     async def run(self) -> None:
-        """Make the recording; the folder is there when this returns, and nothing is when it raises."""
+        """Make the recording; when this raises, what was recorded until then is kept, if a byte was."""
         made_by = f"savevm-inspect record --qemu, {Path(self._command.argv[0]).name}"
         with (
-            CaptureWriter(self._output, made_by=made_by) as writer,
+            CaptureWriter(
+                self._output, made_by=made_by, force=self._options.force, discard=self._options.discard
+            ) as writer,
             tempfile.TemporaryDirectory(prefix="savevm-inspect-") as scratch,
             (writer.folder / QMP_LOG).open("w", encoding="utf-8") as qmp_log,
         ):
             reported = EventList()
             figures = FigureEvents(reported)
             log = Path(scratch) / TRACE_LOG
-            async with QmpSession(qmp_log, figures.on_event) as session:
-                argv = self._command.recorded(qmp_fd=session.peer_fd, log=log)
-                with QemuProcess(argv, words=Path(scratch) / "words", pass_fds=(session.peer_fd,)) as process:
-                    async with self._watched(process):
-                        stream = await self._record(session, process, writer, figures, log)
-            if log.exists():
-                shutil.move(log, writer.folder / TRACE_LOG)
-            self._write_events(writer, reported, stream, figures.started_unix_us)
+            try:
+                async with QmpSession(qmp_log, figures.on_event) as session:
+                    argv = self._command.recorded(qmp_fd=session.peer_fd, log=log)
+                    with QemuProcess(argv, words=Path(scratch) / "words", pass_fds=(session.peer_fd,)) as process:
+                        async with self._watched(process):
+                            await self._record(session, process, writer, figures, log)
+            finally:
+                writer.outcome, writer.error = self._outcome, self._error
+                if log.exists():
+                    shutil.move(log, writer.folder / TRACE_LOG)
+                if self._stream is not None:
+                    self._write_events(writer, reported, self._stream, figures.started_unix_us)
 
     def _write_events(self, writer: CaptureWriter, reported: EventList, stream: Path, started_unix_us: int) -> None:
         self._tell("reading QEMU's log")
@@ -95,8 +104,8 @@ class Recording:
         writer: CaptureWriter,
         figures: FigureEvents,
         log: Path,
-    ) -> Path:
-        """Migrate, and return the file that the stream is in."""
+    ) -> None:
+        """Migrate, and keep all that came of it."""
         options = self._options
         self._tell("waiting for QEMU's greeting")
         await session.connect()
@@ -106,6 +115,7 @@ class Recording:
             self._tell(f"letting the guest run for {options.run_seconds:g} s")
             await asyncio.sleep(options.run_seconds)
         file = writer.open_channel(0)
+        self._stream = Path(file.name)
         with PipeSpool(file) as spool:
             self._tell("starting the migration")
             await session.pass_fd(spool.write_fd, _STREAM_NAME)
@@ -130,7 +140,6 @@ class Recording:
             "query-migrate": migration,
         }
         (writer.folder / RECORDING).write_text(json.dumps(recording, indent=1) + "\n", encoding="utf-8")
-        return Path(file.name)
 
     async def _prepare(self, session: QmpSession) -> Mapping[str, Any]:
         """Set capabilities and parameters of the migration, and return the latter as QEMU has them."""
@@ -160,7 +169,9 @@ class Recording:
             if status == "completed":
                 return migration
             if status in _ENDED_BADLY:
-                raise RecordError(f"the migration {status}: {migration.get('error-desc', 'QEMU gave no reason')}")
+                self._outcome = CaptureOutcome(status)
+                self._error = str(migration.get("error-desc", "QEMU gave no reason"))
+                raise RecordError(f"the migration {status}: {self._error}")
             self._tell(_progress_line(status, migration.get("ram", {})))
             if logging and log.exists() and log.stat().st_size > self._options.log_limit_bytes:
                 await _switch_logging_off(session)

@@ -14,9 +14,10 @@ from savevm_inspect.container.capture_folder import (
     MANIFEST,
     VERSION,
     CaptureFolder,
-    CaptureWriter,
+    CaptureOutcome,
     Direction,
 )
+from savevm_inspect.container.capture_writer import CaptureWriter
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.rules.phases import Phase
 from savevm_inspect.rules.threads import Side
@@ -92,35 +93,83 @@ def test_the_contract_of_the_manifest(tmp_path: Path) -> None:
         "format": "savevm-inspect/capture",
         "version": 1,
         "made_by": "test",
+        "outcome": "completed",
         "channels": [{"number": 0, "direction": "forward", "file": "channel0.fwd"}],
+        "files": ["channel0.fwd", "events.jsonl"],
     }
 
 
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError, SystemExit])
-def test_an_interrupted_recording_leaves_nothing(tmp_path: Path, interruption: type[BaseException]) -> None:
-    def interrupted() -> None:
-        with CaptureWriter(tmp_path / "capture", made_by="test") as writer:
-            writer.open_channel(0).write(b"half")
-            raise interruption
+def interrupted(path: Path, data: bytes, error: BaseException, **options: bool) -> None:
+    with CaptureWriter(path, made_by="test", **options) as writer:
+        writer.open_channel(0).write(data)
+        raise error
 
-    with pytest.raises(interruption):
-        interrupted()
+
+FAILURES = [
+    (KeyboardInterrupt(), CaptureOutcome.INTERRUPTED),
+    (SystemExit(), CaptureOutcome.INTERRUPTED),
+    (RuntimeError("the disk went away"), CaptureOutcome.FAILED),
+]
+
+
+@pytest.mark.parametrize(("error", "outcome"), FAILURES)
+def test_what_was_recorded_before_a_failure_is_kept(
+    tmp_path: Path, error: BaseException, outcome: CaptureOutcome
+) -> None:
+    with pytest.raises(type(error)):
+        interrupted(tmp_path / "capture", b"half", error)
+    folder = CaptureFolder(tmp_path / "capture")
+    assert (folder.outcome, folder.error) == (outcome, str(error))
+    assert folder.forward()[0].read_bytes() == b"half"
+    assert list(tmp_path.iterdir()) == [tmp_path / "capture"]
+
+
+@pytest.mark.parametrize(("data", "discard"), [(b"", False), (b"half", True)])
+def test_nothing_is_left_where_no_byte_came_or_nobody_wants_it(tmp_path: Path, data: bytes, discard: bool) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "capture", data, KeyboardInterrupt(), discard=discard)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupted_recording_keeps_the_earlier_one(tmp_path: Path) -> None:
+def test_an_interrupted_recording_never_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     record(path, main=b"first")
+    for data in (b"second", b"third"):
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(path, data, KeyboardInterrupt())
+        assert CaptureFolder(path).forward()[0].read_bytes() == b"first"
+        beside = tmp_path / "capture.interrupted"
+        assert CaptureFolder(beside).forward()[0].read_bytes() == data
+        assert sorted(tmp_path.iterdir()) == [path, beside]
 
-    def interrupted() -> None:
-        with CaptureWriter(path, made_by="test") as writer:
-            writer.open_channel(0).write(b"second")
-            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert CaptureFolder(path).forward()[0].read_bytes() == b"first"
+def test_of_two_recorders_one_wins_and_the_other_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    with CaptureWriter(path, made_by="one") as writer:
+        writer.open_channel(0).write(b"QEVM")
+        with pytest.raises(SavevmError, match="another recorder writes there now"):
+            CaptureWriter(path, made_by="other")
+    assert CaptureFolder(path).made_by == "one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_recorder_left_is_swept(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    writer = CaptureWriter(path, made_by="killed")
+    writer.open_channel(0).write(b"half")
+    writer.folder.rename(tmp_path / "kept")  # SIGKILL: the lock goes, the files stay
+    writer._lock.close()
+    (tmp_path / "kept").rename(writer.folder)
+    record(path)
+    assert CaptureFolder(path).made_by == "test"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_is_followed_to_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    record(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert CaptureFolder(tmp_path / "real").made_by == "test"
 
 
 def test_a_full_disk_at_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,12 +184,22 @@ def test_a_full_disk_at_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pyte
 def test_an_earlier_capture_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     record(path, main=b"first")
-    (path / "old.log").write_text("of the first")
     record(path, main=b"second", made_by="again")
     assert CaptureFolder(path).forward()[0].read_bytes() == b"second"
     assert CaptureFolder(path).made_by == "again"
-    assert not (path / "old.log").exists()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_else_lies_in_an_earlier_capture_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    record(path, main=b"first")
+    (path / "notes.txt").write_text("years")
+    with pytest.raises(SavevmError, match=r"holds 'notes\.txt', .* without --force"):
+        record(path, main=b"second")
+    assert (path / "notes.txt").read_text() == "years"
+    with CaptureWriter(path, made_by="forced", force=True):
+        pass
+    assert not (path / "notes.txt").exists()
 
 
 def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:

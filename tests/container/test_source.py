@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from savevm_inspect.container import spool
-from savevm_inspect.container.capture_folder import CaptureWriter
+from savevm_inspect.container.capture_writer import CaptureWriter
 from savevm_inspect.container.source import Source
 from savevm_inspect.errors import SavevmError, Unsupported
 

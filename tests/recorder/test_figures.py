@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
+from savevm_inspect.container.capture_folder import CaptureFolder
+from savevm_inspect.container.capture_writer import CaptureWriter
 from savevm_inspect.recorder.figures import PHASE_OF_STATUS, FigureEvents
 from savevm_inspect.rules.phases import Phase
 from savevm_inspect.stream.events import Event, EventKind

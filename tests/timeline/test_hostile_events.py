@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
+from savevm_inspect.container.capture_folder import CaptureFolder
+from savevm_inspect.container.capture_writer import CaptureWriter
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.rules.threads import Side
 from savevm_inspect.stream.events import Event, EventKind, read_events

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from savevm_inspect.container.capture_folder import CaptureWriter
+from savevm_inspect.container.capture_writer import CaptureWriter
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.rules.threads import Side
 from savevm_inspect.stream.events import EventKind

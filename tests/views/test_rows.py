@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
+from savevm_inspect.container.capture_folder import CaptureFolder
+from savevm_inspect.container.capture_writer import CaptureWriter
 from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.errors import SavevmError
 from savevm_inspect.rules.callbacks import CALLBACKS

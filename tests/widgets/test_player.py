@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.container.capture_folder import CaptureFolder, CaptureWriter
+from savevm_inspect.container.capture_folder import CaptureFolder
+from savevm_inspect.container.capture_writer import CaptureWriter
 from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.engine.scenarios import SCENARIOS
 from savevm_inspect.errors import SavevmError

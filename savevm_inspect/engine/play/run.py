@@ -5,7 +5,8 @@ from functools import cached_property
 from os import PathLike
 from typing import Final
 
-from ...container.capture_folder import CaptureFolder, CaptureWriter, Direction
+from ...container.capture_folder import CaptureFolder, CaptureOutcome, Direction
+from ...container.capture_writer import CaptureWriter
 from ...errors import EngineError, NotFound, printable
 from ...markup import html_table
 from ...rules.status import MigrationStatus
@@ -36,6 +37,13 @@ class Outcome(StrEnum):
     DEADLOCKED = "deadlocked"
 
 
+CAPTURED: Final = {
+    Outcome.COMPLETED: CaptureOutcome.COMPLETED,
+    Outcome.FAILED: CaptureOutcome.FAILED,
+    Outcome.CANCELLED: CaptureOutcome.CANCELLED,
+}
+"""How a capture's manifest says the same; of a run without an end it says interrupted."""
+
 _OUTCOMES: Final = {
     MigrationStatus.NONE: Outcome.FAILED,  # it was refused before it began
     MigrationStatus.COMPLETED: Outcome.COMPLETED,
@@ -43,6 +51,14 @@ _OUTCOMES: Final = {
     MigrationStatus.CANCELLED: Outcome.CANCELLED,
 }
 """What the source's last state means; it stays in no other but while somebody could still act."""
+
+
+def outcome_of(migration: Migration) -> Outcome:
+    """How a migration ended whose steps have all been taken."""
+    outcome = _OUTCOMES.get(migration.source.status, Outcome.UNFINISHED)
+    if outcome is Outcome.COMPLETED and migration.destination.machine.runstate is not RunState.RUNNING:
+        return Outcome.FAILED  # on the destination, of which the source need not know
+    return outcome
 
 
 class Run:
@@ -74,13 +90,7 @@ class Run:
             stuck = Outcome.DEADLOCKED
         self.events: tuple[Event, ...] = tuple(events)
         self.error: EngineError | None = self.migration.failure
-        self.outcome = stuck or self._ended()
-
-    def _ended(self) -> Outcome:
-        outcome = _OUTCOMES.get(self.migration.source.status, Outcome.UNFINISHED)
-        if outcome is Outcome.COMPLETED and self.destination.runstate is not RunState.RUNNING:
-            return Outcome.FAILED  # on the destination, of which the source need not know
-        return outcome
+        self.outcome = stuck or outcome_of(self.migration)
 
     def _watch(self, number: int, *, back: bool, resumed: bool) -> Sink | None:
         if back and not self.scenario.source_options.return_path:
@@ -134,6 +144,8 @@ class Run:
             SavevmError: something that is no capture is at ``output``.
         """
         with CaptureWriter(output, made_by=MADE_BY) as capture:
+            capture.outcome = CAPTURED.get(self.outcome, CaptureOutcome.INTERRUPTED)
+            capture.error = str(self.error or "")
             for (number, direction), data in self._channels.items():
                 resumed = (number, direction) in self._resumed
                 capture.open_channel(number, direction, resumed=resumed).write(data)
