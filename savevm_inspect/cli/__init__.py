@@ -37,8 +37,8 @@ def main() -> None:
     """Run the command line; errors are one line on stderr and exit status 1, wrong usage 2."""
     try:
         sys.exit(cli(standalone_mode=False))  # what a verb returns, or the status it asked for by Exit
-    except click.Abort:
-        sys.exit("savevm-inspect: interrupted")
+    except click.Abort as error:
+        sys.exit(_lines("interrupted", error.__cause__ or error.__context__))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -46,4 +46,9 @@ def main() -> None:
         sys.stderr.close()  # the reader of our output has gone; nobody would read a message
         sys.exit(1)
     except SavevmError as error:
-        sys.exit(f"savevm-inspect: {error}")
+        sys.exit(_lines(str(error), error))
+
+
+def _lines(message: str, error: BaseException | None) -> str:
+    """A message, and a line for each note that somebody put to the error."""
+    return "\n".join(f"savevm-inspect: {line}" for line in (message, *getattr(error, "__notes__", ())))

@@ -102,6 +102,8 @@ class CaptureWriter:
                 if error is not None and self.path.exists() and any(self.path.iterdir()):
                     self.path = self.path.with_name(f"{self.path.name}.{self.outcome}")
                 self._publish()
+                if error is not None:
+                    error.add_note(f"what was recorded until then is in {self.path}")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)  # gone already, if it was renamed
             self._lock.close()

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from savevm_inspect.container.capture_folder import CaptureFolder
+from savevm_inspect.container.capture_folder import CaptureFolder, Outcome
 from savevm_inspect.errors import RecordError, SavevmError
 from savevm_inspect.recorder.qemu import record_qemu
 from savevm_inspect.rules.phases import Phase
@@ -75,9 +76,9 @@ def fake_qemu(folder: Path, script: str) -> str:
 def assert_ends_late(record: Callable[[float], object], clean: Path, message: str) -> None:
     """A recording that takes too long says so; on a busy machine it gets longer until it has come so far."""
     for limit in (1, 8, 64):
+        shutil.rmtree(clean, ignore_errors=True)  # what an earlier try has kept
         with pytest.raises(RecordError, match=f"longer than {limit} s; ") as raised:
             record(limit)
-        assert not clean.exists()
         if re.search(message, str(raised.value)):
             return
     pytest.fail(f"{raised.value}, expected {message}")
@@ -255,6 +256,11 @@ def test_a_migration_that_never_ends_is_ended(clean: Path) -> None:
         )
 
     assert_ends_late(record, clean, r"it stopped at migration active: pass \d+")
+    kept = CaptureFolder.open(clean)
+    assert kept.outcome is Outcome.FAILED
+    assert "took longer than" in kept.error
+    assert kept.forward()[0].stat().st_size
+    assert any(event.name == "active" for event in kept.events())
 
 
 @pytest.mark.qemu
@@ -272,13 +278,16 @@ def test_a_qemu_that_dies_in_the_middle(clean: Path) -> None:
             bandwidth_bytes_per_s=1000,
             progress=kill,
         )
-    assert not clean.exists()
+    kept = CaptureFolder.open(clean)
+    assert kept.outcome is Outcome.FAILED
+    assert "QEMU went away" in kept.error
+    assert kept.forward()[0].stat().st_size
 
 
 @pytest.mark.qemu
 def test_truth_of_a_machine_with_too_much_memory(clean: Path) -> None:
     with pytest.raises(RecordError, match="at most 2 GiB"):
-        record_qemu("qemu-system-x86_64 -machine pc -m 3G -nodefaults -S", clean, truth=True)
+        record_qemu("qemu-system-x86_64 -machine pc -m 3G -nodefaults -S", clean, truth=True, discard=True)
     assert not clean.exists()
 
 
@@ -357,6 +366,7 @@ def test_a_program_that_never_answers(clean: Path, tmp_path: Path) -> None:
         clean,
         r"it stopped at waiting .*said: still thinking\)",
     )
+    assert not clean.exists()
 
 
 def test_a_program_that_ends_at_once(clean: Path, tmp_path: Path) -> None:
