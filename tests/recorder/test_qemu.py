@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from savevm_inspect.container.capture_folder import CaptureFolder, Outcome
+from savevm_inspect.container.capture_folder import CaptureFolder, CaptureOutcome
 from savevm_inspect.errors import RecordError, SavevmError
 from savevm_inspect.recorder.qemu import record_qemu
 from savevm_inspect.rules.phases import Phase
@@ -257,7 +257,7 @@ def test_a_migration_that_never_ends_is_ended(clean: Path) -> None:
 
     assert_ends_late(record, clean, r"it stopped at migration active: pass \d+")
     kept = CaptureFolder.open(clean)
-    assert kept.outcome is Outcome.FAILED
+    assert kept.outcome is CaptureOutcome.FAILED
     assert "took longer than" in kept.error
     assert kept.forward()[0].stat().st_size
     assert any(event.name == "active" for event in kept.events())
@@ -279,7 +279,7 @@ def test_a_qemu_that_dies_in_the_middle(clean: Path) -> None:
             progress=kill,
         )
     kept = CaptureFolder.open(clean)
-    assert kept.outcome is Outcome.FAILED
+    assert kept.outcome is CaptureOutcome.FAILED
     assert "QEMU went away" in kept.error
     assert kept.forward()[0].stat().st_size
 
