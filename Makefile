@@ -34,6 +34,7 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/retired_words.py  # lists what says a name or phrase that is no longer used
 
 lab: $(STAMP)  ## JupyterLab on the quickstart
 	$(BIN)/savevm-inspect lab

@@ -8,7 +8,7 @@ meta:
   encoding: UTF-8
   endian: be
 doc: |
-  What the source tells the destination to do, after the record's type byte. A command lies wholly in its
+  What the source orders the destination to do, after the record's type byte. A command lies wholly in its
   argument; what `packaged` announces follows it.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c loadvm_process_command
 seq:
@@ -48,7 +48,7 @@ instances:
     value: command == command::postcopy_advise and len_argument == 16
   page_size:
     value: 'is_advise_of_ram ? argument.as<postcopy_advise>.target_page_size : 0'
-    doc: size of a target page in bytes, if this command tells it; 0 otherwise
+    doc: size of a target page in bytes, if this command states it; 0 otherwise
   len_package:
     value: 'command == command::packaged ? argument.as<packaged>.len_package : 0'
     doc: how many bytes of records after this command are its package; 0 for other commands
@@ -164,7 +164,7 @@ enums:
     9:
       id: postcopy_resume
       -orig-id: MIG_CMD_POSTCOPY_RESUME
-      doc: a postcopy that was interrupted goes on
+      doc: a postcopy that was interrupted continues
     10:
       id: recv_bitmap
       -orig-id: MIG_CMD_RECV_BITMAP

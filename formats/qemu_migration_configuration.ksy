@@ -67,7 +67,7 @@ types:
     params:
       - id: page_bits_before
         type: u4
-        doc: what the subsections before this one tell, as below
+        doc: what the subsections before this one say, as below
       - id: is_ignore_shared_before
         type: bool
       - id: is_mapped_ram_before
@@ -104,15 +104,15 @@ types:
       page_bits:
         value: |
           name == "configuration/target-page-bits" ? body.as<target_page_bits>.page_bits : page_bits_before
-        doc: what the subsections up to this one tell
+        doc: what the subsections up to this one say
       is_ignore_shared:
         value: |
           name == "configuration/capabilities" ? body.as<capabilities>.is_ignore_shared : is_ignore_shared_before
-        doc: what the subsections up to this one tell
+        doc: what the subsections up to this one say
       is_mapped_ram:
         value: |
           name == "configuration/capabilities" ? body.as<capabilities>.is_mapped_ram : is_mapped_ram_before
-        doc: what the subsections up to this one tell
+        doc: what the subsections up to this one say
   target_page_bits:
     doc: sent where the size of a target page is not the smallest that the target has, as on ARM
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c vmstate_target_page_bits

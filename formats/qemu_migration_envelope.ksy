@@ -31,7 +31,7 @@ doc: |
   (`full`); one with much, such as RAM, has a `start`, any number of `part` and an `end` section.
 
   **The length of a device's section is written nowhere.** It follows from the device's list of fields, and of
-  these the stream tells only in the JSON description after the end mark. Kaitai Struct can't follow that, so
+  these the stream states only in the JSON description after the end mark. Kaitai Struct can't follow that, so
   such a payload is an opaque type, `qemu_migration_device_payload`, that has to be written by hand in the target
   language. It is given `idstr` and `instance_id`, starts at the payload's first byte and has to consume the
   payload exactly: find the entry of that `name` and `instance_id` in the description's `devices`, and add up
@@ -50,7 +50,7 @@ params:
     doc: |
       Size of a target page in bytes, for a stream that does not state it in its configuration or in
       a `postcopy_advise` command. x86 and s390x never state it (4096). The description, where there is one,
-      tells it as `page_size`. Zero if it is unknown, which is well as long as there are no pages.
+      states it as `page_size`. Zero if it is unknown, which is well as long as there are no pages.
 seq:
   - id: magic
     -orig-id: QEMU_VM_FILE_MAGIC
@@ -100,7 +100,7 @@ instances:
     doc: shared RAM blocks are listed with an address, and their content stays where it is
   is_mapped_ram:
     value: first_record_type == record_type::configuration and configuration.is_mapped_ram
-    doc: pages lie at fixed places in the file instead of in RAM records
+    doc: pages are at fixed offsets in the file instead of in RAM records
 types:
   record:
     doc: |
@@ -110,16 +110,16 @@ types:
       section bound to it. Each record therefore remembers where the last `start` record before it is, and with
       that the chain of all of them.
 
-      The command `packaged` tells how many bytes of records after it belong together: a destination reads all of
+      The command `packaged` says how many bytes of records after it belong together: a destination reads all of
       them before it acts on the first, since the channel has to be free for pages by then. They are records like all
       others, and stand in the same list.
     params:
       - id: idx
         type: s4
-        doc: place of this record in the list of records
+        doc: index of this record in the list of records
       - id: idx_start_before
         type: s4
-        doc: place of the last `start` record before this one; -1 if there is none
+        doc: index of the last `start` record before this one; -1 if there is none
       - id: page_size_before
         type: u4
         doc: size of a target page in bytes as known before this record; 0 if it is not
@@ -175,7 +175,7 @@ types:
         doc: offset after the last package that was announced up to and with this record; 0 if there was none
       idx_last_start:
         value: 'record_type == record_type::section_start ? idx : idx_start_before'
-        doc: place of the last `start` record up to and with this one; -1 if there is none
+        doc: index of the last `start` record up to and with this one; -1 if there is none
       page_size:
         value: |
           record_type == record_type::command and body.as<qemu_migration_command>.page_size != 0
@@ -197,7 +197,7 @@ types:
         doc: path and name of the device, as the source registered it; data, never a file name
       - id: instance_id
         type: u4
-        doc: tells devices of one `idstr` apart
+        doc: distinguishes devices of one `idstr`
       - id: version_id
         type: u4
         doc: version of the payload's format; may be large (`eeprom` has 20061113)
@@ -205,7 +205,7 @@ types:
       format:
         value: |
           idstr.length >= 5 and idstr.substring(idstr.length - 5, idstr.length) == "/vfio" ? "vfio" : idstr
-        doc: what tells the payload's format, the `idstr`; of a VFIO device without the path before it
+        doc: what decides the payload's format, the `idstr`; of a VFIO device without the path before it
   section_start:
     doc: the first section of a device that has several
     seq:
@@ -254,7 +254,7 @@ types:
             '"todclock"': qemu_migration_s390_todclock
             '"vfio"': qemu_migration_vfio(true)
             _: qemu_migration_device_payload(name.idstr, name.instance_id)
-        doc: fields of the device, of which only the description tells, but for those with a format of their own
+        doc: fields of the device, which only the description gives, but for those with a format of their own
       - id: footer
         type: section_footer(name.section_id)
         if: next_type == record_type::section_footer
@@ -270,7 +270,7 @@ types:
         type: u4
       - id: idx_start
         type: s4
-        doc: place of a `start` record in the list of records
+        doc: index of a `start` record in the list of records
       - id: num_later
         type: u1
         doc: how many `start` records after that one were looked at before
@@ -375,7 +375,7 @@ enums:
     0x08:
       id: command
       -orig-id: QEMU_VM_COMMAND
-      doc: what the destination is told to do
+      doc: what the destination is ordered to do
     0x7e:
       id: section_footer
       -orig-id: QEMU_VM_SECTION_FOOTER

@@ -10,7 +10,7 @@ doc: |
   A page of a guest's memory, or all of a RAM block in a mapped-ram file.
 
   As it stands here, the bytes are read where they occur. In a language whose runtime copies what it reads, a type
-  of the same name can be put in the place of the compiled one: it steps over the bytes and reads `content` when
+  of the same name can replace the compiled one: it steps over the bytes and reads `content` when
   somebody asks for it. A stream of many gigabytes then parses in the memory of its records alone.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c save_normal_page
 params:

@@ -9,11 +9,11 @@ meta:
   imports:
     - qemu_migration_extent
 doc: |
-  With the capability `mapped-ram` each page of guest memory has a place of its own in the file, so that a page that
+  With the capability `mapped-ram` each page of guest memory has a fixed offset in the file, so that a page that
   changes is written over instead of being sent again. This header follows each RAM block in the list of blocks.
 
-  After it lie the bitmap, a gap up to a multiple of 1 MiB, and a place for each page of the block. A page that is
-  all zero is not written: its bit is not set, and its place is a hole in the file.
+  After it lie the bitmap, a gap up to a multiple of 1 MiB, and room for each page of the block. A page that is
+  all zero is not written: its bit is not set, and its room is a hole in the file.
 doc-ref:
   - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c MappedRamHeader
   - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c mapped_ram_setup_ramblock
@@ -47,7 +47,7 @@ seq:
   - id: area
     type: qemu_migration_extent(ofs_pages + len_used - _io.pos)
     if: ofs_pages != 0
-    doc: the bitmap, a gap, and a place for each page
+    doc: the bitmap, a gap, and room for each page
 instances:
   len_bitmap:
     value: (len_used / page_size + 63) / 64 * 8
@@ -60,4 +60,4 @@ instances:
     pos: ofs_pages
     type: qemu_migration_extent(len_used)
     if: ofs_pages != 0
-    doc: a place for each page, in order
+    doc: room for each page, in order

@@ -142,7 +142,7 @@ types:
         repeat: expr
         repeat-expr: _root.num_slots
         doc: |
-          places in the block in bytes, first of the pages with content, then of those that are all zero; what is
+          addresses in the block in bytes, first of the pages with content, then of those that are all zero; what is
           in further slots means nothing
       - id: pages
         type: qemu_migration_extent(_root.page_size)
@@ -170,7 +170,7 @@ types:
         doc: path and name of the device, as in its sections on the main channel
       - id: instance_id
         type: u4
-        doc: tells devices of one `idstr` apart
+        doc: distinguishes devices of one `idstr`
       - id: len_state
         -orig-id: next_packet_size
         type: u4
@@ -185,7 +185,7 @@ types:
         value: |
           len_state >= 12 and (idstr == "vfio"
           or idstr.length >= 5 and idstr.substring(idstr.length - 5, idstr.length) == "/vfio")
-        doc: the piece opens with what tells its place; one that is too short for that is refused by QEMU
+        doc: the piece opens with its address; one that is too short for that is refused by QEMU
       len_head:
         value: 'is_vfio ? 12 : 0'
   vfio_head:
@@ -198,7 +198,7 @@ types:
         doc: 0
       - id: idx
         type: u4
-        doc: place of the piece in the order of all, from 0
+        doc: index of the piece in the order of all, from 0
       - id: flags
         type: u4
     instances:

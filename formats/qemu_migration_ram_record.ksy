@@ -121,4 +121,4 @@ enums:
     0x200:
       id: multifd_flush
       -orig-id: RAM_SAVE_FLAG_MULTIFD_FLUSH
-      doc: all that was sent on multifd channels must be in place before anything that follows
+      doc: all that was sent on multifd channels must be loaded before anything that follows

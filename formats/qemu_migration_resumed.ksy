@@ -11,7 +11,7 @@ meta:
     - qemu_migration_dirty_bitmap
     - qemu_migration_ram
 doc: |
-  When the connection breaks during postcopy, the guest already runs on the destination, and the source can go on over
+  When the connection breaks during postcopy, the guest already runs on the destination, and the source can continue over
   another connection. There is no header, since this is no new stream: the first record is a command, `recv_bitmap`
   for each RAM block, then `postcopy_resume`, then sections of devices whose `start` section was on the channel that
   broke. Only what can be sent in postcopy is left by then: RAM, and dirty bitmaps.
@@ -36,7 +36,7 @@ seq:
     doc: up to the end mark, unless this connection breaks, too
 types:
   record:
-    doc: a section that goes on, or a command
+    doc: a section that continues, or a command
     seq:
       - id: mark_start
         size: 0
@@ -118,4 +118,4 @@ enums:
     0x08:
       id: command
       -orig-id: QEMU_VM_COMMAND
-      doc: what the destination is told to do
+      doc: what the destination is ordered to do

@@ -8,7 +8,7 @@ meta:
   encoding: UTF-8
   endian: be
 doc: |
-  What the destination tells the source, on the way back of the main channel: messages, one after the other, with
+  What the destination sends the source, on the way back of the main channel: messages, one after the other, with
   no header and no end mark.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c source_return_path_thread
 seq:
@@ -71,7 +71,7 @@ types:
     seq:
       - id: start
         type: u8
-        doc: place in the RAM block in bytes
+        doc: address in the RAM block in bytes
       - id: length
         -orig-id: len
         type: u4
@@ -118,7 +118,7 @@ types:
         -orig-id: RAMBLOCK_RECV_BITMAP_ENDING
         contents: [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]
   resume_ack:
-    doc: the destination is ready to go on
+    doc: the destination is ready to continue
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c migrate_send_rp_resume_ack
     seq:
       - id: value
@@ -146,11 +146,11 @@ enums:
     5:
       id: recv_bitmap
       -orig-id: MIG_RP_MSG_RECV_BITMAP
-      doc: which pages have arrived, when a postcopy that was interrupted goes on
+      doc: which pages have arrived, when a postcopy that was interrupted continues
     6:
       id: resume_ack
       -orig-id: MIG_RP_MSG_RESUME_ACK
-      doc: ready to go on with a postcopy that was interrupted
+      doc: ready to continue a postcopy that was interrupted
     7:
       id: switchover_ack
       -orig-id: MIG_RP_MSG_SWITCHOVER_ACK

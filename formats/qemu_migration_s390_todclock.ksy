@@ -33,7 +33,7 @@ enums:
     0:
       id: missing
       -orig-id: S390_TOD_CLOCK_VALUE_MISSING
-      doc: the source could not tell the time
+      doc: the source did not know the time
     1:
       id: present
       -orig-id: S390_TOD_CLOCK_VALUE_PRESENT

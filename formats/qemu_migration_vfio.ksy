@@ -9,9 +9,9 @@ meta:
   imports:
     - qemu_migration_extent
 doc: |
-  A device that is passed through to the guest. Its hardware tells its state, and only its vendor knows what it means.
+  A device that is passed through to the guest. Its hardware reports its state, and only its vendor knows what it means.
   What QEMU adds is the configuration, the last of its sections: a VMState of the PCI device, of which nothing here
-  tells how long it is; it ends where the flag `end_of_state` stands.
+  says how long it is; it ends where the flag `end_of_state` stands.
 
   With multifd, the state is in packets of other channels, and only flags are here.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/migration.c vfio_load_state
@@ -41,7 +41,7 @@ types:
             or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x04]
             or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x05]
             or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x06]
-        doc: a 64-bit number; as bytes, since JavaScript's numbers could not tell one flag from the other
+        doc: a 64-bit number; as bytes, since JavaScript's numbers could not distinguish the flags
       - id: body
         type:
           switch-on: flag

@@ -12,12 +12,12 @@ meta:
 doc: |
   Where `savevm` keeps a migration stream in a disk image.
 
-  The image is made of clusters. A disk's content is found by two levels of tables: an entry of the L1 table tells where
+  The image is made of clusters. A disk's content is found by two levels of tables: an entry of the L1 table says where
   an L2 table lies, an entry of that where a cluster lies. Each snapshot has an L1 table of its own, and the VM state is
   addressed like more disk: it begins with the first L1 entry that the disk, as large as it was then, does not need.
 
   The clusters of `snapshots[n].l1.entries[..].l2.entries[..]`, in order and cut to `len_vm_state`, are the migration
-  stream. A cluster that has no place in the file is all zero.
+  stream. A cluster that has no offset in the file is all zero.
 
   Encrypted images and those with their data in another file are not described here; the disk itself is not either.
 doc-ref:
@@ -100,7 +100,7 @@ types:
         value: 'version == 3 ? v3.len_header : 72'
       has_extended_l2:
         value: version == 3 and v3.has_extended_l2
-        doc: L2 entries have 128 bits and tell of each cluster's 32 parts
+        doc: L2 entries have 128 bits and describe each cluster's 32 parts
       len_cluster:
         value: 1 << cluster_bits
       len_l2_entry:
@@ -205,7 +205,7 @@ types:
       - id: len_vm_state_32
         -orig-id: vm_state_size
         type: u4
-        doc: length of the VM state in bytes, if the extra data does not tell it
+        doc: length of the VM state in bytes, if the extra data does not state it
       - id: len_extra
         -orig-id: extra_data_size
         type: u4
@@ -238,7 +238,7 @@ types:
         doc: size of the disk in bytes when it was taken
       idx_vm_state:
         value: (len_disk + _root.header.len_l1_coverage - 1) / _root.header.len_l1_coverage
-        doc: place in the L1 table where the VM state begins
+        doc: index in the L1 table where the VM state begins
       num_vm_state:
         value: (len_vm_state + _root.header.len_l1_coverage - 1) / _root.header.len_l1_coverage
         doc: number of L1 entries that the VM state needs
@@ -283,7 +283,7 @@ types:
         repeat-expr: num_entries
   l1_entry:
     doc: |
-      Of the 64 bits, bits 9 to 55 are the place of the L2 table, a multiple of the length of a cluster; bit 63 tells
+      Of the 64 bits, bits 9 to 55 are the offset of the L2 table, a multiple of the length of a cluster; bit 63 says
       that nothing else refers to it. They are read as two halves since some languages have no integers of 64 bits.
     seq:
       - id: high
@@ -327,22 +327,22 @@ types:
       is_zero:
         value: not is_compressed and not _root.header.has_extended_l2 and (low & 0x01) != 0
         -orig-id: QCOW_OFLAG_ZERO
-        doc: the cluster reads as zero, whatever its place holds; where there are extended L2 entries, `subclusters` tells it
+        doc: the cluster reads as zero, whatever is at its offset; where there are extended L2 entries, `subclusters` says it
       ofs_cluster:
         value: (high & 0xffffff) * 0x100000000 + (low - low % 512)
         -orig-id: L2E_OFFSET_MASK
-        doc: place in the file if it is not compressed; 0 if it has none
+        doc: offset in the file if it is not compressed; 0 if it has none
       cluster:
         pos: ofs_cluster
         type: qemu_migration_extent(_root.header.len_cluster)
         if: not is_compressed and not is_zero and ofs_cluster != 0
       num_bits_high:
         value: 38 - _root.header.cluster_bits
-        doc: how many bits of a compressed cluster's place are in `high`
+        doc: how many bits of a compressed cluster's offset are in `high`
       ofs_compressed:
         value: (high & ((1 << num_bits_high) - 1)) * 0x100000000 + low
         if: is_compressed
-        doc: place in the file, at any byte
+        doc: offset in the file, at any byte
       num_sectors:
         value: ((high & 0x3fffffff) >> num_bits_high) + 1
         if: is_compressed
@@ -359,7 +359,7 @@ types:
         doc: set where the part reads as zero
       - id: allocated
         type: u4
-        doc: set where the part has its place in the cluster
+        doc: set where the part is allocated in the cluster
 enums:
   crypt_method:
     0:

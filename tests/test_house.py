@@ -13,6 +13,8 @@ import grimp
 
 import savevm_inspect
 
+from .retired_words import hits
+
 ROOT = Path(__file__).parent.parent
 
 FORBIDDEN = ("ipywidgets", "plotly", "anywidget", "IPython", "jupyterlab", "numpy", "rich", "click", "kaitaistruct")
@@ -96,3 +98,8 @@ def test_notebooks_and_documents_come_in_by_the_front_door() -> None:
         if re.match(r"\s*(from|import)\s+savevm_inspect", line) and line.strip() != "import savevm_inspect as si"
     ]
     assert deep == []
+
+
+def test_no_retired_name_or_phrase_is_used() -> None:
+    """Each line says what the project says instead; the list is ``tests/retired_words.toml``."""
+    assert not list(hits())

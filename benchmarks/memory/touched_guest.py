@@ -28,7 +28,7 @@ def boot_sector(ram_bytes: int, step_pages: int) -> bytes:
 
     Args:
         ram_bytes: how much memory the guest has.
-        step_pages: touch every so-manieth page.
+        step_pages: touch every n-th page.
     """
     real_mode = bytes.fromhex(
         "fa"  # cli
@@ -87,7 +87,7 @@ def make_stream(output: Path, *, ram_bytes: int, step_pages: int = 1, binary: st
     Args:
         output: the stream to make.
         ram_bytes: how much memory the guest has.
-        step_pages: it touches every so-manieth page; the others stay zero.
+        step_pages: it touches every n-th page; the others stay zero.
         binary: QEMU's program.
     """
     with tempfile.TemporaryDirectory() as name:

@@ -1,6 +1,6 @@
 meta:
   id: device_payload
-  title: Payload of a device section whose length nothing tells
+  title: Payload of a device section of unknown length
   application: QEMU
   file-extension: mig
   license: CC0-1.0

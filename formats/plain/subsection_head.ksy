@@ -7,7 +7,7 @@ meta:
   ks-version: 0.11
   encoding: UTF-8
   endian: be
-doc: Optional part of a state, told by its name.
+doc: Optional part of a state, identified by its name.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/vmstate.c vmstate_subsection_save
 params:
   - id: version_expected

@@ -18,7 +18,7 @@ doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio.c 
 params:
   - id: len_field
     type: u4
-    doc: length in bytes, as the description tells it
+    doc: length in bytes, as the description gives it
 seq:
   - id: mark_start
     size: 0
@@ -51,7 +51,7 @@ instances:
       len_field >= 276 and levels_after_256.is_levels ? 256
       : len_field >= 4116 and levels_after_4096.is_levels ? 4096 : 0
     doc: |
-      Size of configuration space in bytes, which nothing tells but the interrupt lines after it, whose levels are 0 or
+      Size of configuration space in bytes, which only the interrupt lines after it reveal, whose levels are 0 or
       1; 0 if there are none.
   kind:
     value: |
@@ -63,7 +63,7 @@ instances:
       and (kind == 1 or kind == 2 or kind == 3 or kind == 4 or kind == 5 or kind == 8 or kind == 18)
 types:
   ahead:
-    doc: what tells whether the layout is known, read without moving on
+    doc: what decides whether the layout is known, read without moving on
     seq:
       - id: version_id
         type: u4

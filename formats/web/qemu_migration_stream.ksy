@@ -54,7 +54,7 @@ instances:
     doc: |
       Size of a target page in bytes, for a stream that does not state it in its configuration or in
       a `postcopy_advise` command. x86 and s390x never state it (4096). The description, where there is one,
-      tells it as `page_size`. Zero if it is unknown, which is well as long as there are no pages.
+      states it as `page_size`. Zero if it is unknown, which is well as long as there are no pages.
 
       To be changed here for such a stream of another machine.
   first_record_type:
@@ -76,7 +76,7 @@ instances:
     doc: shared RAM blocks are listed with an address, and their content stays where it is
   is_mapped_ram:
     value: first_record_type == record_type::configuration and configuration.is_mapped_ram
-    doc: pages lie at fixed places in the file instead of in RAM records
+    doc: pages are at fixed offsets in the file instead of in RAM records
 types:
   record:
     doc: |
@@ -86,16 +86,16 @@ types:
       section bound to it. Each record therefore remembers where the last `start` record before it is, and with
       that the chain of all of them.
 
-      The command `packaged` tells how many bytes of records after it belong together: a destination reads all of
+      The command `packaged` says how many bytes of records after it belong together: a destination reads all of
       them before it acts on the first, since the channel has to be free for pages by then. They are records like all
       others, and stand in the same list.
     params:
       - id: idx
         type: s4
-        doc: place of this record in the list of records
+        doc: index of this record in the list of records
       - id: idx_start_before
         type: s4
-        doc: place of the last `start` record before this one; -1 if there is none
+        doc: index of the last `start` record before this one; -1 if there is none
       - id: page_size_before
         type: u4
         doc: size of a target page in bytes as known before this record; 0 if it is not
@@ -151,7 +151,7 @@ types:
         doc: offset after the last package that was announced up to and with this record; 0 if there was none
       idx_last_start:
         value: 'record_type == record_type::section_start ? idx : idx_start_before'
-        doc: place of the last `start` record up to and with this one; -1 if there is none
+        doc: index of the last `start` record up to and with this one; -1 if there is none
       page_size:
         value: |
           record_type == record_type::command and body.as<qemu_migration_command>.page_size != 0
@@ -173,7 +173,7 @@ types:
         doc: path and name of the device, as the source registered it; data, never a file name
       - id: instance_id
         type: u4
-        doc: tells devices of one `idstr` apart
+        doc: distinguishes devices of one `idstr`
       - id: version_id
         type: u4
         doc: version of the payload's format; may be large (`eeprom` has 20061113)
@@ -181,7 +181,7 @@ types:
       format:
         value: |
           idstr.length >= 5 and idstr.substring(idstr.length - 5, idstr.length) == "/vfio" ? "vfio" : idstr
-        doc: what tells the payload's format, the `idstr`; of a VFIO device without the path before it
+        doc: what decides the payload's format, the `idstr`; of a VFIO device without the path before it
   section_start:
     doc: the first section of a device that has several
     seq:
@@ -230,7 +230,7 @@ types:
             '"todclock"': qemu_migration_s390_todclock
             '"vfio"': qemu_migration_vfio(true)
             _: device_payload(name.section_id)
-        doc: fields of the device, of which only the description tells, but for those with a format of their own
+        doc: fields of the device, which only the description gives, but for those with a format of their own
       - id: footer
         type: section_footer(name.section_id)
         if: next_type == record_type::section_footer
@@ -246,7 +246,7 @@ types:
         type: u4
       - id: idx_start
         type: s4
-        doc: place of a `start` record in the list of records
+        doc: index of a `start` record in the list of records
       - id: num_later
         type: u1
         doc: how many `start` records after that one were looked at before
@@ -390,7 +390,7 @@ types:
       A page of a guest's memory, or all of a RAM block in a mapped-ram file.
 
       As it stands here, the bytes are read where they occur. In a language whose runtime copies what it reads, a type
-      of the same name can be put in the place of the compiled one: it steps over the bytes and reads `content` when
+      of the same name can replace the compiled one: it steps over the bytes and reads `content` when
       somebody asks for it. A stream of many gigabytes then parses in the memory of its records alone.
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c save_normal_page
     params:
@@ -405,7 +405,7 @@ types:
       encoding: UTF-8
       endian: be
     doc: |
-      What the source tells the destination to do, after the record's type byte. A command lies wholly in its
+      What the source orders the destination to do, after the record's type byte. A command lies wholly in its
       argument; what `packaged` announces follows it.
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c loadvm_process_command
     seq:
@@ -445,7 +445,7 @@ types:
         value: command == command::postcopy_advise and len_argument == 16
       page_size:
         value: 'is_advise_of_ram ? argument.as<postcopy_advise>.target_page_size : 0'
-        doc: size of a target page in bytes, if this command tells it; 0 otherwise
+        doc: size of a target page in bytes, if this command states it; 0 otherwise
       len_package:
         value: 'command == command::packaged ? argument.as<packaged>.len_package : 0'
         doc: how many bytes of records after this command are its package; 0 for other commands
@@ -562,7 +562,7 @@ types:
         '9':
           id: postcopy_resume
           '-orig-id': MIG_CMD_POSTCOPY_RESUME
-          doc: a postcopy that was interrupted goes on
+          doc: a postcopy that was interrupted continues
         '10':
           id: recv_bitmap
           '-orig-id': MIG_CMD_RECV_BITMAP
@@ -636,7 +636,7 @@ types:
         params:
           - id: page_bits_before
             type: u4
-            doc: what the subsections before this one tell, as below
+            doc: what the subsections before this one say, as below
           - id: is_ignore_shared_before
             type: bool
           - id: is_mapped_ram_before
@@ -674,15 +674,15 @@ types:
           page_bits:
             value: |
               name == "configuration/target-page-bits" ? body.as<target_page_bits>.page_bits : page_bits_before
-            doc: what the subsections up to this one tell
+            doc: what the subsections up to this one say
           is_ignore_shared:
             value: |
               name == "configuration/capabilities" ? body.as<capabilities>.is_ignore_shared : is_ignore_shared_before
-            doc: what the subsections up to this one tell
+            doc: what the subsections up to this one say
           is_mapped_ram:
             value: |
               name == "configuration/capabilities" ? body.as<capabilities>.is_mapped_ram : is_mapped_ram_before
-            doc: what the subsections up to this one tell
+            doc: what the subsections up to this one say
       target_page_bits:
         doc: sent where the size of a target page is not the smallest that the target has, as on ARM
         doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/savevm.c vmstate_target_page_bits
@@ -879,8 +879,8 @@ types:
       The list of RAM blocks (in the `start` section only), then pages up to an end mark.
 
       A page can be sent several times; the last one counts. With multifd most pages travel on other channels and
-      with mapped-ram they lie at fixed places; then there are few or none here. A block of huge pages has a further
-      number in the list if postcopy is on, which the stream does not tell: such lists are not described here, nor is
+      with mapped-ram they are at fixed offsets; then there are few or none here. A block of huge pages has a further
+      number in the list if postcopy is on, which the stream does not state: such lists are not described here, nor is
       RDMA.
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c
     params:
@@ -964,11 +964,11 @@ types:
     meta:
       endian: be
     doc: |
-      With the capability `mapped-ram` each page of guest memory has a place of its own in the file, so that a page that
+      With the capability `mapped-ram` each page of guest memory has a fixed offset in the file, so that a page that
       changes is written over instead of being sent again. This header follows each RAM block in the list of blocks.
 
-      After it lie the bitmap, a gap up to a multiple of 1 MiB, and a place for each page of the block. A page that is
-      all zero is not written: its bit is not set, and its place is a hole in the file.
+      After it lie the bitmap, a gap up to a multiple of 1 MiB, and room for each page of the block. A page that is
+      all zero is not written: its bit is not set, and its room is a hole in the file.
     doc-ref:
       - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c MappedRamHeader
       - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c mapped_ram_setup_ramblock
@@ -1002,7 +1002,7 @@ types:
       - id: area
         type: qemu_migration_extent(ofs_pages + len_used - _io.pos)
         if: ofs_pages != 0
-        doc: the bitmap, a gap, and a place for each page
+        doc: the bitmap, a gap, and room for each page
     instances:
       len_bitmap:
         value: (len_used / page_size + 63) / 64 * 8
@@ -1015,7 +1015,7 @@ types:
         pos: ofs_pages
         type: qemu_migration_extent(len_used)
         if: ofs_pages != 0
-        doc: a place for each page, in order
+        doc: room for each page, in order
   qemu_migration_ram_record:
     meta:
       encoding: UTF-8
@@ -1134,7 +1134,7 @@ types:
         '512':
           id: multifd_flush
           '-orig-id': RAM_SAVE_FLAG_MULTIFD_FLUSH
-          doc: all that was sent on multifd channels must be in place before anything that follows
+          doc: all that was sent on multifd channels must be loaded before anything that follows
   qemu_migration_s390_skeys:
     meta:
       endian: be
@@ -1265,7 +1265,7 @@ types:
         '0':
           id: missing
           '-orig-id': S390_TOD_CLOCK_VALUE_MISSING
-          doc: the source could not tell the time
+          doc: the source did not know the time
         '1':
           id: present
           '-orig-id': S390_TOD_CLOCK_VALUE_PRESENT
@@ -1314,9 +1314,9 @@ types:
     meta:
       endian: be
     doc: |
-      A device that is passed through to the guest. Its hardware tells its state, and only its vendor knows what it means.
+      A device that is passed through to the guest. Its hardware reports its state, and only its vendor knows what it means.
       What QEMU adds is the configuration, the last of its sections: a VMState of the PCI device, of which nothing here
-      tells how long it is; it ends where the flag `end_of_state` stands.
+      says how long it is; it ends where the flag `end_of_state` stands.
 
       With multifd, the state is in packets of other channels, and only flags are here.
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/vfio/migration.c vfio_load_state
@@ -1346,7 +1346,7 @@ types:
                 or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x04]
                 or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x05]
                 or word == [0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00, 0x06]
-            doc: a 64-bit number; as bytes, since JavaScript's numbers could not tell one flag from the other
+            doc: a 64-bit number; as bytes, since JavaScript's numbers could not distinguish the flags
           - id: body
             type:
               switch-on: flag
@@ -1521,7 +1521,7 @@ enums:
     '8':
       id: command
       '-orig-id': QEMU_VM_COMMAND
-      doc: what the destination is told to do
+      doc: what the destination is ordered to do
     '126':
       id: section_footer
       '-orig-id': QEMU_VM_SECTION_FOOTER

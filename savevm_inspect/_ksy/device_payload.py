@@ -14,7 +14,7 @@ class QemuMigrationDevicePayload(KaitaiStruct):  # type: ignore[misc] # the runt
 
     Args:
         idstr: the device's name.
-        instance_id: unsigned 32-bit number that tells devices of one idstr apart.
+        instance_id: unsigned 32-bit number that distinguishes devices of one idstr.
         io: stands at the payload's first byte; left after its last one.
 
     Attributes:
@@ -24,7 +24,7 @@ class QemuMigrationDevicePayload(KaitaiStruct):  # type: ignore[misc] # the runt
         fields: its fields in stream order, each with name, type, value and span.
 
     Raises:
-        Unsupported: nothing tells how long it is.
+        Unsupported: its length is unknown.
         SchemaError: the description is not what it must be.
         StreamError: it is not what the description says.
         EndOfStreamError: fewer bytes are left.

@@ -37,11 +37,11 @@ class Devices:
 
         Args:
             idstr: the device's name.
-            instance_id: unsigned 32-bit number that tells devices of one idstr apart.
+            instance_id: unsigned 32-bit number that distinguishes devices of one idstr.
             offset: of its first byte on the channel.
 
         Raises:
-            Unsupported: nothing tells.
+            Unsupported: it is unknown.
         """
         length = None if self.lengths is None else self.lengths.payload_bytes(idstr, instance_id)
         state = self.state_of(idstr, instance_id)
@@ -65,7 +65,7 @@ class Devices:
 
         Args:
             idstr: the device's name.
-            instance_id: unsigned 32-bit number that tells devices of one idstr apart.
+            instance_id: unsigned 32-bit number that distinguishes devices of one idstr.
             payload: all of it.
             io: stands after it.
 

@@ -182,7 +182,7 @@ def _standard_input() -> IO[bytes]:
 
 
 _BARE: Final = (io.FileIO, io.BufferedReader, io.BufferedRandom)
-"""Files whose bytes are those behind their descriptor; one that unpacks may have a descriptor of what is packed."""
+"""Files whose bytes are those of their descriptor; one that unpacks may have a descriptor of what is packed."""
 
 
 def _mode(file: IO[bytes]) -> int:

@@ -21,7 +21,7 @@ def extract(image: BlockImage, output: Path, progress: Callable[[int], object]) 
     Args:
         image: the block.
         output: the file to make; replaced if it exists.
-        progress: called with the place in bytes that each step has come to.
+        progress: called with the address in bytes that each step has come to.
 
     Raises:
         SavevmError: the file can't be written, or a page can't be unpacked; nothing is left of it.

@@ -72,7 +72,7 @@ class BlockImage(RawFile):
         """The ranges of the block that were never sent, or discarded and not sent again.
 
         Yields:
-            Place in bytes in the block, and length in bytes, ascending.
+            Address in bytes in the block, and length in bytes, ascending.
         """
         if self.block.mapped is not None:
             return

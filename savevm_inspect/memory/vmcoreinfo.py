@@ -1,6 +1,6 @@
 """VMCOREINFO: the note in which a Linux guest says where its own structures lie.
 
-Debuggers of Linux (drgn, crash) take a core only with it. QEMU's device ``vmcoreinfo`` is told where the guest keeps
+Debuggers of Linux (drgn, crash) take a core only with it. QEMU's device ``vmcoreinfo`` learns where the guest keeps
 it (hw/misc/vmcoreinfo.c); a guest without the device keeps it all the same (Linux, kernel/vmcore_info.c).
 """
 

@@ -15,7 +15,7 @@ class Device:
 
     Attributes:
         idstr: its name in the stream.
-        instance_id: tells devices of one idstr apart.
+        instance_id: distinguishes devices of one idstr.
         version_id: version of its format.
         sections: START, PARTs and END, or the one FULL section, in stream order.
         decode: yields the fields of one of its sections; the stream's, see :attr:`fields`.

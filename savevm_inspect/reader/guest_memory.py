@@ -171,8 +171,8 @@ class GuestMemory(Memory):
         """
         from ..memory.vmcoreinfo import read_vmcoreinfo, search_vmcoreinfo  # noqa: PLC0415
 
-        told = [self._number(_VMCOREINFO, path) for path in ("has_vmcoreinfo", *_VMCOREINFO_FIELDS)]
-        present, guest_format, size_bytes, gpa = told
+        numbers = [self._number(_VMCOREINFO, path) for path in ("has_vmcoreinfo", *_VMCOREINFO_FIELDS)]
+        present, guest_format, size_bytes, gpa = numbers
         if present and guest_format == _VMCOREINFO_FORMAT_ELF and size_bytes and gpa:
             return read_vmcoreinfo(self.physical, gpa, size_bytes, order, "section vmcoreinfo")
         return search_vmcoreinfo(self.physical, order)

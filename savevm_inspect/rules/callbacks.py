@@ -213,7 +213,7 @@ _TABLE = (
     ),
     Callback(
         name="is_active",
-        promise="Tells whether the device takes part in this migration; asked anew before most calls.",
+        promise="Says whether the device takes part in this migration; asked anew before most calls.",
         signature=Signature(returns="bool", parameters=(OPAQUE,)),
         places=(
             _PREPARE,
@@ -231,7 +231,7 @@ _TABLE = (
     ),
     Callback(
         name="has_postcopy",
-        promise="Tells whether the rest of the device's data may follow after the destination has started.",
+        promise="Says whether the rest of the device's data may follow after the destination has started.",
         signature=Signature(returns="bool", parameters=(OPAQUE,)),
         places=(_COMPLETE, _POSTCOPY),
         returns=Returns.ANSWER,
@@ -239,7 +239,7 @@ _TABLE = (
     ),
     Callback(
         name="is_active_iterate",
-        promise="Tells whether the device wants its turn in the iterations, though it takes part otherwise.",
+        promise="Says whether the device wants its turn in the iterations, though it takes part otherwise.",
         signature=Signature(returns="bool", parameters=(OPAQUE,)),
         places=(*_ITERATIONS, _POSTCOPY),
         returns=Returns.ANSWER,
@@ -326,7 +326,7 @@ _TABLE = (
     ),
     Callback(
         name="switchover_ack_needed",
-        promise="Tells whether the source must wait for this device's consent before it stops the VM.",
+        promise="Says whether the source must wait for this device's consent before it stops the VM.",
         signature=Signature(returns="bool", parameters=(OPAQUE,)),
         places=(_LOAD_SETUP,),
         returns=Returns.ANSWER,

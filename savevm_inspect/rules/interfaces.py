@@ -120,7 +120,7 @@ _OF_7_2: Final = (
     ),
     Callback(
         name="save_live_pending",
-        promise="Tells how many bytes are left; synchronises first if it guesses less than the threshold.",
+        promise="Says how many bytes are left; synchronises first if it guesses less than the threshold.",
         signature=Signature(
             returns="void", parameters=(F_OUT, OPAQUE, THRESHOLD, PRECOPY_ONLY, COMPATIBLE, POSTCOPY_ONLY)
         ),
@@ -164,7 +164,7 @@ _OF_11_1: Final = (
     *_same("is_active", "has_postcopy", "is_active_iterate"),
     Callback(
         name="save_query_pending",
-        promise="Tells how many bytes are left: guessed, exact, or for the last time with the VM stopped.",
+        promise="Says how many bytes are left: guessed, exact, or for the last time with the VM stopped.",
         signature=Signature(returns="void", parameters=(OPAQUE, PENDING_DATA, EXACT, FINAL)),
         places=(
             *CALLBACKS["state_pending_estimate"].places,
@@ -197,7 +197,7 @@ INTERFACES: Final[Mapping[str, Interface]] = {
 """Each version's structure, the oldest first."""
 
 PLAYED: Final = "10.2"
-"""The version that the engine plays unless told otherwise, and whose callbacks its devices have."""
+"""The version that the engine plays by default, and whose callbacks its devices have."""
 
 
 def find_interface(version: str) -> Interface:

@@ -148,4 +148,4 @@ TYPEDEFS: Final = {
         returns="bool", parameters=(LIVE_THREAD_DATA, ERRP), typedef="SaveLiveCompletePrecopyThreadHandler"
     ),
 }
-"""Types that headers declare callbacks by, told elsewhere (include/qemu/typedefs.h)."""
+"""Types that headers declare callbacks by, defined elsewhere (include/qemu/typedefs.h)."""

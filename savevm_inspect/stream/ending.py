@@ -77,7 +77,7 @@ def descriptions(buffer: memoryview, pos: int) -> Iterator[int]:
 
 
 def _name_rest(cursor: Cursor) -> str:
-    """Name the bytes up to the end of the channel; the cursor is left in their midst."""
+    """Name the bytes up to the end of the channel; the cursor is left among them."""
     while cursor.remaining:
         start = cursor.pos
         piece = bytes(cursor.take(min(_STEP_BYTES, cursor.remaining), "what follows the end"))

@@ -23,7 +23,7 @@ _AFTER_LOAD: Final = frozenset(
     )
 )
 
-Lane = int | Thread | None
+ThreadKey = int | Thread | None
 
 
 class Loading:
@@ -39,9 +39,9 @@ class Loading:
 
     def __init__(self, builder: EventBuilder) -> None:
         self._builder = builder
-        self._types: dict[Lane, SectionKind] = {}
-        self._current: dict[Lane, Keys] = {}
-        self._loading: dict[Lane, Call] = {}
+        self._types: dict[ThreadKey, SectionKind] = {}
+        self._current: dict[ThreadKey, Keys] = {}
+        self._loading: dict[ThreadKey, Call] = {}
         self._loaded: dict[int, Keys] = {}
         self.before: Mapping[str, Rule] = {
             "qemu_loadvm_state_section": self._record_type,

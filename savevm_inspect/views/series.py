@@ -102,7 +102,7 @@ class PageSeries:
         kind: how they lie in the stream.
         number: which page of the stream it was, from 0; shape (n,), int64.
         addr: in the block, in bytes; shape (n,), int64.
-        total: how many there are; more than n if only every so-manieth was taken.
+        total: how many there are; more than n if only every n-th was taken.
     """
 
     block: str

@@ -13,7 +13,7 @@ from .style import CAN_POSTCOPY, MUST_PRECOPY, PHASE_COLOURS, POSITION, THRESHOL
 _WIDTH: Final = 1000
 _LEFT: Final = 90
 _RIGHT: Final = 985
-_LANE: Final = 26
+_ROW_HEIGHT: Final = 26
 _TOP: Final = 84
 _BOTTOM: Final = 250
 _CHAR: Final = 6.6
@@ -41,14 +41,14 @@ def run_svg(timeline: Timeline, index: int) -> str:
 
 
 def _ribbon(timeline: Timeline, scale: float) -> Iterator[str]:
-    for lane, side in enumerate(Side):
-        top = 8 + lane * (_LANE + 6)
+    for row, side in enumerate(Side):
+        top = 8 + row * (_ROW_HEIGHT + 6)
         yield _text(_LEFT - 8, top + 17, side.value, anchor="end")
         for run in timeline.phases():
             if run.side is side:
                 start, width = _LEFT + run.first * scale, (run.last + 1 - run.first) * scale
                 yield (
-                    f'<rect x="{start:.1f}" y="{top}" width="{width:.1f}" height="{_LANE}" '
+                    f'<rect x="{start:.1f}" y="{top}" width="{width:.1f}" height="{_ROW_HEIGHT}" '
                     f'fill="{PHASE_COLOURS[run.phase]}"><title>{esc(run.phase)}</title></rect>'
                 )
                 if width > _CHAR * len(run.phase) + 6:

@@ -64,8 +64,8 @@ def _calls(walk: Any, name: str) -> bool:
 
 def _chain(way: Any, walk: Any) -> str:
     top = f"`{way.chain[0]}`" + (f" … `{way.chain[-1]}`" if len(way.chain) > 1 else "")
-    function, _, told = walk.function.partition(" ")
-    return f"{top} → `{function}` {told}".rstrip()
+    function, _, detail = walk.function.partition(" ")
+    return f"{top} → `{function}` {detail}".rstrip()
 
 
 def _guards(walk: Any, name: str) -> str:
@@ -84,10 +84,10 @@ def _failure(walk: Any) -> str:
 def _lock(name: str, ways: list[Any]) -> str:
     held = _list(way.thread for way in ways if way.bql)
     free = _list(way.thread for way in ways if not way.bql)
-    told = [f"held ({held})" if held else "", f"not held ({free})" if free else ""]
-    told += [f"{idstr} drops it: {where}" for (idstr, each), where in DROPS_BQL.items() if each == name]
-    told += [f"{idstr} takes it: {where}" for (idstr, each), where in TAKES_BQL.items() if each == name]
-    return _lines(filter(None, told))
+    parts = [f"held ({held})" if held else "", f"not held ({free})" if free else ""]
+    parts += [f"{idstr} drops it: {where}" for (idstr, each), where in DROPS_BQL.items() if each == name]
+    parts += [f"{idstr} takes it: {where}" for (idstr, each), where in TAKES_BQL.items() if each == name]
+    return _lines(filter(None, parts))
 
 
 def _transitions() -> str:

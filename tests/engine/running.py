@@ -68,7 +68,7 @@ def run(scenario: Scenario, *, choose: Choose = fair) -> Run:
 
 
 def state_of(machine: Machine) -> dict[str, Any]:
-    """All state of a machine, told apart from what is only bookkeeping of a migration."""
+    """All state of a machine, separate from what is only bookkeeping of a migration."""
     state: dict[str, Any] = {block.name: bytes(block.memory) for block in machine.guest.blocks if not block.shared}
     state["writes"] = machine.guest.writes
     for entry in machine.registry:
@@ -80,7 +80,7 @@ def state_of(machine: Machine) -> dict[str, Any]:
         if isinstance(device, HashPageTable):
             # An entry's dirty bit says whether it was sent since, and is no state of the guest's.
             state["htab"] = bytes(
-                byte & ~0x40 if place % 16 == 7 else byte for place, byte in enumerate(device.table)
+                byte & ~0x40 if index % 16 == 7 else byte for index, byte in enumerate(device.table)
             )
         if isinstance(device, Vfio):
             pci = device.pci.parent_obj

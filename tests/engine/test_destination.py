@@ -1,4 +1,4 @@
-"""The destination on streams that are not what they should be: it names the place, and cleans up."""
+"""The destination on streams that are not what they should be: it names the offset, and cleans up."""
 
 import json
 import struct
@@ -74,9 +74,9 @@ def test_a_stream_that_is_cut_anywhere_fails_and_is_cleaned_up() -> None:
 
 @settings(max_examples=300)
 @given(st.integers(0, len(STREAM) - 1), st.integers(1, 255))
-def test_a_wrong_byte_never_gets_further_than_an_engine_error(place: int, change: int) -> None:
+def test_a_wrong_byte_never_gets_further_than_an_engine_error(offset: int, change: int) -> None:
     data = bytearray(STREAM)
-    data[place] ^= change
+    data[offset] ^= change
     destination, events, error = load(bytes(data))
     cleaned = [event.idstr for event in events if event.handler == "load_cleanup" and event.event is EventKind.RETURN]
     assert cleaned == ["ram"]
@@ -134,8 +134,8 @@ def test_a_uuid_is_sent_if_it_is_set_and_compared_if_it_comes(
     sent = bool(ours and capabilities)
     assert (b"\x12configuration/uuid\0\0\0\x01" + ours in data) is sent
     description = json.loads(data[data.index(b'{"') :])["configuration"]
-    told = [each["vmsd_name"] for each in description.get("subsections", ())]
-    assert told == ["configuration/uuid"] * sent
+    names = [each["vmsd_name"] for each in description.get("subsections", ())]
+    assert names == ["configuration/uuid"] * sent
     destination, events, error = load(data, scenario=replace(idle, capabilities=here, destination_uuid=theirs))
     notes = [event.name for event in events if event.event is EventKind.LOG and "UUID" in (event.name or "")]
     if sent and theirs and theirs != ours:
@@ -195,7 +195,7 @@ def test_the_preempt_channel_comes_after_those_of_multifd() -> None:
 def test_device_state_may_still_come_over_multifd_when_postcopy_has_begun() -> None:
     """Nothing orders the channels, so that LISTEN may overtake the state of a device that can't do postcopy.
 
-    As upstream, nobody waits there for the thread that loads it, which may be told to give up.
+    As upstream, nobody waits there for the thread that loads it, which may be asked to give up.
     """
     capabilities = frozenset({Capability.MULTIFD, Capability.RETURN_PATH, Capability.DIRTY_BITMAPS})
     devices = SCENARIOS["vfio-multifd"].devices

@@ -258,8 +258,8 @@ def test_a_failure_ends_as_qemus_does_and_says_where(place: Place, how: How) -> 
     error = _side(ran, place.side).error
     if place.point == _WAITS:  # it is no end: the guest runs on, and what broke can be mended
         assert error is None
-        told = [event.name or "" for event in ran.of(D, EventKind.LOG)]
-        assert any(f"{place.phase}: {place.handler} of {place.idstr} (instance 0)" in each for each in told)
+        messages = [event.name or "" for event in ran.of(D, EventKind.LOG)]
+        assert any(f"{place.phase}: {place.handler} of {place.idstr} (instance 0)" in each for each in messages)
     elif place.phase is not Phase.POSTCOPY_RECOVER:  # there, the broken connection came first
         assert error is not None
         assert (error.handler, error.phase) == (place.handler, place.phase)

@@ -114,12 +114,12 @@ def assert_records_tile(data: bytes, number: int, made: Run) -> None:
         if each.channel == number and each.offset is not None and each.length
     )
     mapped = Capability.MAPPED_RAM in made.migration.scenario.capabilities
-    place = 0
+    covered = 0
     for start, end in spans:
-        assert start <= place or mapped or Capability.BACKGROUND_SNAPSHOT in made.migration.scenario.capabilities
-        place = max(place, end)
+        assert start <= covered or mapped or Capability.BACKGROUND_SNAPSHOT in made.migration.scenario.capabilities
+        covered = max(covered, end)
     if made.migration.source.status is _S.COMPLETED and not made.of(Side.SOURCE, EventKind.LOG):
-        assert place == len(data)
+        assert covered == len(data)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -255,11 +255,11 @@ def commands(name: str) -> list[str | None]:
 
 
 def test_the_commands_of_postcopy_come_in_their_order() -> None:
-    told = commands("postcopy")
-    assert told[:3] == ["MIG_CMD_OPEN_RETURN_PATH", "MIG_CMD_PING", "MIG_CMD_POSTCOPY_ADVISE"]
-    assert told[3] == "MIG_CMD_SWITCHOVER_START"
-    assert set(told[4:-7]) == {"MIG_CMD_POSTCOPY_RAM_DISCARD"}
-    assert told[-7:] == [
+    sent = commands("postcopy")
+    assert sent[:3] == ["MIG_CMD_OPEN_RETURN_PATH", "MIG_CMD_PING", "MIG_CMD_POSTCOPY_ADVISE"]
+    assert sent[3] == "MIG_CMD_SWITCHOVER_START"
+    assert set(sent[4:-7]) == {"MIG_CMD_POSTCOPY_RAM_DISCARD"}
+    assert sent[-7:] == [
         "MIG_CMD_PING",
         "MIG_CMD_POSTCOPY_LISTEN",
         "MIG_CMD_PING",
@@ -364,16 +364,16 @@ def _answers(made: Run, do: UserAction) -> list[Event]:
 
 
 def test_garbage_on_the_preempt_channel_pauses_both_sides() -> None:
-    scenario, told = SCENARIOS["postcopy-preempt"], False
+    scenario, broken = SCENARIOS["postcopy-preempt"], False
     migration = Migration(scenario)
     for event in migration.steps():
         connection = migration.network.connections[-1] if migration.network.connections else None
-        if not told and connection is not None and migration.source.status is _S.POSTCOPY_ACTIVE:
-            told = True
+        if not broken and connection is not None and migration.source.status is _S.POSTCOPY_ACTIVE:
+            broken = True
             connection.forward[1].write(b"\xff" * 8)
             connection.forward[1].mark(8)
         assert event
-    assert told
+    assert broken
     assert (migration.source.status, migration.destination.status) == (_S.POSTCOPY_PAUSED, _S.POSTCOPY_PAUSED)
 
 

@@ -80,7 +80,7 @@ def test_the_threshold_is_what_fits_into_the_downtime_limit(available: int) -> N
         avail_switchover_bandwidth_bytes_per_s=available,
     )
     looks = _looks(parameters)
-    first = next(place for place, event in enumerate(looks) if event.threshold_bytes)
+    first = next(index for index, event in enumerate(looks) if event.threshold_bytes)
     assert not any(event.threshold_bytes or event.bandwidth_bytes_per_s for event in looks[:first])
     assert len(looks) > first + 1
     for event in looks[first:]:

@@ -28,7 +28,7 @@ def stream_of(scenario: Scenario) -> tuple[bytes, list[Event]]:
 
 
 def without_clocks(data: bytes, ranges: tuple[range, ...] = CLOCKS) -> bytes:
-    return bytes(0 if any(place in clock for clock in ranges) else byte for place, byte in enumerate(data))
+    return bytes(0 if any(index in clock for clock in ranges) else byte for index, byte in enumerate(data))
 
 
 @pytest.mark.parametrize("name", ["none-10.0", "none-11.1"])
@@ -50,7 +50,7 @@ def test_a_scenario_says_what_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "passes", "events"),
+    ("name", "passes", "most_events"),
     [
         ("quickstart", range(4, 7), 500),
         ("idle", range(2, 4), 500),
@@ -58,18 +58,18 @@ def test_a_scenario_says_what_it_is(name: str) -> None:
         ("stopping", range(5, 12), 1000),
     ],
 )
-def test_scenarios_go_as_their_titles_say(name: str, passes: range, events: int) -> None:
-    data, told = stream_of(SCENARIOS[name])
-    looks = [event for event in told if event.event is EventKind.PENDING]
+def test_scenarios_go_as_their_titles_say(name: str, passes: range, most_events: int) -> None:
+    data, events = stream_of(SCENARIOS[name])
+    looks = [event for event in events if event.event is EventKind.PENDING]
     assert looks[-1].iteration is not None
     assert looks[-1].iteration + 1 in passes  # the last pass is the one in the END section
-    assert 50 < len(told) < events
+    assert 50 < len(events) < most_events
     assert 1_000_000 < len(data) < 8_000_000
 
 
 def test_a_quick_start_shrinks_from_pass_to_pass() -> None:
-    _, told = stream_of(SCENARIOS["quickstart"])
-    exact = [e.must_precopy or 0 for e in told if e.event is EventKind.PENDING and e.name == "exact"]
+    _, events = stream_of(SCENARIOS["quickstart"])
+    exact = [e.must_precopy or 0 for e in events if e.event is EventKind.PENDING and e.name == "exact"]
     assert len(exact) >= 3
     assert exact == sorted(exact, reverse=True)
 
@@ -113,9 +113,9 @@ def test_what_a_machine_type_leaves_out_is_left_out(
     missing = (0 if footers else 5 * 5) + (0 if configuration else 1 + 4 + 4) + (0 if switchover else 5)
     if description:
         assert configured is configuration
-        told = json.loads(data[data.index(b'{"') :])
-        assert len(data) - data.index(b'{"') == len(json.dumps(told))
-        missing += description_bytes - 5 - len(json.dumps(told))
+        written = json.loads(data[data.index(b'{"') :])
+        assert len(data) - data.index(b'{"') == len(json.dumps(written))
+        missing += description_bytes - 5 - len(json.dumps(written))
     else:
         missing += description_bytes
     assert len(data) == len(full) - missing

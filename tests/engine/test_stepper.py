@@ -87,17 +87,17 @@ def test_what_is_seen_is_what_the_events_add_up_to(name: str) -> None:
     for view in views:
         assert view.event is not None
         state = apply(state, view.event)
-        for seen, told in ((view.source, state.source), (view.destination, state.destination)):
-            assert seen.open_sections == tuple((each.idstr, each.instance_id) for each in told.open_sections)
-            assert seen.status == (told.status or MigrationStatus.NONE)
+        for seen, replayed in ((view.source, state.source), (view.destination, state.destination)):
+            assert seen.open_sections == tuple((each.idstr, each.instance_id) for each in replayed.open_sections)
+            assert seen.status == (replayed.status or MigrationStatus.NONE)
             looked += bool(seen.open_sections) + bool(seen.pending)
-            assert (seen.pending is None) is (told.pending is None)
-            if seen.pending is not None and told.pending is not None:
-                assert seen.pending.name == told.pending.name
-                assert seen.pending.pending.must_precopy == told.pending.must_precopy
-                assert seen.pending.pending.can_postcopy == told.pending.can_postcopy
-                assert seen.pending.threshold_bytes == told.pending.threshold_bytes
-                assert seen.pending.bandwidth_bytes_per_s == told.pending.bandwidth_bytes_per_s
+            assert (seen.pending is None) is (replayed.pending is None)
+            if seen.pending is not None and replayed.pending is not None:
+                assert seen.pending.name == replayed.pending.name
+                assert seen.pending.pending.must_precopy == replayed.pending.must_precopy
+                assert seen.pending.pending.can_postcopy == replayed.pending.can_postcopy
+                assert seen.pending.threshold_bytes == replayed.pending.threshold_bytes
+                assert seen.pending.bandwidth_bytes_per_s == replayed.pending.bandwidth_bytes_per_s
     assert looked > 5
     asked = [view.event for view in views if view.event and view.event.event is EventKind.PENDING]
     assert (views[-1].source.pending is None) is not bool(asked)

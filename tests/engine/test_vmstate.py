@@ -22,8 +22,8 @@ Made = tuple[VMStateDescription, Any, Any]
 
 def save(vmsd: VMStateDescription, opaque: Any, version_id: int | None = None) -> tuple[bytes, dict[str, Any]]:
     out = bytearray()
-    told = vmstate_save_state(Writer(out.extend), vmsd, opaque, version_id)
-    return bytes(out), told
+    described = vmstate_save_state(Writer(out.extend), vmsd, opaque, version_id)
+    return bytes(out), described
 
 
 def load(vmsd: VMStateDescription, opaque: Any, data: bytes, version_id: int | None = None) -> int:
@@ -141,10 +141,10 @@ def _prefixed(vmsd: VMStateDescription, prefix: str, *, needed: bool) -> VMState
     )
 
 
-def described_bytes(told: dict[str, Any]) -> int:
+def described_bytes(described: dict[str, Any]) -> int:
     """The bytes that a description accounts for, without its subsections' headers."""
-    total = sum(field["size"] * field.get("array_len", 1) for field in told["fields"])
-    for subsection in told.get("subsections", ()):
+    total = sum(field["size"] * field.get("array_len", 1) for field in described["fields"])
+    for subsection in described.get("subsections", ()):
         total += 1 + 1 + len(subsection["vmsd_name"]) + 4 + described_bytes(subsection)
     return total
 
@@ -152,10 +152,10 @@ def described_bytes(told: dict[str, Any]) -> int:
 @given(made())
 def test_what_is_saved_is_loaded_and_saved_again_as_the_same_bytes(one: Made) -> None:
     vmsd, full, empty = one
-    data, told = save(vmsd, full)
+    data, described = save(vmsd, full)
     assert load(vmsd, empty, data) == 0
-    assert save(vmsd, empty) == (data, told)
-    json.dumps(told)
+    assert save(vmsd, empty) == (data, described)
+    json.dumps(described)
 
 
 @given(made(depth=0), st.data())
@@ -171,8 +171,8 @@ def test_a_cut_is_noticed_wherever_it_is(one: Made, draw: st.DataObject) -> None
 def test_arrays_of_numbers_are_accounted_for_byte_by_byte(one: Made) -> None:
     vmsd, full, _ = one
     if all(not field.pointers for field in vmsd.fields):
-        data, told = save(vmsd, full)
-        assert described_bytes(told) == len(data)
+        data, described = save(vmsd, full)
+        assert described_bytes(described) == len(data)
 
 
 @pytest.mark.parametrize(("version_id", "fine"), [(1, False), (2, True), (3, True), (4, False)])
@@ -210,11 +210,11 @@ def test_the_description_of_arrays_structs_and_repeated_names() -> None:
         ),
     )
     one = SimpleNamespace(x=1)
-    _, told = save(vmsd, SimpleNamespace(regs=[1, 2, 3], a=1, b=2, points=[one, one], choosy=[one, one], v=one))
+    _, described = save(vmsd, SimpleNamespace(regs=[1, 2, 3], a=1, b=2, points=[one, one], choosy=[one, one], v=one))
     inner = '"vmsd_name": "choosy", "version": 0, "fields": [{"name": "x", "type": "uint8", "size": 1}]'
     point_text = '"vmsd_name": "point", "version": 1, "fields": [{"name": "x", "type": "uint8", "size": 1}]'
     # An array that can't be compressed numbers its elements, all but the last one: so QEMU's vmsd_desc_field_start.
-    assert json.dumps(told) == (
+    assert json.dumps(described) == (
         '{"vmsd_name": "d", "version": 2, "fields": ['
         '{"name": "regs", "array_len": 3, "type": "uint32", "size": 4}, '
         '{"name": "same[0]", "type": "uint8", "size": 1}, '
@@ -228,7 +228,7 @@ def test_the_description_of_arrays_structs_and_repeated_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("elements", "told"),
+    ("elements", "expected"),
     [
         ("nn", [("array_len", 2, "nullptr")]),
         ("nx", [(None, None, "nullptr"), (None, None, "struct")]),
@@ -236,7 +236,7 @@ def test_the_description_of_arrays_structs_and_repeated_names() -> None:
         ("xn", [("array_len", 2, "struct"), (None, None, "nullptr")]),
     ],
 )
-def test_null_pointers_break_an_array_up(elements: str, told: list[tuple[Any, Any, str]]) -> None:
+def test_null_pointers_break_an_array_up(elements: str, expected: list[tuple[Any, Any, str]]) -> None:
     point = VMStateDescription(name="point", fields=(VMStateField(name="x", type="uint8"),))
     vmsd = VMStateDescription(
         name="d", fields=(VMStateField(name="p", type="struct", vmsd=point, num=len(elements), pointers=True),)
@@ -246,7 +246,7 @@ def test_null_pointers_break_an_array_up(elements: str, told: list[tuple[Any, An
     assert data == bytes(0x30 if letter == "n" else 9 for letter in elements)
     assert [
         ("array_len" if "array_len" in it else None, it.get("array_len"), it["type"]) for it in description["fields"]
-    ] == told
+    ] == expected
 
 
 def test_equal_fields_must_be_equal_and_unknown_subsections_are_refused() -> None:

@@ -37,17 +37,17 @@ def note(text: bytes = TEXT, order: str = "<", name: bytes = b"VMCOREINFO\0\0") 
 def test_it_is_read_where_it_lies_and_found_there(gpa: int, order: str, rest: bytes) -> None:
     whole = note(b"OSRELEASE=" + rest, order)
     memory = Memory(bytes(gpa) + whole + bytes(64))
-    told = read_vmcoreinfo(memory, gpa, len(whole), order, "told")  # type: ignore[arg-type]
+    given = read_vmcoreinfo(memory, gpa, len(whole), order, "given")  # type: ignore[arg-type]
     found = search_vmcoreinfo(memory, order)  # type: ignore[arg-type]
-    assert (told.gpa, told.note, told.source) == (gpa, whole, "told")
+    assert (given.gpa, given.note, given.source) == (gpa, whole, "given")
     assert (found.gpa, found.note, found.source) == (gpa, whole, "found in memory")
-    assert told.text.encode("utf-8", "replace").startswith(b"OSRELEASE=")
+    assert given.text.encode("utf-8", "replace").startswith(b"OSRELEASE=")
 
 
 WRONG = {
     "another name": (note(name=b"VMCOREDATA\0\0"), 500, "opens no such note of at most 500 bytes"),
     "longer than its room": (note(), 40, "opens no such note of at most 40 bytes"),
-    "longer than memory": (note()[:12] + b"VMCOREINFO\0\0", 4096, r"none at gpa 0x0 \(told\): there is no memory"),
+    "longer than memory": (note()[:12] + b"VMCOREINFO\0\0", 4096, r"none at gpa 0x0 \(given\): there is no memory"),
     "no room": (note(), 8, "8 bytes are no size of a note"),
     "a huge room": (note(), 1 << 32, "4294967296 bytes are no size of a note"),
     "nothing there": (b"", 500, "there is no memory"),
@@ -58,7 +58,7 @@ WRONG = {
 def test_what_is_no_note_is_one_error(name: str) -> None:
     content, size, message = WRONG[name]
     with pytest.raises(NotFound, match=message):
-        read_vmcoreinfo(Memory(content), 0, size, "<", "told")  # type: ignore[arg-type]
+        read_vmcoreinfo(Memory(content), 0, size, "<", "given")  # type: ignore[arg-type]
 
 
 def test_text_that_only_looks_like_it_is_passed_over() -> None:

@@ -77,14 +77,14 @@ def test_the_headers_alone_tell_the_sections_of_a_stream_without_footers() -> No
     """One machine twice, as QEMU writes it and with footers and a description switched on."""
     with (
         si.open_stream(data_of("neither-footers-nor-description-pc-2.0.mig")) as bare,
-        si.open_stream(data_of("both-pc-2.0.mig")) as told,
+        si.open_stream(data_of("both-pc-2.0.mig")) as with_schema,
     ):
         assert len(bare.sections) > 20
         assert [(each.head, each.payload.length) for each in bare.sections] == [
-            (each.head, each.payload.length) for each in told.sections
+            (each.head, each.payload.length) for each in with_schema.sections
         ]
         assert [bytes(image.read()) for image in bare.memory.values()] == [
-            bytes(image.read()) for image in told.memory.values()
+            bytes(image.read()) for image in with_schema.memory.values()
         ]
 
 

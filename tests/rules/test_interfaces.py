@@ -79,9 +79,9 @@ def test_nothing_changes_from_a_version_to_itself(version: str) -> None:
 
 @pytest.mark.parametrize(("old", "new"), PAIRS, ids=lambda each: each.version)
 def test_differences_explain_every_name_that_came_or_went(old: Interface, new: Interface) -> None:
-    told = differences(old, new)
-    assert old.callbacks.keys() - new.callbacks.keys() <= {name for each in told for name in each.before}
-    assert new.callbacks.keys() - old.callbacks.keys() <= {name for each in told for name in each.after}
+    found = differences(old, new)
+    assert old.callbacks.keys() - new.callbacks.keys() <= {name for each in found for name in each.before}
+    assert new.callbacks.keys() - old.callbacks.keys() <= {name for each in found for name in each.after}
     backwards = {
         Change.NEW: Change.GONE,
         Change.GONE: Change.NEW,

@@ -37,11 +37,11 @@ def fields_of(command: MigCmd, argument: bytes, *, base: int = 0) -> list[FieldV
     return fields
 
 
-def assert_owned(fields: list[FieldValue], place: int, end: int) -> None:
+def assert_owned(fields: list[FieldValue], offset: int, end: int) -> None:
     for field in fields:
-        assert field.span.offset == place
-        place = field.span.end
-    assert place == end
+        assert field.span.offset == offset
+        offset = field.span.end
+    assert offset == end
 
 
 @given(st.integers(0, (1 << 32) - 1), st.integers(0, 1 << 40))

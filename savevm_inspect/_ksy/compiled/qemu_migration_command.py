@@ -9,7 +9,7 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class QemuMigrationCommand(KaitaiStruct):
-    """What the source tells the destination to do, after the record's type byte. A command lies wholly in its
+    """What the source orders the destination to do, after the record's type byte. A command lies wholly in its
     argument; what `packaged` announces follows it.
     
     .. seealso::
@@ -268,7 +268,7 @@ class QemuMigrationCommand(KaitaiStruct):
 
     @property
     def page_size(self):
-        """size of a target page in bytes, if this command tells it; 0 otherwise."""
+        """size of a target page in bytes, if this command states it; 0 otherwise."""
         if hasattr(self, '_m_page_size'):
             return self._m_page_size
 

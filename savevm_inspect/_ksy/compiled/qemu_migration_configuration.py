@@ -216,7 +216,7 @@ class QemuMigrationConfiguration(KaitaiStruct):
 
         @property
         def is_ignore_shared(self):
-            """what the subsections up to this one tell."""
+            """what the subsections up to this one say."""
             if hasattr(self, '_m_is_ignore_shared'):
                 return self._m_is_ignore_shared
 
@@ -225,7 +225,7 @@ class QemuMigrationConfiguration(KaitaiStruct):
 
         @property
         def is_mapped_ram(self):
-            """what the subsections up to this one tell."""
+            """what the subsections up to this one say."""
             if hasattr(self, '_m_is_mapped_ram'):
                 return self._m_is_mapped_ram
 
@@ -234,7 +234,7 @@ class QemuMigrationConfiguration(KaitaiStruct):
 
         @property
         def page_bits(self):
-            """what the subsections up to this one tell."""
+            """what the subsections up to this one say."""
             if hasattr(self, '_m_page_bits'):
                 return self._m_page_bits
 

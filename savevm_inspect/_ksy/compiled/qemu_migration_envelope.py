@@ -3,18 +3,18 @@
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
 from .. import device_payload as qemu_migration_device_payload
+from . import qemu_migration_s390_todclock
 from . import qemu_migration_description
 from . import qemu_migration_configuration
-from . import qemu_migration_ram
-from . import qemu_migration_command
 from . import qemu_migration_s390_stattrib
+from . import qemu_migration_ram
 from . import qemu_migration_spapr_htab
 from . import qemu_migration_vfio
 from . import qemu_migration_block
-from . import qemu_migration_s390_todclock
 from . import qemu_migration_dirty_bitmap
 from . import qemu_migration_s390_skeys
 from .. import extent as qemu_migration_extent
+from . import qemu_migration_command
 from enum import IntEnum
 
 
@@ -31,7 +31,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
     (`full`); one with much, such as RAM, has a `start`, any number of `part` and an `end` section.
     
     **The length of a device's section is written nowhere.** It follows from the device's list of fields, and of
-    these the stream tells only in the JSON description after the end mark. Kaitai Struct can't follow that, so
+    these the stream states only in the JSON description after the end mark. Kaitai Struct can't follow that, so
     such a payload is an opaque type, `qemu_migration_device_payload`, that has to be written by hand in the target
     language. It is given `idstr` and `instance_id`, starts at the payload's first byte and has to consume the
     payload exactly: find the entry of that `name` and `instance_id` in the description's `devices`, and add up
@@ -266,7 +266,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
         section bound to it. Each record therefore remembers where the last `start` record before it is, and with
         that the chain of all of them.
         
-        The command `packaged` tells how many bytes of records after it belong together: a destination reads all of
+        The command `packaged` says how many bytes of records after it belong together: a destination reads all of
         them before it acts on the first, since the channel has to be free for pages by then. They are records like all
         others, and stand in the same list.
         """
@@ -334,7 +334,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
         @property
         def idx_last_start(self):
-            """place of the last `start` record up to and with this one; -1 if there is none."""
+            """index of the last `start` record up to and with this one; -1 if there is none."""
             if hasattr(self, '_m_idx_last_start'):
                 return self._m_idx_last_start
 
@@ -504,7 +504,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
         @property
         def format(self):
-            """what tells the payload's format, the `idstr`; of a VFIO device without the path before it."""
+            """what decides the payload's format, the `idstr`; of a VFIO device without the path before it."""
             if hasattr(self, '_m_format'):
                 return self._m_format
 
@@ -622,7 +622,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
 
     @property
     def is_mapped_ram(self):
-        """pages lie at fixed places in the file instead of in RAM records."""
+        """pages are at fixed offsets in the file instead of in RAM records."""
         if hasattr(self, '_m_is_mapped_ram'):
             return self._m_is_mapped_ram
 

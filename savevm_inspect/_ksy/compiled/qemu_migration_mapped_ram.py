@@ -9,11 +9,11 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class QemuMigrationMappedRam(KaitaiStruct):
-    """With the capability `mapped-ram` each page of guest memory has a place of its own in the file, so that a page that
+    """With the capability `mapped-ram` each page of guest memory has a fixed offset in the file, so that a page that
     changes is written over instead of being sent again. This header follows each RAM block in the list of blocks.
     
-    After it lie the bitmap, a gap up to a multiple of 1 MiB, and a place for each page of the block. A page that is
-    all zero is not written: its bit is not set, and its place is a hole in the file.
+    After it lie the bitmap, a gap up to a multiple of 1 MiB, and room for each page of the block. A page that is
+    all zero is not written: its bit is not set, and its room is a hole in the file.
     
     .. seealso::
        MappedRamHeader - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/ram.c
@@ -90,7 +90,7 @@ class QemuMigrationMappedRam(KaitaiStruct):
 
     @property
     def pages(self):
-        """a place for each page, in order."""
+        """room for each page, in order."""
         if hasattr(self, '_m_pages'):
             return self._m_pages
 

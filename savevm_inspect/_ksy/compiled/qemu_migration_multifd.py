@@ -95,7 +95,7 @@ class QemuMigrationMultifd(KaitaiStruct):
 
         @property
         def is_vfio(self):
-            """the piece opens with what tells its place; one that is too short for that is refused by QEMU."""
+            """the piece opens with its address; one that is too short for that is refused by QEMU."""
             if hasattr(self, '_m_is_vfio'):
                 return self._m_is_vfio
 

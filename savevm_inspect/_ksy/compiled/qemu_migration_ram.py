@@ -13,8 +13,8 @@ class QemuMigrationRam(KaitaiStruct):
     """The list of RAM blocks (in the `start` section only), then pages up to an end mark.
     
     A page can be sent several times; the last one counts. With multifd most pages travel on other channels and
-    with mapped-ram they lie at fixed places; then there are few or none here. A block of huge pages has a further
-    number in the list if postcopy is on, which the stream does not tell: such lists are not described here, nor is
+    with mapped-ram they are at fixed offsets; then there are few or none here. A block of huge pages has a further
+    number in the list if postcopy is on, which the stream does not state: such lists are not described here, nor is
     RDMA.
     
     .. seealso::

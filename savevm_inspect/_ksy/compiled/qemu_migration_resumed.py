@@ -3,8 +3,8 @@
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
 from . import qemu_migration_ram
-from . import qemu_migration_command
 from . import qemu_migration_dirty_bitmap
+from . import qemu_migration_command
 from enum import IntEnum
 
 
@@ -12,7 +12,7 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class QemuMigrationResumed(KaitaiStruct):
-    """When the connection breaks during postcopy, the guest already runs on the destination, and the source can go on over
+    """When the connection breaks during postcopy, the guest already runs on the destination, and the source can continue over
     another connection. There is no header, since this is no new stream: the first record is a command, `recv_bitmap`
     for each RAM block, then `postcopy_resume`, then sections of devices whose `start` section was on the channel that
     broke. Only what can be sent in postcopy is left by then: RAM, and dirty bitmaps.
@@ -58,7 +58,7 @@ class QemuMigrationResumed(KaitaiStruct):
 
 
     class Record(KaitaiStruct):
-        """a section that goes on, or a command."""
+        """a section that continues, or a command."""
         def __init__(self, _io, _parent=None, _root=None):
             super(QemuMigrationResumed.Record, self).__init__(_io)
             self._parent = _parent

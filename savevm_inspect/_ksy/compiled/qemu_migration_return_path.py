@@ -9,7 +9,7 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class QemuMigrationReturnPath(KaitaiStruct):
-    """What the destination tells the source, on the way back of the main channel: messages, one after the other, with
+    """What the destination sends the source, on the way back of the main channel: messages, one after the other, with
     no header and no end mark.
     
     .. seealso::
@@ -250,7 +250,7 @@ class QemuMigrationReturnPath(KaitaiStruct):
 
 
     class ResumeAck(KaitaiStruct):
-        """the destination is ready to go on.
+        """the destination is ready to continue.
         
         .. seealso::
            migrate_send_rp_resume_ack - https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/migration.c

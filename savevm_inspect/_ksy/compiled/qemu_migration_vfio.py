@@ -10,9 +10,9 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
     raise Exception("Incompatible Kaitai Struct Python API: 0.11 or later is required, but you have %s" % (kaitaistruct.__version__))
 
 class QemuMigrationVfio(KaitaiStruct):
-    """A device that is passed through to the guest. Its hardware tells its state, and only its vendor knows what it means.
+    """A device that is passed through to the guest. Its hardware reports its state, and only its vendor knows what it means.
     What QEMU adds is the configuration, the last of its sections: a VMState of the PCI device, of which nothing here
-    tells how long it is; it ends where the flag `end_of_state` stands.
+    says how long it is; it ends where the flag `end_of_state` stands.
     
     With multifd, the state is in packets of other channels, and only flags are here.
     

@@ -12,12 +12,12 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
 class QemuQcow2VmState(KaitaiStruct):
     """Where `savevm` keeps a migration stream in a disk image.
     
-    The image is made of clusters. A disk's content is found by two levels of tables: an entry of the L1 table tells where
+    The image is made of clusters. A disk's content is found by two levels of tables: an entry of the L1 table says where
     an L2 table lies, an entry of that where a cluster lies. Each snapshot has an L1 table of its own, and the VM state is
     addressed like more disk: it begins with the first L1 entry that the disk, as large as it was then, does not need.
     
     The clusters of `snapshots[n].l1.entries[..].l2.entries[..]`, in order and cut to `len_vm_state`, are the migration
-    stream. A cluster that has no place in the file is all zero.
+    stream. A cluster that has no offset in the file is all zero.
     
     Encrypted images and those with their data in another file are not described here; the disk itself is not either.
     
@@ -145,7 +145,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
         @property
         def has_extended_l2(self):
-            """L2 entries have 128 bits and tell of each cluster's 32 parts."""
+            """L2 entries have 128 bits and describe each cluster's 32 parts."""
             if hasattr(self, '_m_has_extended_l2'):
                 return self._m_has_extended_l2
 
@@ -269,7 +269,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
 
     class L1Entry(KaitaiStruct):
-        """Of the 64 bits, bits 9 to 55 are the place of the L2 table, a multiple of the length of a cluster; bit 63 tells
+        """Of the 64 bits, bits 9 to 55 are the offset of the L2 table, a multiple of the length of a cluster; bit 63 says
         that nothing else refers to it. They are read as two halves since some languages have no integers of 64 bits.
         """
         def __init__(self, _io, _parent=None, _root=None):
@@ -404,7 +404,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
         @property
         def is_zero(self):
-            """the cluster reads as zero, whatever its place holds; where there are extended L2 entries, `subclusters` tells it."""
+            """the cluster reads as zero, whatever is at its offset; where there are extended L2 entries, `subclusters` says it."""
             if hasattr(self, '_m_is_zero'):
                 return self._m_is_zero
 
@@ -425,7 +425,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
         @property
         def num_bits_high(self):
-            """how many bits of a compressed cluster's place are in `high`."""
+            """how many bits of a compressed cluster's offset are in `high`."""
             if hasattr(self, '_m_num_bits_high'):
                 return self._m_num_bits_high
 
@@ -446,7 +446,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
         @property
         def ofs_cluster(self):
-            """place in the file if it is not compressed; 0 if it has none."""
+            """offset in the file if it is not compressed; 0 if it has none."""
             if hasattr(self, '_m_ofs_cluster'):
                 return self._m_ofs_cluster
 
@@ -455,7 +455,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
         @property
         def ofs_compressed(self):
-            """place in the file, at any byte."""
+            """offset in the file, at any byte."""
             if hasattr(self, '_m_ofs_compressed'):
                 return self._m_ofs_compressed
 
@@ -536,7 +536,7 @@ class QemuQcow2VmState(KaitaiStruct):
 
         @property
         def idx_vm_state(self):
-            """place in the L1 table where the VM state begins."""
+            """index in the L1 table where the VM state begins."""
             if hasattr(self, '_m_idx_vm_state'):
                 return self._m_idx_vm_state
 

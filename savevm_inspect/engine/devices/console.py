@@ -1,6 +1,6 @@
 """``console``: a device of the old kind: it writes its bytes by itself, and reads what older ones wrote, too.
 
-It has no description, so that a stream tells of it as one buffer, and no error to return when it is saved: what it
+It has no description, so that a stream describes it as one buffer, and no error to return when it is saved: what it
 can't save it says by the file.
 """
 
@@ -23,7 +23,7 @@ class Console:
 
     Args:
         machine: whose guest writes a character for each page that it writes to.
-        version_id: of the format; 2 added the place of the cursor.
+        version_id: of the format; 2 added the position of the cursor.
         num_lines: how many are kept.
 
     Attributes:
@@ -68,7 +68,7 @@ class Console:
             f.put_byte(self.column)
 
     def load_state(self, f: QEMUFileInput, version_id: int) -> int:
-        """Read what any version wrote; before the cursor was told, it stood after the last character."""
+        """Read what any version wrote; before the cursor was sent, it was after the last character."""
         if version_id < _OLDEST_VERSION:
             raise DeviceError(f"version {version_id}, at least {_OLDEST_VERSION} is read")
         offset, count = f.offset, f.get_be16()

@@ -1,4 +1,4 @@
-"""``cpu``: all that tells what the guest will do next, so that it goes on where it stood."""
+"""``cpu``: all that decides what the guest will do next, so that it resumes where it was."""
 
 from typing import Final
 

@@ -60,7 +60,7 @@ class DirtyBitmap:
         return DIRTY_BITMAP_CHUNK_SIZE * 8 * (self.granularity_bytes // BDRV_SECTOR_SIZE)
 
     def chunk(self, sector: int, sectors: int) -> tuple[int, int]:
-        """Where the bits of a part of the disk lie: place and length in bytes of ``bits``."""
+        """Where the bits of a part of the disk lie: index and length in bytes of ``bits``."""
         start = sector * BDRV_SECTOR_SIZE // self.granularity_bytes // 8
         return start, -(-sectors * BDRV_SECTOR_SIZE // (8 * self.granularity_bytes))
 
@@ -146,7 +146,7 @@ class DirtyBitmaps:
                 return
 
     def state_pending_estimate(self) -> Steps[Pending]:
-        """One byte for each bit, upstream's reckoning (dirty_bitmap_state_pending)."""
+        """One byte for each bit, as upstream counts (dirty_bitmap_state_pending)."""
         yield from self._machine.bql.lock()
         left = sum(
             -(-max(bitmap.total_sectors - sector, 0) * BDRV_SECTOR_SIZE // bitmap.granularity_bytes)

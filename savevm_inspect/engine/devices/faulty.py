@@ -86,7 +86,7 @@ class Fault:
             raise SavevmError(f"no callback is called {self.handler!r}")
         if self.where not in self._sides:
             raise SavevmError(f"{self.handler} is not called on the {self.where}")
-        if self.handler in HOOKS and self.how not in _HOOK_DEEDS:
+        if self.handler in HOOKS and self.how not in _HOOK_ACTIONS:
             raise SavevmError(f"{self.handler} is a hook, which can't {self.how}")
         if self.how in _NEEDS_FILE and self.handler not in (*_READERS, *_WRITERS):
             raise SavevmError(f"{self.handler} has no file, so that it can't write or read {self.how}")
@@ -145,7 +145,7 @@ def _broken(table: Table, fault: Fault, machine: Machine) -> Table:
 
 
 def _around(handler: Callable[..., Any], fault: Fault, machine: Machine) -> Callable[..., Any]:
-    deeds = _HOOK_DEEDS if fault.handler in HOOKS else _ACTIONS
+    actions = _HOOK_ACTIONS if fault.handler in HOOKS else _ACTIONS
     calls = 0
 
     def call(*args: Any) -> Any:
@@ -153,7 +153,7 @@ def _around(handler: Callable[..., Any], fault: Fault, machine: Machine) -> Call
         calls += 1
         if not fault.hits(calls):
             return handler(*args)
-        return deeds[fault.how](_Call(fault, machine, handler, args))
+        return actions[fault.how](_Call(fault, machine, handler, args))
 
     return call
 
@@ -312,7 +312,7 @@ def _refuse_late(call: _Call) -> object:
     return _refuse(call)
 
 
-_HOOK_DEEDS: Final[Mapping[How, Callable[[_Call], object]]] = {
+_HOOK_ACTIONS: Final[Mapping[How, Callable[[_Call], object]]] = {
     How.FAIL: _refuse,
     How.FAIL_LATE: _refuse_late,
     How.RAISE: _raise,

@@ -39,7 +39,7 @@ class GlobalState:
         self.has_vm_was_suspended = 1
 
     def pre_save(self) -> None:
-        """Reckon the length of the text with its end mark (global_state_pre_save)."""
+        """Compute the length of the text with its end mark (global_state_pre_save)."""
         self.size = len(self.runstate.rstrip(b"\0")) + 1
 
     def post_load(self, _version_id: int) -> None:

@@ -133,7 +133,7 @@ class HashPageTable:
         return bool(self.table[index * HASH_PTE_SIZE_64 + _FLAG_BYTE] & flag)
 
     def _run(self, start: int, *, valid: bool, dirty: bool) -> int:
-        """End of the run of entries from a place on that are valid or not, and dirty if that is asked for.
+        """End of the run of entries from an index on that are valid or not, and dirty if that is asked for.
 
         The entries of the run are clean afterwards.
         """

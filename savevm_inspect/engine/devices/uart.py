@@ -57,7 +57,7 @@ class Uart:
 
     @classmethod
     def attach(cls, machine: Machine, **options: Any) -> "Uart":
-        """Build it into a machine and register it under its place in the machine, as a device of a bus.
+        """Build it into a machine and register it under its path in the machine, as a device of a bus.
 
         Args:
             machine: whose.
@@ -82,7 +82,7 @@ class Uart:
         self.fifo_length = len(self.fifo)
 
     def post_load(self, version_id: int) -> None:
-        """Reckon what was not sent; an older card had no switch.
+        """Compute what was not sent; an older card had no switch.
 
         Raises:
             DeviceError: the queue is longer than it can be.

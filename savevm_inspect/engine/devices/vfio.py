@@ -29,7 +29,7 @@ class Vfio:
 
     Args:
         machine: that it is passed through to; it works whenever the guest writes.
-        name: its place on the PCI bus, as QEMU writes it.
+        name: its address on the PCI bus, as QEMU writes it.
         memory_bytes: of its own memory, which holds the beginning of the guest's at first.
         initial_bytes: how much of that the destination should have early.
         data_buffer_bytes: how much is read from it at once.
@@ -38,7 +38,7 @@ class Vfio:
         load_config_after_iter: with multifd, load the configuration only when the main channel says so (Arm's way).
 
     Attributes:
-        name: its place on the bus.
+        name: its address on the bus.
         pci: the device, with the card that is its hardware.
         card: that card.
         precopy_init_size: initial bytes to be read, as known last.
@@ -185,7 +185,7 @@ class Vfio:
         return len(data)
 
     def _update_estimate(self, length: int) -> None:
-        """Reckon without asking the card (vfio_update_estimated_pending_data)."""
+        """Estimate without asking the card (vfio_update_estimated_pending_data)."""
         if not length:
             self.precopy_init_size = self.precopy_dirty_size = 0
             return

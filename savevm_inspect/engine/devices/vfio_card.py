@@ -1,7 +1,7 @@
 """A card that is passed through, as the kernel shows it: states, and a file to read its state from or write it to.
 
-What lies in that file is the card's own business; QEMU moves it without a look. Ours is made of records: place and
-length in four bytes each, then the content; the register comes last, under a place that no memory has.
+What lies in that file is the card's own business; QEMU moves it without a look. Ours is made of records: offset and
+length in four bytes each, then the content; the register comes last, under an offset that no memory has.
 """
 
 from enum import StrEnum
@@ -15,7 +15,7 @@ BLOCK_BYTES: Final = 256
 
 _HEAD: Final = Struct(">II")
 _REGISTER: Final = Struct(">Q")
-_REGISTER_PLACE: Final = 0xFFFFFFFF
+_REGISTER_OFFSET: Final = 0xFFFFFFFF
 _RECORD_BYTES: Final = _HEAD.size + BLOCK_BYTES
 _LAST_RECORD_BYTES: Final = _HEAD.size + _REGISTER.size
 _SPREAD: Final = 0x9E3779B1  # an odd number that sends neighbours far apart (Knuth's multiplicative hash)
@@ -117,7 +117,7 @@ class Card:
             self._out += _HEAD.pack(start, BLOCK_BYTES) + self.memory[start : start + BLOCK_BYTES]
         if len(self._out) < limit and self._register_due:
             self._register_due = False
-            self._out += _HEAD.pack(_REGISTER_PLACE, _REGISTER.size) + _REGISTER.pack(self.register)
+            self._out += _HEAD.pack(_REGISTER_OFFSET, _REGISTER.size) + _REGISTER.pack(self.register)
         data = bytes(self._out[:limit])
         del self._out[:limit]
         self._initial_out = max(0, self._initial_out - len(data))
@@ -127,16 +127,16 @@ class Card:
         """Take the next bytes of another card's state.
 
         Raises:
-            DeviceError: a record is for no place that it has.
+            DeviceError: a record is for an offset that it does not have.
         """
         self._in += data
         while len(self._in) >= _HEAD.size:
             offset, length = _HEAD.unpack_from(self._in)
-            is_register = offset == _REGISTER_PLACE
+            is_register = offset == _REGISTER_OFFSET
             if length != (_REGISTER.size if is_register else BLOCK_BYTES):
-                raise DeviceError(f"a record of {length} bytes for place {offset:#x} of the card")
+                raise DeviceError(f"a record of {length} bytes for offset {offset:#x} of the card")
             if not is_register and offset > len(self.memory) - length:
-                raise DeviceError(f"a record for place {offset:#x} of a card of {len(self.memory):#x} bytes")
+                raise DeviceError(f"a record for offset {offset:#x} of a card of {len(self.memory):#x} bytes")
             if len(self._in) < _HEAD.size + length:
                 return
             content = bytes(self._in[_HEAD.size : _HEAD.size + length])

@@ -35,7 +35,7 @@ _READABLE: Final = frozenset((*KIND_OF_RECORD, VmRecord.QEMU_VM_COMMAND, VmRecor
 
 
 def span_to(f: QEMUFileInput, offset: int) -> Span:
-    """The span from a place on the channel up to what was read last."""
+    """The span from an offset on the channel up to what was read last."""
     return Span(channel=f.channel, offset=offset, length=f.offset - offset)
 
 

@@ -109,7 +109,7 @@ class IncomingMigration(IncomingState):
         yield from self.state_destroy()
 
     def state_destroy(self) -> Steps[None]:
-        """Give everything up, and tell the source how it went (migration_incoming_state_destroy)."""
+        """Clean up, and report to the source how it went (migration_incoming_state_destroy)."""
         if self.multifd is not None:
             yield from self.multifd.cleanup()
         if self.postcopy.state is not PostcopyState.NONE:

@@ -120,7 +120,7 @@ class MultifdRecv:
                 self.hang_up()
 
     def _initial(self, reader: MultifdReader) -> int:
-        """Read what opens a channel (multifd_recv_initial_packet); returns its place.
+        """Read what opens a channel (multifd_recv_initial_packet); returns its offset.
 
         Raises:
             BadPayload: it belongs to another VM, whatever validate-uuid says.
@@ -149,7 +149,7 @@ class MultifdRecv:
                 content = bytes(f.buffer[offset - f.base : offset - f.base + length])
             else:
                 content = unpacked.data[offset : offset + length]
-            ram.place(blocks[int(row["block"])].name, int(row["addr"]), content)
+            ram.load_page(blocks[int(row["block"])].name, int(row["addr"]), content)
         log.clear()
 
     def _device_state(self, packet: MultifdPacket, f: QEMUFileInput) -> Steps[None]:

@@ -37,7 +37,7 @@ class IncomingState(MigrationSide):
         main_loaded: the main thread is done with its part (upstream: main_thread_load_event).
         switchover_ack_pending: devices that have not agreed to the switchover yet.
         stream_failed: a load_setup failed, or the main channel's records could not be loaded: that alone is what the
-            source is told at the end. Of a load_state_buffer or a thread that failed, as of a cleanup, it hears
+            source gets at the end. Of a load_state_buffer or a thread that failed, as of a cleanup, it hears
             nothing, and takes the migration for completed (upstream: the error of from_src_file).
         load_threads_abort: threads that load device state are to end.
     """
@@ -97,7 +97,7 @@ class IncomingState(MigrationSide):
             self.to_src_file = QEMUFile(self.connection.back)
 
     def close_return_path(self) -> None:
-        """Tell the source how it went, and answer no more (migration_incoming_state_destroy)."""
+        """Report to the source how it went, and answer no more (migration_incoming_state_destroy)."""
         if self.connection is None or self.to_src_file is None:
             return
         self.send(MigRpMessage.MIG_RP_MSG_SHUT, int(self.stream_failed))
@@ -105,7 +105,7 @@ class IncomingState(MigrationSide):
         self.to_src_file = None
 
     def send(self, message: MigRpMessage, *arguments: int | str, bitmap: bytes = b"") -> None:
-        """Tell the source something, if there is a way back (migrate_send_rp_message)."""
+        """Send the source a message, if there is a return path (migrate_send_rp_message)."""
         f = self.to_src_file
         if f is None or f.get_error():
             return

@@ -47,7 +47,7 @@ class Bql:
     def around(self, steps: Steps[Result]) -> Steps[Result]:
         """Do something with the lock, and give it up at the end or when it fails.
 
-        A run that is abandoned in the midst of it leaves the lock as it is: nobody is there any more.
+        A run that is abandoned in the middle of it leaves the lock as it is: nobody is there any more.
         """
         yield from self.lock()
         try:

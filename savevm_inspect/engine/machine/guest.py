@@ -13,19 +13,19 @@ from ..sim.clock import US_PER_S
 _WORD_BYTES: Final = 8
 _BATCH: Final = 1 << 16
 
-# Steele, Lea and Flood's splitmix64: each number is a function of its place alone, so that any part of the sequence
-# can be made at once, and what the guest has still to do is told by one counter.
+# Steele, Lea and Flood's splitmix64: each number is a function of its index alone, so that any part of the sequence
+# can be made at once, and what the guest has still to do is one counter.
 _GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2: Final = np.uint64(0x94D049BB133111EB)
 
 
 def splitmix64(seed: int, first: int, count: int) -> npt.NDArray[np.uint64]:
-    """Random numbers by their place.
+    """Random numbers by their index.
 
     Args:
         seed: which sequence.
-        first: place of the first number.
+        first: index of the first number.
         count: how many.
 
     Returns:
@@ -107,7 +107,7 @@ class GuestBlock:
         """Write as the guest does: the pages touched enter the dirty log.
 
         Args:
-            addr: place in the block in bytes.
+            addr: in bytes in the block.
             data: the bytes.
 
         Raises:
@@ -144,7 +144,7 @@ class Guest:
         throttle_percent: share of its time that is taken from it (auto-converge).
         on_write: called with the number of the page at each write of the workload.
         missing: says whether a page is not there yet; ``None`` where all are.
-        fault: the page that it waits for, as block and place in bytes; ``None`` while it waits for none.
+        fault: the page that it waits for, as block and address in bytes; ``None`` while it waits for none.
     """
 
     def __init__(

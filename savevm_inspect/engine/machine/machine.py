@@ -89,8 +89,8 @@ class Machine:
         devices: what was built in, in that order.
         disks: name and length in bytes of each disk.
         qemu: the version of QEMU that runs it.
-        uuid: 16 bytes that tell this VM from all others; empty if its user has set none (qemu_uuid_set).
-        received_runstate: what the VM did on the source, as the stream told; ``None`` if it did not.
+        uuid: 16 bytes that identify this VM; empty if its user has set none (qemu_uuid_set).
+        received_runstate: what the VM did on the source, as the stream said; ``None`` if it did not.
         ram: the device that moves its memory, once it is built in.
         dirty_bitmaps: the device that moves its disks' bitmaps, once it is built in.
         source: its end of a migration that it is the source of.

@@ -55,7 +55,7 @@ class SaveCompletePrecopyThreadData:
 
 
 class MigrationEnd(Protocol):
-    """What both ends of a migration tell a device."""
+    """What both ends of a migration offer a device."""
 
     @property
     def options(self) -> Options:
@@ -63,7 +63,7 @@ class MigrationEnd(Protocol):
 
     @property
     def in_postcopy(self) -> bool:
-        """Whether the destination has been told to run (migration_in_postcopy)."""
+        """Whether the destination has been ordered to run (migration_in_postcopy)."""
 
     @property
     def abandoned(self) -> bool:
@@ -90,7 +90,7 @@ class MigrationState(MigrationEnd, Protocol):
         """The channel for requested pages; ``None`` without the capability or before the switchover."""
 
     def note(self, name: str) -> None:
-        """Tell of something that is worth knowing and changes nothing."""
+        """Emit an event for what is worth knowing and changes nothing."""
 
     def send_recv_bitmap(self, block: str) -> None:
         """Ask the destination which pages of a block it has (qemu_savevm_send_recv_bitmap)."""
@@ -196,8 +196,8 @@ class RamIncoming(Protocol):
     def load_preempt(self, f: QEMUFileInput) -> Steps[None]:
         """Read the channel for requested pages to its end."""
 
-    def place(self, name: str, addr: int, content: bytes | None) -> None:
-        """Put a page that came over another channel in its place; ``None`` for one of zeros."""
+    def load_page(self, name: str, addr: int, content: bytes | None) -> None:
+        """Write a page that came over another channel; ``None`` for one of zeros."""
 
     def discard(self, name: str, start: int, length: int, offset: int) -> None:
         """Forget pages (ram_discard_range)."""

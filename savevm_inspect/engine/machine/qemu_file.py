@@ -71,7 +71,7 @@ class QEMUFile(Writer):
         self._out = out
         self.rate = RateLimit() if rate is None else rate
         self.placed = True
-        """Whether offsets are places on the channel; they are not in a buffer that goes out some time later."""
+        """Whether offsets are those on the channel; they are not in a buffer that goes out some time later."""
         self.tamper: Callable[[bytes], bytes] | None = None
         """What bytes go through before they are gathered; a device that goes wrong on purpose loses some there."""
         self._buffer = bytearray()
@@ -157,7 +157,7 @@ class BufferFile(QEMUFile):
 
 
 class FileQEMUFile(QEMUFile, SeekableWriter):
-    """The writing half of a file, which can also go to other places (qemu_set_offset, qemu_put_buffer_at).
+    """The writing half of a file, which can also seek (qemu_set_offset, qemu_put_buffer_at).
 
     Args:
         file: where to.
@@ -174,16 +174,16 @@ class FileQEMUFile(QEMUFile, SeekableWriter):
         return self._file.position
 
     def set_offset(self, offset: int) -> None:
-        """Go on at a place, in bytes from the start of the file; what is left out becomes a hole."""
+        """Continue at an offset, in bytes from the start of the file; what is left out becomes a hole."""
         self.fflush()
         self._file.position = self.transferred = offset
 
     def put_buffer_at(self, data: bytes, offset: int) -> None:
-        """Write bytes at a place and go on where the writer stood.
+        """Write bytes at an offset and continue where the writer was.
 
         Args:
             data: the bytes.
-            offset: their place in bytes from the start of the file.
+            offset: of the first one, in bytes from the start of the file.
         """
         self.rate.transferred += len(data)
         self._file.write_at(data, offset)

@@ -23,7 +23,7 @@ class SaveStateEntry:
 
     Attributes:
         idstr: its name in the stream.
-        instance_id: tells entries of one idstr apart.
+        instance_id: distinguishes entries of one idstr.
         version_id: of the newest format that it writes and the newest that it reads.
         section_id: running number of its registration; it names the section on the wire.
         opaque: what every callback gets, the device itself.
@@ -80,7 +80,7 @@ class Registry:
 
         Args:
             idstr: its name in the stream; what is longer than 255 bytes is cut off, as upstream.
-            instance_id: tells devices of one name apart; -1 or 0xffffffff takes the next free number.
+            instance_id: distinguishes devices of one name; -1 or 0xffffffff takes the next free number.
             version_id: of the format that it writes.
             ops: its callbacks.
             opaque: what they get.
@@ -122,7 +122,7 @@ class Registry:
             opaque: the object whose attributes are the fields.
             obj: path of the device; with one, the idstr is ``path/name``, and the bare name and instance_id
                 only serve streams from before devices had paths.
-            instance_id: tells devices of one name apart; -1 or 0xffffffff takes the next free number.
+            instance_id: distinguishes devices of one name; -1 or 0xffffffff takes the next free number.
             alias_id: a further instance_id to answer to when loading; -1 for none.
 
         Raises:

@@ -77,7 +77,7 @@ class Figures:
 
 
 class MigrationSide:
-    """One end of a migration, with its place in the phases and its ear for what happens.
+    """One end of a migration, with its phase and the listener of its events.
 
     Args:
         side: which end.
@@ -85,7 +85,7 @@ class MigrationSide:
         options: what its user set.
 
     Attributes:
-        status: what the migration is told to be doing.
+        status: what the migration reports to be doing.
         error: the first thing that went wrong; ``None`` while all is well.
         open_sections: the devices whose START section was written or read, and no END section yet, by the number of
             their registration here, in the order of their beginnings.
@@ -118,7 +118,7 @@ class MigrationSide:
 
     @property
     def in_postcopy(self) -> bool:
-        """Whether the destination has been told to run (migration_in_postcopy)."""
+        """Whether the destination has been ordered to run (migration_in_postcopy)."""
         return in_postcopy(self.status)
 
     def schedule(self, bottom_half: Callable[[], Steps[None]]) -> None:
@@ -167,23 +167,23 @@ class MigrationSide:
 
         Args:
             name: what kind of record.
-            span: its bytes; ``None`` while they wait in a buffer and have no place yet.
+            span: its bytes; ``None`` while they wait in a buffer and have no offset yet.
         """
-        self.emit(EventKind.RECORD, name=name, **_place(span))
+        self.emit(EventKind.RECORD, name=name, **_span_keys(span))
 
     def emit_section(self, kind: SectionKind, span: Span | None, entry: SaveStateEntry) -> None:
         """Note that a section was written or read, which may open or close its device's.
 
         Args:
             kind: what kind of section.
-            span: its bytes; ``None`` while they wait in a buffer and have no place yet.
+            span: its bytes; ``None`` while they wait in a buffer and have no offset yet.
             entry: whose it is.
         """
         if kind in (SectionKind.START, SectionKind.END):
             self.open_sections.pop(entry.section_id, None)
         if kind is SectionKind.START:
             self.open_sections[entry.section_id] = entry
-        self.emit(EventKind.RECORD, name=kind.value, **_place(span), **_who(entry))
+        self.emit(EventKind.RECORD, name=kind.value, **_span_keys(span), **_who(entry))
 
     def tell_pending(self, figures: Figures) -> None:
         """Note what is left to send, as it has just been asked for."""
@@ -201,10 +201,10 @@ class MigrationSide:
 
     def tell_command(self, name: str, span: Span) -> None:
         """Note that a command was written or read."""
-        self.emit(EventKind.COMMAND, name=name, **_place(span))
+        self.emit(EventKind.COMMAND, name=name, **_span_keys(span))
 
     def emit_qmp(self, name: str, *, error: str = "") -> None:
-        """Note what the user did, or what QEMU tells its user.
+        """Note what the user did, or what QEMU reports to its user.
 
         Args:
             name: the command or the event.
@@ -213,7 +213,7 @@ class MigrationSide:
         self.emit(EventKind.QMP, name=name, **({"error": error} if error else {}))
 
     def note(self, name: str) -> None:
-        """Tell of something that is worth knowing and changes nothing."""
+        """Emit an event for what is worth knowing and changes nothing."""
         self.emit(EventKind.LOG, name=name)
 
     def enter(self, phase: Phase) -> None:
@@ -221,7 +221,7 @@ class MigrationSide:
         self.guard.enter(phase)
 
     def set_state(self, status: MigrationStatus, *, old: MigrationStatus | None = None) -> None:
-        """Change what the migration is told to be doing (migrate_set_state).
+        """Change what the migration reports to be doing (migrate_set_state).
 
         Args:
             status: what it is from now on.
@@ -265,7 +265,7 @@ class MigrationSide:
     ) -> Steps[Any]:
         """Call a handler, telling of it before and after.
 
-        A handler that is a generator may wait for others in its midst.
+        A handler that is a generator may wait for others while it runs.
 
         Args:
             entry: whose handler; it must have it.
@@ -336,7 +336,7 @@ class MigrationSide:
 
     @contextmanager
     def asking(self, device: object) -> Iterator[None]:
-        """Ask a device for something outside of its callbacks; what it refuses is told with its section.
+        """Ask a device for something outside of its callbacks; its error names its section.
 
         Args:
             device: a registered one that has callbacks.
@@ -359,7 +359,7 @@ def _who(entry: SaveStateEntry) -> dict[str, Any]:
     return {"idstr": entry.idstr, "instance_id": entry.instance_id, "section_id": entry.section_id}
 
 
-def _place(span: Span | None) -> dict[str, Any]:
+def _span_keys(span: Span | None) -> dict[str, Any]:
     return {} if span is None else {"channel": span.channel, "offset": span.offset, "length": span.length}
 
 
@@ -377,10 +377,10 @@ def _bytes_of(f: QEMUFile | QEMUFileInput | None, start: int) -> dict[str, Any]:
 
 
 def _outcome(returned: Any, failure: str) -> dict[str, Any]:
-    """What the return event tells of the value: numbers and answers, or the pending bytes, or what went wrong."""
-    told: dict[str, Any] = {"error": failure} if failure else {}
+    """What the return event says of the value: numbers and answers, or the pending bytes, or what went wrong."""
+    keys: dict[str, Any] = {"error": failure} if failure else {}
     if isinstance(returned, Pending):
-        told |= {"must_precopy": returned.must_precopy, "can_postcopy": returned.can_postcopy}
+        keys |= {"must_precopy": returned.must_precopy, "can_postcopy": returned.can_postcopy}
     elif isinstance(returned, int):
-        told["returned"] = returned
-    return told
+        keys["returned"] = returned
+    return keys

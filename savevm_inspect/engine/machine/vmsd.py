@@ -121,7 +121,7 @@ class VMStateField:
         return list(value)
 
     def can_compress(self) -> bool:
-        """Whether the description may tell an array by its first element alone (vmsd_can_compress)."""
+        """Whether the description may describe an array by its first element alone (vmsd_can_compress)."""
         if self.field_exists is not None:
             return False
         if self.type != STRUCT or self.vmsd is None:
@@ -141,7 +141,7 @@ class VMStateDescription:
         minimum_version_id: the oldest that is read.
         fields: in the order of the stream.
         subsections: written after the fields, each one only if it is needed.
-        priority: for its place among the devices.
+        priority: for its order among the devices.
         early_setup: saved in the setup phase, before RAM, in a FULL section.
         unmigratable: a VM that has it can be neither saved nor loaded.
         dev_unplug_pending: (opaque) -> bool; whether the guest still has to let go of it before it can move.

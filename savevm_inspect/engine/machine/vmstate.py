@@ -1,6 +1,6 @@
 """Saving and loading a declared device by interpreting its declaration (migration/vmstate.c).
 
-While a device is saved, the same walk gathers what QEMU tells about it in the JSON after the stream.
+While a device is saved, the same walk gathers what QEMU writes about it in the JSON after the stream.
 """
 
 import struct
@@ -28,7 +28,7 @@ def vmstate_save_state(f: Writer, vmsd: VMStateDescription, opaque: Any, version
         version_id: version to write; the declaration's own unless said otherwise.
 
     Returns:
-        What the description tells about it: ``vmsd_name``, ``version``, ``fields``, ``subsections``.
+        What the description says about it: ``vmsd_name``, ``version``, ``fields``, ``subsections``.
 
     Raises:
         DeviceError: a hook refused, or a value does not fit its field.
@@ -37,30 +37,30 @@ def vmstate_save_state(f: Writer, vmsd: VMStateDescription, opaque: Any, version
     if vmsd.pre_save is not None:
         vmsd.pre_save(opaque)
     try:
-        told: Json = {"vmsd_name": vmsd.name, "version": version, "fields": []}
+        described: Json = {"vmsd_name": vmsd.name, "version": version, "fields": []}
         for field in vmsd.fields:
             if field.exists(opaque, version):
-                told["fields"] += _save_field(f, vmsd, field, opaque)
+                described["fields"] += _save_field(f, vmsd, field, opaque)
         for subsection in vmsd.subsections:
             if subsection.is_needed(opaque):
                 put_subsection_header(f, subsection.name, subsection.version_id)
-                told.setdefault("subsections", []).append(vmstate_save_state(f, subsection, opaque))
+                described.setdefault("subsections", []).append(vmstate_save_state(f, subsection, opaque))
     finally:
         if vmsd.post_save is not None:
             vmsd.post_save(opaque)
-    return told
+    return described
 
 
 def _save_field(f: Writer, vmsd: VMStateDescription, field: VMStateField, opaque: Any) -> list[Json]:
-    """Write a field's elements; returns what is told of them, one entry where an array can be compressed."""
+    """Write a field's elements; returns their description, one entry where an array can be compressed."""
     elements = field.elements(opaque)
-    told: list[Json] = []
+    described: list[Json] = []
     compress, silent, was_null = field.can_compress(), False, False
     for index, element in enumerate(elements):
         is_null = field.pointers and element is None
         alike = len(elements) - index
         if is_null != was_null:
-            # A run of null pointers has another type than the elements around it, so it is told apart.
+            # A run of null pointers has another type than the elements around it, so it has an entry of its own.
             # The first run, if it is not null, claims the length of the whole array; so it does upstream.
             was_null, silent = is_null, False
             alike = _run_length(elements, index)
@@ -72,13 +72,13 @@ def _save_field(f: Writer, vmsd: VMStateDescription, field: VMStateField, opaque
         entry |= _put_null(f) if is_null else _save_element(f, field, element, opaque)
         entry["size"] = f.transferred - start
         if not silent:
-            told.append(entry)
+            described.append(entry)
         silent = silent or compress
-    return told
+    return described
 
 
 def _run_length(elements: list[Any], start: int) -> int:
-    """Number of elements from a place on that are null, or not null, as the one there."""
+    """Number of elements from an index on that are null, or not null, as the one there."""
     for index in range(start + 1, len(elements)):
         if (elements[index] is None) != (elements[start] is None):
             return index - start

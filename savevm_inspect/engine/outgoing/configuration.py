@@ -1,4 +1,4 @@
-"""What the description tells about the configuration record (migration/savevm.c, vmstate_configuration)."""
+"""What the description says about the configuration record (migration/savevm.c, vmstate_configuration)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from typing import Any
 def describe_configuration(
     machine: str, page_bits: int | None, capabilities: tuple[str, ...], *, uuid: bool
 ) -> dict[str, Any]:
-    """What the description tells about the configuration (migration/savevm.c, vmstate_configuration).
+    """What the description says about the configuration (migration/savevm.c, vmstate_configuration).
 
     Args:
         machine: name of the machine type.
@@ -14,7 +14,7 @@ def describe_configuration(
         capabilities: names of those that are stated.
         uuid: whether the VM's UUID is stated.
     """
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "vmsd_name": "configuration",
         "version": 1,
         "fields": [
@@ -34,8 +34,8 @@ def describe_configuration(
         data = {"name": "uuid.data", "array_len": 16, "type": "uint8", "size": 1}
         subsections.append(_subsection("configuration/uuid", data))
     if subsections:
-        told["subsections"] = subsections
-    return told
+        described["subsections"] = subsections
+    return described
 
 
 def _subsection(name: str, *fields: dict[str, Any]) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class MigrationThread:
     def _wait_package(self) -> Steps[None]:
         """Wait until the destination has loaded the package, without which postcopy can't end.
 
-        Upstream waits for ever if that fails and there is nothing more to send, which would tell that it did.
+        Upstream waits forever if that fails and there is nothing more to send, which would reveal it.
 
         Raises:
             EngineError: it failed.

@@ -37,7 +37,7 @@ class MultifdSend:
             zero_page_detection=side.machine.compat.has(Behaviour.MULTIFD_ZERO_PAGES),
         )
         self._turn = 0
-        self._told = {f.channel: 0 for f in self._files}
+        self._emitted = {f.channel: 0 for f in self._files}
 
     def start(self) -> None:
         """Introduce each channel (multifd_send_setup, multifd_send_initial_packet)."""
@@ -70,14 +70,14 @@ class MultifdSend:
         yield CHECKPOINT
 
     def _flush(self, name: str) -> None:
-        """Let go of what is whole, and tell of it; each file holds whole packets only."""
+        """Send what is whole, and emit its events; each file holds whole packets only."""
         for f in self._files:
-            start = self._told[f.channel]
+            start = self._emitted[f.channel]
             if f.transferred == start:
                 continue
             f.end_record()
             f.fflush()
-            self._told[f.channel] = f.transferred
+            self._emitted[f.channel] = f.transferred
             self._side.emit(
                 EventKind.RECORD,
                 name=f"multifd {name}",

@@ -24,7 +24,7 @@ _PACKAGE_HEADER_BYTES = 1 + 2 + 2 + 4
 
 
 def send_postcopy_advise(s: OutgoingState) -> None:
-    """Tell the destination that postcopy may come, so that it can refuse (qemu_savevm_send_postcopy_advise)."""
+    """Announce that postcopy may come, so that the destination can refuse (qemu_savevm_send_postcopy_advise)."""
     page_size = s.machine.kind.page_size
     argument = struct.pack(">QQ", page_size, page_size) if s.options.has(Capability.POSTCOPY_RAM) else b""
     s.savevm.command(s.to_dst_file, MigCmd.MIG_CMD_POSTCOPY_ADVISE, argument)

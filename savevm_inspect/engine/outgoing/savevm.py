@@ -1,7 +1,7 @@
 """The source's walks over all that is registered (migration/savevm.c, qemu_savevm_state_*).
 
 Each walk is a function of upstream: same order, same questions asked, same records written. What calls them
-when, in which thread and under which lock, is told by :mod:`.migration_thread`, :mod:`.postcopy`,
+when, in which thread and under which lock, is up to :mod:`.migration_thread`, :mod:`.postcopy`,
 :mod:`.background_snapshot` and :mod:`..play.snapshot`.
 """
 
@@ -40,7 +40,7 @@ class SaveVM:
     """Writes one stream.
 
     Args:
-        side: the source, which tells what happens and enforces the phases.
+        side: the source, which emits events and enforces the phases.
     """
 
     def __init__(self, side: MigrationSide) -> None:
@@ -184,7 +184,7 @@ class SaveVM:
         return any(entry.has("switchover_ack_needed") for entry in self._registry)
 
     def maybe_send_switchover_start(self, f: QEMUFile) -> None:
-        """Tell the destination that the VM has stopped (qemu_savevm_maybe_send_switchover_start)."""
+        """Announce to the destination that the VM has stopped (qemu_savevm_maybe_send_switchover_start)."""
         if self._machine.compat.has(Behaviour.SEND_SWITCHOVER_START):
             self.command(f, MigCmd.MIG_CMD_SWITCHOVER_START)
 
@@ -315,7 +315,7 @@ class SaveVM:
             return
         start = f.transferred
         put_section_header(f, _head(entry, SectionKind.FULL))
-        entry_told: dict[str, Any] = {"name": entry.idstr, "instance_id": entry.instance_id}
+        described_entry: dict[str, Any] = {"name": entry.idstr, "instance_id": entry.instance_id}
         try:
             if described is None:
                 before, well = f.transferred, not f.get_error()
@@ -324,9 +324,9 @@ class SaveVM:
                     name = errno.errorcode[-f.get_error()]
                     raise self._side.fail(f"left the file with the error {name}", entry=entry, handler="save_state")
                 size = f.transferred - before
-                entry_told |= {"size": size, "fields": [{"name": "data", "size": size, "type": "buffer"}]}
+                described_entry |= {"size": size, "fields": [{"name": "data", "size": size, "type": "buffer"}]}
             else:
-                entry_told |= vmstate_save_state(f, described, entry.opaque)
+                described_entry |= vmstate_save_state(f, described, entry.opaque)
         except Exception as error:  # a hook is somebody else's code and may raise anything
             failure = (
                 error
@@ -339,7 +339,7 @@ class SaveVM:
                 raise
             raise failure from error
         if self._vmdesc is not None:
-            self._vmdesc["devices"].append(entry_told)
+            self._vmdesc["devices"].append(described_entry)
         self._footer(f, entry, SectionKind.FULL, start)
         yield CHECKPOINT
 

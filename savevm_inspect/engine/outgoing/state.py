@@ -129,7 +129,7 @@ class OutgoingState(MigrationSide):
         return self.machine.clock.now_us + 250_000
 
     def rp_wait(self, ready: Callable[[], bool], what: str) -> Steps[None]:
-        """Wait for the thread that listens to the destination, which may also tell of a failure (migration_rp_wait).
+        """Wait for the thread that listens to the destination, which may also report a failure (migration_rp_wait).
 
         Args:
             ready: whether it has come.

@@ -35,7 +35,7 @@ class Migration:
     Args:
         scenario: what to run.
         watch: says who gets a copy of which channel's bytes.
-        choose: which thread is next where several can go on; the one that waited longest unless told otherwise.
+        choose: which thread is next where several can go on; by default the one that waited longest.
 
     Attributes:
         file: what the source has written, on the ways that lead over a file.
@@ -69,7 +69,7 @@ class Migration:
     def steps(self) -> Iterator[Event]:
         """Run to the end; each event comes as it happens.
 
-        A failure of the migration is no error here: it is told by events, and kept in :attr:`failure`. A run that
+        A failure of the migration is no error here: it is reported by events, and kept in :attr:`failure`. A run that
         can't come to its end is one: it is raised, and kept there, too. Both sides stay in the state that they are
         in then, as QEMU's do, and nobody has cleaned up.
 
@@ -85,20 +85,20 @@ class Migration:
                         f"not done after {self.scenario.time_limit_us} us; it does not converge",
                         phase=self.source.phase,
                     )
-        except Deadlock as stuck:
-            self.failure = self._located(stuck)
+        except Deadlock as deadlock:
+            self.failure = self._located(deadlock)
             raise self.failure from None
         except EngineError as error:
             self.failure = error
             raise
         self.failure = self.source.error or self.destination.error
 
-    def _located(self, stuck: Deadlock) -> Deadlock:
+    def _located(self, deadlock: Deadlock) -> Deadlock:
         """The same error, saying also where both sides stand."""
         sides = (self.source, self.destination)
         where = ", ".join(f"the {side.side} is in phase {side.phase}, state {side.status}" for side in sides)
-        side = self.destination if stuck.side is Side.DESTINATION else self.source
-        return Deadlock(f"{stuck.message}; {where}", stuck.wait, phase=side.phase)
+        side = self.destination if deadlock.side is Side.DESTINATION else self.source
+        return Deadlock(f"{deadlock.message}; {where}", deadlock.wait, phase=side.phase)
 
     def run(self) -> list[Event]:
         """Run to the end.

@@ -50,7 +50,7 @@ class Scenario:
         shared_bytes: length of a further block that lies in a file which both sides have; 0 is none.
         disks: name and length in bytes of each disk of both machines.
         bitmaps: those that the source keeps of its disks.
-        uuid: what tells the VM from all others, 16 bytes; empty for none.
+        uuid: identifies the VM, 16 bytes; empty for none.
         destination_uuid: the same on the destination; ``None`` for the source's.
         faults: what goes wrong in its devices.
         time_limit_us: virtual time after which the migration is given up.

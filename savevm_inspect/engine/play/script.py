@@ -27,7 +27,7 @@ class UserAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One deed, once all of its conditions hold.
+    """One user action, once all of its conditions hold.
 
     Attributes:
         do: what.

@@ -1,6 +1,6 @@
 """A run that can be walked to and fro, with all there is to see of both sides at each event.
 
-A thread in the midst of its work can't be copied. So what is seen is kept, in the form in which it is looked at: a
+A thread in the middle of its work can't be copied. So what is seen is kept, in the form in which it is looked at: a
 view shares with the one before it whatever has not changed, and going back is looking at an earlier one.
 """
 
@@ -29,11 +29,11 @@ class SideView:
 
     Attributes:
         phase: where in the migration it is.
-        status: what the migration is told to be doing.
+        status: what the migration reports to be doing.
         runstate: what the VM does.
         lock_holder: the thread that has the big QEMU lock; ``None`` if nobody has.
         writes: how many words the guest has written.
-        fault: the page that the guest waits for, as block and place in bytes; ``None`` if for none.
+        fault: the page that the guest waits for, as block and address in bytes; ``None`` if for none.
         dirty: for each block the pages that are to be sent, a bit each, least significant first; empty on a
             destination, and while nothing is being saved.
         received: for each block the pages that have come, in the same way; empty on a source.
@@ -89,7 +89,7 @@ class Stepper:
         self._steps = self.migration.steps()
         self._last: View | None = None
         self._views = [self._look(None)]
-        self._seen: deque[View] = deque()  # looked at when the event was told; it has not gone out yet
+        self._seen: deque[View] = deque()  # looked at when the event was emitted; it has not gone out yet
         self._whole = False
         self.migration.scheduler.listen(lambda event: self._seen.append(self._look(event)))
 

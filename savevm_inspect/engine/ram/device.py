@@ -191,7 +191,7 @@ class RamDevice:
 
         Args:
             name: of the block; ``None`` for that of the last request.
-            start: place of the first in bytes.
+            start: address of the first, in bytes.
             length: of all of them.
 
         Raises:
@@ -282,9 +282,9 @@ class RamDevice:
         """For each block what was received, shape (pages,); nothing while nothing is being loaded."""
         return self._load.received
 
-    def place(self, name: str, addr: int, content: bytes | None) -> None:
-        """Put a page that came over another channel in its place; ``None`` for one of zeros."""
-        self._load.place(name, addr, content)
+    def load_page(self, name: str, addr: int, content: bytes | None) -> None:
+        """Write a page that came over another channel; ``None`` for one of zeros."""
+        self._load.load_page(name, addr, content)
 
     def expect_faults(self) -> None:
         """From here on the guest waits for pages that are not there (postcopy_ram_incoming_setup)."""

@@ -85,8 +85,8 @@ class RamLoad:
             raise DeviceError("load_setup has not run")
         return self._reader
 
-    def place(self, name: str, addr: int, content: bytes | None) -> None:
-        """Put one page in its place (ram_load_multifd_pages); the caller has checked where it lies.
+    def load_page(self, name: str, addr: int, content: bytes | None) -> None:
+        """Write one page to memory (ram_load_multifd_pages); the caller has checked where it lies.
 
         Raises:
             DeviceError: load_setup has not run, or failed.
@@ -136,7 +136,7 @@ class RamLoad:
                 )
 
     def _place_logged(self, reader: RamReader, f: QEMUFileInput) -> None:
-        """Put all pages in their places that were read since the last time."""
+        """Write all pages to memory that were read since the last time."""
         rows, reader.pages = reader.pages.rows, PageLog()
         if not len(rows):
             return

@@ -1,4 +1,4 @@
-"""Pages that have their place in a file (migration/ram.c, mapped_ram_*; the format is payload/mapped_ram.py's)."""
+"""Pages that have a fixed offset in a file (migration/ram.c, mapped_ram_*; the format is payload/mapped_ram.py's)."""
 
 from ...payload.mapped_ram import MappedRamWriter
 from ...payload.ram_blocks import RamBlock
@@ -11,7 +11,7 @@ from .state import Pages
 
 
 class MappedPages(BarePages):
-    """Pages that are written to their places, and bitmaps that say which are there.
+    """Pages that are written at their offsets, and bitmaps that say which are there.
 
     Args:
         machine: whose memory.
@@ -24,7 +24,7 @@ class MappedPages(BarePages):
     def __init__(self, machine: Machine, f: QEMUFile) -> None:
         super().__init__(machine, f)
         if not isinstance(f, FileQEMUFile):
-            raise DeviceError("mapped-ram needs a file that can be written at any place")
+            raise DeviceError("mapped-ram needs a file that can be written at any offset")
         self._mapped = MappedRamWriter(f, self._page_size)
 
     def put_block_list(self, blocks: list[RamBlock]) -> None:
@@ -32,7 +32,7 @@ class MappedPages(BarePages):
         self._mapped.put_block_list(blocks)
 
     def save(self, block: GuestBlock, pages: Pages) -> None:
-        """Write pages to their places; one that is all zero is only marked as absent."""
+        """Write pages at their offsets; one that is all zero is only marked as absent."""
         for page in pages.tolist():
             addr, content = page * self._page_size, block.page(page)
             if any(content):

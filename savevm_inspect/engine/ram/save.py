@@ -76,7 +76,7 @@ class XbzrlePages(BarePages):
     Args:
         machine: whose memory.
         source: its end of the migration.
-        state: tells the passes.
+        state: says which pass it is.
         f: where to.
     """
 

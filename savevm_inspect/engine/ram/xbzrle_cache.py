@@ -7,7 +7,7 @@ _CACHED_PAGE_LIFETIME: Final = 2
 
 
 class XbzrleCache:
-    """A cache in which each page has one place that it shares with others.
+    """A cache in which each page has one slot that it shares with others.
 
     Args:
         size_bytes: how much it holds.
@@ -23,7 +23,7 @@ class XbzrleCache:
         """What was sent of a page last, if it is still here (cache_is_cached).
 
         Args:
-            addr: place of the page among all blocks, in bytes.
+            addr: of the page among all blocks, in bytes.
             age: number of the pass over RAM.
         """
         slot = self._slot(addr)
@@ -34,7 +34,7 @@ class XbzrleCache:
         return kept[1]
 
     def put(self, addr: int, content: bytes, age: int) -> bool:
-        """Keep a page, unless a younger one has its place (cache_insert); returns whether it is kept."""
+        """Keep a page, unless a younger one has its slot (cache_insert); returns whether it is kept."""
         slot = self._slot(addr)
         kept = self._pages.get(slot)
         if kept is not None and kept[0] != addr and kept[2] + _CACHED_PAGE_LIFETIME > age:

@@ -113,7 +113,7 @@ DEVICES: Final[tuple[Scenario, ...]] = (
     scenario(
         name="older-source",
         title="A source with an older device",
-        teaches="The newer device reads what the older one wrote, and reckons what it did not send.",
+        teaches="The newer device reads what the older one wrote, and computes what it did not send.",
         workload=WRITER,
         devices=(*PC_DEVICES, partial(Uart.attach, version_id=2)),
         destination_devices=(*PC_DEVICES, Uart.attach),

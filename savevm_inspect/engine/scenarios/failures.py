@@ -103,7 +103,7 @@ _FAILURES: Final = (
     _Failure("state_pending_estimate", how=How.RAISE, at_call=2),
     _Failure("state_pending_exact", how=How.RAISE),
     _Failure("load_state", at_call=2),
-    # Upstream tells the source only of what went wrong on the main channel.
+    # Upstream reports to the source only what went wrong on the main channel.
     _Failure("load_state_buffer", idstr=_VFIO, base="multifd", ends=_S.COMPLETED, arrives=False),
     _Failure("load_setup"),
     _Failure("load_cleanup", how=How.RAISE, ends=_S.COMPLETED),
@@ -111,7 +111,7 @@ _FAILURES: Final = (
     _Failure("switchover_ack_needed", idstr=_VFIO, how=How.RAISE, base="multifd"),
     _Failure("switchover_start", idstr=_VFIO, base="multifd"),
 )
-"""For each callback, on each side that calls it, a failure that is told apart from all others."""
+"""For each callback, on each side that calls it, a failure with a message of its own."""
 
 
 def _failing(failure: _Failure) -> Scenario:

@@ -19,7 +19,7 @@ FILE: Final[tuple[Scenario, ...]] = (
     ),
     scenario(
         name="mapped-ram",
-        title="Each page at its own place in a file",
+        title="Each page at a fixed offset in a file",
         teaches=(
             "A page that is sent again overwrites itself, so that the file grows no longer than the memory; bitmaps "
             "say which pages are there."

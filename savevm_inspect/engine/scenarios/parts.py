@@ -60,4 +60,4 @@ BITMAPS: Final = (
 TO_POSTCOPY: Final = Step(do=UserAction.MIGRATE_START_POSTCOPY, status=MigrationStatus.ACTIVE, after_us=150_000)
 
 scenario = partial(Scenario, devices=OUR_DEVICES, parameters=SLOW)
-"""A scenario of ours, but for what it is told otherwise."""
+"""A scenario of ours, with what is given changed."""

@@ -56,7 +56,7 @@ SWITCHOVER: Final[tuple[Scenario, ...]] = (
     scenario(
         name="cancel-active",
         title="Cancelled between two rounds",
-        teaches="The connection is broken at once, in the midst of whatever was on its way.",
+        teaches="The connection is broken at once, in the middle of whatever was on its way.",
         workload=WRITER,
         script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=100_000),),
         ends=_S.CANCELLED,

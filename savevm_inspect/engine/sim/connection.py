@@ -11,7 +11,7 @@ from .scheduler import Steps
 
 
 class RecordSink(Protocol):
-    """Takes bytes, and is told where a record ends."""
+    """Takes bytes, and marks where a record ends."""
 
     channel: int
 

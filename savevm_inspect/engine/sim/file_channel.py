@@ -1,4 +1,4 @@
-"""A file as the target of a migration or a snapshot: written from its start on, or at any place."""
+"""A file as the target of a migration or a snapshot: written from its start on, or at any offset."""
 
 from .clock import Link
 
@@ -23,13 +23,13 @@ class FileChannel:
         self.closed = False
 
     def write(self, data: bytes | memoryview) -> int:
-        """Write where the file stands; what lies between its end and that place is a hole."""
+        """Write at the file's position; what is between its end and that position is a hole."""
         self.write_at(data, self.position)
         self.position += len(data)
         return 0
 
     def write_at(self, data: bytes | memoryview, offset: int) -> None:
-        """Write at a place, in bytes from the start; the file stands where it stood."""
+        """Write at an offset, in bytes from the start; the file's position is kept."""
         if offset > len(self.data):
             self.data += bytes(offset - len(self.data))
         self.data[offset : offset + len(data)] = data

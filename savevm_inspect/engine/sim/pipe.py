@@ -20,7 +20,7 @@ class Pipe:
     read when the connection is gone, as a cut record.
 
     Args:
-        clock: tells what has arrived.
+        clock: decides what has arrived.
         link: what the bytes go over; the sender waits for it.
         channel: number of the channel.
         sink: takes a copy of all that goes out.
@@ -64,7 +64,7 @@ class Pipe:
         return 0
 
     def mark(self, offset: int) -> None:
-        """Say that a record ends at a place, in bytes from the start of the channel."""
+        """Say that a record ends at an offset, in bytes from the start of the channel."""
         if not self._marks or offset > self._marks[-1]:
             self._marks.append(offset)
 

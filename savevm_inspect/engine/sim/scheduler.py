@@ -117,7 +117,7 @@ class Deadlock(EngineError):
 
 
 class Scheduler:
-    """All threads of a run, and what they told.
+    """All threads of a run, and the events that they emitted.
 
     Args:
         clock: moved on when everybody waits for a time to come.
@@ -127,7 +127,7 @@ class Scheduler:
     def __init__(self, clock: Clock, choose: Choose = fair) -> None:
         self.clock = clock
         self.current = _OUTSIDE
-        self._told: deque[Event] = deque()
+        self._emitted: deque[Event] = deque()
         self._listener: Callable[[Event], object] | None = None
         self._choose = choose
         self._tasks: list[Task] = []
@@ -152,17 +152,17 @@ class Scheduler:
 
     def emit(self, event: Event) -> None:
         """Have an event go out when the thread that runs halts next."""
-        self._told.append(event)
+        self._emitted.append(event)
         if self._listener is not None:
             self._listener(event)
 
     def listen(self, listener: Callable[[Event], object]) -> None:
-        """Have a function called with what a thread tells, at once, while all is as it is then.
+        """Have a function called with each event when it is emitted, while all is as it is then.
 
         Args:
-            listener: gets events that have no number yet; first those that were told and have not gone out.
+            listener: gets events that have no number yet; first those that were emitted and have not gone out.
         """
-        for event in self._told:
+        for event in self._emitted:
             listener(event)
         self._listener = listener
 
@@ -175,7 +175,7 @@ class Scheduler:
         """Play all threads to their end.
 
         Yields:
-            What they tell, as it happens and numbered.
+            Their events, as they are emitted and numbered.
 
         Raises:
             Deadlock: all of them wait, and none of them for a person.
@@ -187,11 +187,11 @@ class Scheduler:
                 yield from self._drain()
             elif not self._pass_time():
                 break
-        stuck = [task for task in self._tasks if not (task.wait and task.wait.waits_for_user)]
+        blocked = [task for task in self._tasks if not (task.wait and task.wait.waits_for_user)]
         asked = any(task.wait and task.wait.waits_for_user and not task.daemon for task in self._tasks)
-        if stuck and not asked:  # who waits for a thread that waits for a person waits for that person, too
-            waits = "; ".join(f"{task.thread} waits for {task.wait.what}" for task in stuck if task.wait)
-            device = next((task.wait for task in stuck if task.wait and task.wait.section), None)
+        if blocked and not asked:  # who waits for a thread that waits for a person waits for that person, too
+            waits = "; ".join(f"{task.thread} waits for {task.wait.what}" for task in blocked if task.wait)
+            device = next((task.wait for task in blocked if task.wait and task.wait.section), None)
             raise Deadlock(f"all tasks are blocked: {waits}", device)
 
     def _turn(self, task: Task) -> None:
@@ -217,8 +217,8 @@ class Scheduler:
         return bool(later)
 
     def _drain(self) -> Iterator[Event]:
-        while self._told:
-            yield replace(self._told.popleft(), seq=self._events)
+        while self._emitted:
+            yield replace(self._emitted.popleft(), seq=self._events)
             self._events += 1
 
 

@@ -65,15 +65,15 @@ def calls(ran: Run, side: Side) -> Counter[str | None]:
 
 def flags(data: bytes) -> list[VfioMigFlag]:
     """The 64-bit words of a section's payload, the pieces between them left out."""
-    found, place = [], 0
-    while place < len(data):
-        flag = VfioMigFlag(int.from_bytes(data[place : place + 8], "big"))
+    found, pos = [], 0
+    while pos < len(data):
+        flag = VfioMigFlag(int.from_bytes(data[pos : pos + 8], "big"))
         found.append(flag)
-        place += 8
+        pos += 8
         if flag is VfioMigFlag.VFIO_MIG_FLAG_DEV_DATA_STATE:
-            place += 8 + int.from_bytes(data[place : place + 8], "big")
+            pos += 8 + int.from_bytes(data[pos : pos + 8], "big")
         elif flag is VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_STATE:
-            place += 4 + 256 + 16
+            pos += 4 + 256 + 16
     return found
 
 
@@ -157,15 +157,15 @@ def test_a_device_that_never_agrees_holds_the_switchover_up() -> None:
 
 def test_pending_goes_down_as_the_card_is_read_and_up_as_it_works() -> None:
     ran = run(BASE)
-    told = [
+    events = [
         (event.handler, event.must_precopy)
         for event in ran.of(Side.SOURCE, EventKind.RETURN)
         if event.idstr == NAME and event.handler in ("state_pending_estimate", "state_pending_exact")
     ]
-    estimates = [figure for handler, figure in told if handler == "state_pending_estimate"]
+    estimates = [figure for handler, figure in events if handler == "state_pending_estimate"]
     assert estimates[0] == (1 << 16) // BLOCK_BYTES * (BLOCK_BYTES + 8)
     assert all(later <= earlier for earlier, later in pairwise(estimates))
-    exact = next(figure for handler, figure in told if handler == "state_pending_exact")
+    exact = next(figure for handler, figure in events if handler == "state_pending_exact")
     assert exact is not None
     assert exact > 0
 
@@ -226,14 +226,14 @@ def test_the_card_runs_on_after_a_cancel(when: dict[str, Any]) -> None:
 def test_a_failure_elsewhere_ends_the_thread_that_sends() -> None:
     fault = Fault(handler="save_complete", idstr="ram", how=How.RAISE)
     ran = run(replace(_TRANSPORTS["multifd-no-precopy"], faults=(fault,)))
-    told = ran.of(Side.SOURCE)
+    events = ran.of(Side.SOURCE)
     ended = next(
-        place
-        for place, event in enumerate(told)
+        index
+        for index, event in enumerate(events)
         if event.event is EventKind.RETURN and event.handler == "save_complete_precopy_thread"
     )
-    assert "another thread has failed" in (told[ended].error or "")
-    failed = next(place for place, event in enumerate(told) if event.name == "failed")
+    assert "another thread has failed" in (events[ended].error or "")
+    failed = next(index for index, event in enumerate(events) if event.name == "failed")
     assert ended < failed  # it is waited for
     whole = run(_TRANSPORTS["multifd-no-precopy"])
     pieces = [
@@ -330,9 +330,9 @@ def test_a_card_read_in_any_pieces_while_it_works_is_the_same_card(data: st.Data
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (bytes.fromhex("00000000 00000010"), "a record of 16 bytes for place 0x0"),
-        (bytes.fromhex("ffffffff 00000100"), "a record of 256 bytes for place 0xffffffff"),
-        (bytes.fromhex("00000101 00000100"), "a record for place 0x101 of a card of 0x200 bytes"),
+        (bytes.fromhex("00000000 00000010"), "a record of 16 bytes for offset 0x0"),
+        (bytes.fromhex("ffffffff 00000100"), "a record of 256 bytes for offset 0xffffffff"),
+        (bytes.fromhex("00000101 00000100"), "a record for offset 0x101 of a card of 0x200 bytes"),
     ],
 )
 def test_a_card_refuses_a_state_that_is_not_for_it(data: bytes, message: str) -> None:

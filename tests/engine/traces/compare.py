@@ -27,7 +27,7 @@ _ANY: Final = " *"
 _PING_LINES: Final = frozenset(("savevm_send_ping", "loadvm_process_command_ping"))
 _SOURCE_LOG: Final = re.compile(r"(?P<name>trace-\w+-(?P<version>[\d.]+)-(?P<kind>[\w-]+))(\.src)?\.trace(\.xz)?")
 
-Told = list[tuple[Thread | None, str]]
+Emitted = list[tuple[Thread | None, str]]
 """A course: the lines in their order, each with its thread, which a log may leave open."""
 
 
@@ -47,17 +47,17 @@ class Comparison:
 
 
 Number = Callable[[Event], str]
-"""Tells the number of a PING or a PONG; empty for all else."""
+"""Gives the number of a PING or a PONG; empty for all else."""
 
 
 def traced_numbers(events: Sequence[Event]) -> Number:
-    """The numbers that a trace tells: a PING's in a line of its own, one for each command."""
+    """The numbers that a trace gives: a PING's in a line of its own, one for each command."""
     numbers: dict[int, str] = {}
     for side in Side:
         own = [event for event in events if event.side is side]
         pings = [event.seq for event in own if event.event is EventKind.COMMAND and event.name == PING]
-        told = [_last_word(event) for event in own if event.event is EventKind.LOG and event.name in _PING_LINES]
-        numbers |= zip(pings, told, strict=True)
+        logged = [_last_word(event) for event in own if event.event is EventKind.LOG and event.name in _PING_LINES]
+        numbers |= zip(pings, logged, strict=True)
         if side is Side.SOURCE:
             numbers |= {event.seq: _last_word(event) for event in own if event.name == PONG}
     return lambda event: numbers.get(event.seq, "")
@@ -67,7 +67,7 @@ def _last_word(event: Event) -> str:
     return (event.upstream or "").rpartition(" ")[2]
 
 
-def lines_of(events: Iterable[Event], side: Side, number: Number) -> Told:
+def lines_of(events: Iterable[Event], side: Side, number: Number) -> Emitted:
     """One end's course.
 
     Args:
@@ -75,7 +75,7 @@ def lines_of(events: Iterable[Event], side: Side, number: Number) -> Told:
         side: which end.
         number: of its PINGs and PONGs.
     """
-    lines: Told = []
+    lines: Emitted = []
     returned: dict[Thread | None, int] = {}
     for event in events:
         if event.side is not side:
@@ -98,21 +98,21 @@ def _as_traced(event: Event, returned: dict[Thread | None, int]) -> Event:
 
 
 def _line(event: Event, side: Side) -> str:
-    told = course([event], side)
-    if not told.order or any(answer.startswith(_REQUESTS) for answer in told.answers):
-        return ""  # a request is told by an event of its own
-    what, which = told.order[0]
+    single = course([event], side)
+    if not single.order or any(answer.startswith(_REQUESTS) for answer in single.answers):
+        return ""  # a request is an event of its own
+    what, which = single.order[0]
     detail: tuple[object, ...] = ()
-    if told.pending:
-        detail = (told.pending[0].must_precopy, told.pending[0].can_postcopy)
-    elif side is Side.SOURCE and told.sections:
-        detail = (told.sections[0].returned,) if told.sections[0].kind != "start" else ()
-    elif told.requests:
-        which, detail = "", (told.requests[0][1],) if side is Side.SOURCE else ()
+    if single.pending:
+        detail = (single.pending[0].must_precopy, single.pending[0].can_postcopy)
+    elif side is Side.SOURCE and single.sections:
+        detail = (single.sections[0].returned,) if single.sections[0].kind != "start" else ()
+    elif single.requests:
+        which, detail = "", (single.requests[0][1],) if side is Side.SOURCE else ()
     return " ".join(str(each) for each in (what, which, *detail) if each != "")
 
 
-def compare(ours: Told, theirs: Told, *, version: str, kind: str, side: Side) -> Comparison:
+def compare(ours: Emitted, theirs: Emitted, *, version: str, kind: str, side: Side) -> Comparison:
     """Compare one end's courses.
 
     Args:
@@ -132,8 +132,8 @@ def compare(ours: Told, theirs: Told, *, version: str, kind: str, side: Side) ->
     for thread in dict.fromkeys((*rewritten, *laid)):
         other = laid.get(thread, [])
         one = [
-            other[place] if place < len(other) and _same(line, other[place]) else line
-            for place, line in enumerate(rewritten.get(thread, []))
+            other[index] if index < len(other) and _same(line, other[index]) else line
+            for index, line in enumerate(rewritten.get(thread, []))
         ]
         made.unexplained += unified_diff(one, other, f"engine {side} {thread}", f"QEMU {version} {kind}", lineterm="")
     return made
@@ -153,7 +153,7 @@ def _same(our: str, their: str) -> bool:
     return our == their or (our.endswith(_ANY) and their.startswith(our[:-1]))
 
 
-def _lay(theirs: Told, ours: dict[Thread | None, list[str]]) -> dict[Thread | None, list[str]]:
+def _lay(theirs: Emitted, ours: dict[Thread | None, list[str]]) -> dict[Thread | None, list[str]]:
     """QEMU's lines by thread; those that the log leaves open go to the thread in which the engine has them next."""
     laid: dict[Thread | None, list[str]] = {}
     for thread, line in theirs:
@@ -201,7 +201,7 @@ def compare_capture(capture: Capture) -> dict[Side, Comparison]:
     }
 
 
-def courses_of(truth: TraceTruth, version: str, kind: str) -> dict[Side, tuple[Told, Told]]:
+def courses_of(truth: TraceTruth, version: str, kind: str) -> dict[Side, tuple[Emitted, Emitted]]:
     """What the engine, driven by a trace, and QEMU did, for each end of which there is a log."""
     driven, number = drive(plan_of(truth, version, kind)), traced_numbers(truth.events)
     return {

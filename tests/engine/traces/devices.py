@@ -1,4 +1,4 @@
-"""Devices, a rate limit and a pace that return what a real QEMU's returned, told by its trace."""
+"""Devices, a rate limit and a pace that return what a real QEMU's returned, by its trace."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Progress:
     """How far a driven run has come in its plan.
 
     Args:
-        plan: what is told.
+        plan: what it follows.
 
     Attributes:
         number: of the round that is under way; -1 before the first.
@@ -212,7 +212,7 @@ class DrivenRam:
             yield Wait(what="all requests", ready=self._all_asked)
         return 0
 
-    def discard(self, _name: str, _start: int, _length: int, _place: int) -> None:
+    def discard(self, _name: str, _start: int, _length: int, _offset: int) -> None:
         """There is nothing to forget."""
 
     def received_bitmap(self, _name: str) -> bytes:
@@ -307,7 +307,7 @@ class Built:
 def _saved_first(devices: Sequence[Device]) -> set[int]:
     """Section ids of plain devices of a higher priority: saved before one that was registered earlier."""
     plain = [device.section_id for device in devices if not device.iterates]
-    return {one for place, one in enumerate(plain) if any(other < one for other in plain[place + 1 :])}
+    return {one for index, one in enumerate(plain) if any(other < one for other in plain[index + 1 :])}
 
 
 def _described(device: Device, *, first: bool) -> VMStateDescription:

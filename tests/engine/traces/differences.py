@@ -49,14 +49,14 @@ _DESTINATION: Final = Side.DESTINATION
 _POSTCOPY: Final = ("postcopy", "postcopy-recover")
 _PRECOPY: Final = ("precopy", "xbzrle", "multifd", "tofile")
 
-_AFTER: Final = "behind 10.2; by the trace alone"
+_AFTER: Final = "after 10.2; by the trace alone"
 
 DIFFERENCES_FROM_10_2: Final[tuple[Difference, ...]] = (
     Difference(
         versions=("7.2",),
         event="pending",
         here="an estimate, then exact figures if it is below the threshold",
-        there="one call, which is told the threshold and synchronises by itself: the exact figures alone",
+        there="one call, which gets the threshold and synchronises by itself: the exact figures alone",
         upstream="c8df4a7aef, 8.0: state_pending_estimate and _exact instead of save_live_pending",
         side=_SOURCE,
         thread=Thread.MIGRATION,
@@ -125,8 +125,8 @@ DIFFERENCES_FROM_10_2: Final[tuple[Difference, ...]] = (
     Difference(
         versions=("10.0", "11.1"),
         event="section whose footer is lost",
-        here="told of when it is whole, which it never is",
-        there="told of when it begins; its footer was in the source's buffer when the connection broke",
+        here="reported when it is whole, which it never is",
+        there="reported when it begins; its footer was in the source's buffer when the connection broke",
         upstream="qemu_loadvm_section_part_end, check_section_footer; the engine fails at the same footer",
         side=_DESTINATION,
         thread=Thread.LISTEN,
@@ -137,7 +137,7 @@ DIFFERENCES_FROM_10_2: Final[tuple[Difference, ...]] = (
     Difference(
         versions=("10.0", "11.1"),
         event="RECV_BITMAP",
-        here="told when it is heard",
+        here="reported when it is heard",
         there="heard, but source_return_path_thread has no trace event for it; the destination's log has it",
         upstream="source_return_path_thread; migration/trace-events",
         side=_SOURCE,

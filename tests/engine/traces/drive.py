@@ -1,4 +1,4 @@
-"""The engine, driven by what a real QEMU's trace tells: the same devices, figures, returned values, requests, deeds.
+"""The engine, driven by a real QEMU's trace: the same devices, figures, returned values, requests, actions.
 
 Only what QEMU does not decide comes from the trace. In which order sections begin and end, which states follow, what
 is asked, commanded and answered, is the engine's doing, to be held against QEMU's.
@@ -93,7 +93,7 @@ class _Choose:
 
     def __call__(self, ready: Sequence[Task]) -> Task:
         plan, number = self.progress.plan, self.progress.number
-        loaded = next((place for place, each in enumerate(plan.rounds) if each.package_loaded), -1)
+        loaded = next((index for index, each in enumerate(plan.rounds) if each.package_loaded), -1)
         switched = number >= 0 and any(each.then is Then.POSTCOPY for each in plan.rounds[: number + 1])
         if switched and number < loaded:
             return fair([task for task in ready if task.thread is not Thread.RETURN_PATH] or ready)

@@ -1,4 +1,4 @@
-"""What of a real QEMU's trace the engine is told before it is driven: figures, returned values, requests, deeds."""
+"""What of a real QEMU's trace the engine gets before it is driven: figures, returned values, requests, actions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,9 +43,9 @@ class Round:
     """One round of the migration thread, as the trace tells it.
 
     Attributes:
-        estimate: the cheap figures; ``None`` if they are not told.
+        estimate: the cheap figures; ``None`` if they are not known.
         exact: the dear ones; ``None`` if they were not asked for.
-        told_bytes: the threshold; ``None`` if the version does not tell.
+        stated_bytes: the threshold; ``None`` if the version does not log it.
         parts: what the PART sections' handlers returned; none if the rate limit was used up.
         package_loaded: postcopy became active in it.
         then: what came of it.
@@ -53,7 +53,7 @@ class Round:
 
     estimate: Pending | None = None
     exact: Pending | None = None
-    told_bytes: int | None = None
+    stated_bytes: int | None = None
     parts: list[int] = field(default_factory=list)
     package_loaded: bool = False
     then: Then = Then.GOES_ON
@@ -64,8 +64,8 @@ class Round:
         Args:
             version: 11.1 asks for exact figures by what precopy must still send, others by the whole.
         """
-        if self.told_bytes is not None:
-            return self.told_bytes
+        if self.stated_bytes is not None:
+            return self.stated_bytes
         estimate = self.estimate or Pending()
         asked = estimate.must_precopy if version == "11.1" else estimate.total
         least = asked + 1 if self.exact is not None else 0
@@ -75,7 +75,7 @@ class Round:
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """What of a trace the engine is told beforehand.
+    """What of a trace the engine gets beforehand.
 
     Attributes:
         version: of QEMU.
@@ -106,7 +106,7 @@ class Plan:
 
 
 def plan_of(truth: TraceTruth, version: str, kind: str) -> Plan:
-    """Read off a trace of a source what the engine is to be told.
+    """Read off a trace of a source what the engine is to get.
 
     Args:
         truth: with the source's log.
@@ -136,23 +136,23 @@ def _rounds(events: Sequence[Event], version: str) -> list[Round]:
     for event in events:
         if event.side is not Side.SOURCE:
             continue
-        told = course([event], Side.SOURCE)
+        seen = course([event], Side.SOURCE)
         last = rounds[-1] if rounds else None
-        if told.pending:
-            _add_figures(rounds, told)
-        elif told.sections and told.sections[0].kind == "part":
+        if seen.pending:
+            _add_figures(rounds, seen)
+        elif seen.sections and seen.sections[0].kind == "part":
             if last is None:
                 rounds.append(last := Round())
-            last.parts.append(told.sections[0].returned or 0)
-        elif told.sections and told.sections[0].kind == "end" and last is not None:
+            last.parts.append(seen.sections[0].returned or 0)
+        elif seen.sections and seen.sections[0].kind == "end" and last is not None:
             last.then = Then.COMPLETES
-        elif told.commands == [_LISTEN] and last is not None:
+        elif seen.commands == [_LISTEN] and last is not None:
             last.then = Then.POSTCOPY
-            last.parts.clear()  # a section in this round is save_postcopy_prepare's, which tells nothing of pages
+            last.parts.clear()  # a section in this round is save_postcopy_prepare's, which says nothing of pages
             listening = True
-        elif told.states and last is not None:
-            last.then = _THEN.get(told.states[0], last.then)
-            loaded = version == "11.1" and listening and told.states == [_S.POSTCOPY_ACTIVE.value]
+        elif seen.states and last is not None:
+            last.then = _THEN.get(seen.states[0], last.then)
+            loaded = version == "11.1" and listening and seen.states == [_S.POSTCOPY_ACTIVE.value]
             last.package_loaded |= loaded and last.then is Then.GOES_ON
     postcopy = [each.then for each in rounds].index(Then.POSTCOPY) if listening else len(rounds)
     if version != "11.1" and listening:
@@ -163,16 +163,16 @@ def _rounds(events: Sequence[Event], version: str) -> list[Round]:
 _THEN: Final = {_S.POSTCOPY_PAUSED.value: Then.PAUSES, _S.CANCELLING.value: Then.CANCELLED}
 
 
-def _add_figures(rounds: list[Round], told: Course) -> None:
-    figures = told.pending[0]
+def _add_figures(rounds: list[Round], seen: Course) -> None:
+    figures = seen.pending[0]
     pending = Pending(must_precopy=figures.must_precopy, can_postcopy=figures.can_postcopy)
     last = rounds[-1] if rounds else None
     if figures.name == "estimate":
-        rounds.append(Round(estimate=pending, told_bytes=figures.threshold_bytes))
+        rounds.append(Round(estimate=pending, stated_bytes=figures.threshold_bytes))
     elif last is not None and last.exact is None and not last.parts:
         last.exact = pending
     elif figures.threshold_bytes is not None:
-        rounds.append(Round(exact=pending, told_bytes=figures.threshold_bytes))
+        rounds.append(Round(exact=pending, stated_bytes=figures.threshold_bytes))
     # else it is asked at the switchover, after a round that has had its figures
 
 

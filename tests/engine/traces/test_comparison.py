@@ -13,14 +13,14 @@ import pytest
 
 from savevm_inspect.rules.threads import Side
 
-from .compare import Capture, Comparison, Told, captures_in, compare, compare_capture, courses_of
+from .compare import Capture, Comparison, Emitted, captures_in, compare, compare_capture, courses_of
 from .differences import DIFFERENCES_FROM_10_2, Difference
 from .truth import read_truth
 
 FOLDER = Path(os.environ.get("SAVEVM_CAPTURES", Path(__file__).parents[2] / "captures"))
 CAPTURES = captures_in(FOLDER)
 
-Courses = dict[Side, tuple[Told, Told]]
+Courses = dict[Side, tuple[Emitted, Emitted]]
 
 compared = cache(compare_capture)
 
@@ -61,21 +61,21 @@ def courses() -> tuple[Capture, Courses]:
     return capture, courses_of(read_truth(capture.path), capture.version, capture.kind)
 
 
-def _compare(capture: Capture, side: Side, ours: Told, theirs: Told) -> Comparison:
+def _compare(capture: Capture, side: Side, ours: Emitted, theirs: Emitted) -> Comparison:
     return compare(ours, theirs, version=capture.version, kind=capture.kind, side=side)
 
 
 @pytest.mark.parametrize("side", list(Side))
 def test_every_event_counts(side: Side, courses: tuple[Capture, Courses]) -> None:
-    """An event less on either side, or two that change places, is found."""
+    """An event less on either side, or two that change order, is found."""
     capture, each = courses
     ours, theirs = each[side]
     assert not _compare(capture, side, ours, theirs).unexplained
-    for place in range(len(theirs)):
-        assert _compare(capture, side, ours, [*theirs[:place], *theirs[place + 1 :]]).unexplained
-    for place, (one, other) in enumerate(pairwise(theirs)):
+    for index in range(len(theirs)):
+        assert _compare(capture, side, ours, [*theirs[:index], *theirs[index + 1 :]]).unexplained
+    for index, (one, other) in enumerate(pairwise(theirs)):
         if one[0] is other[0] and one != other:
-            swapped = [*theirs[:place], other, one, *theirs[place + 2 :]]
+            swapped = [*theirs[:index], other, one, *theirs[index + 2 :]]
             assert _compare(capture, side, ours, swapped).unexplained
 
 

@@ -29,19 +29,19 @@ def test_the_inventory_is_the_streams(
 
 
 @pytest.mark.parametrize("version", ["7.2", "10.0", "11.1"])
-def test_the_instances_that_are_counted_are_those_that_the_destination_is_told(version: str, traced: Traced) -> None:
+def test_the_instances_that_are_counted_are_those_that_the_destination_gets(version: str, traced: Traced) -> None:
     truth = read_truth(traced(f"trace-pc-{version}-xbzrle"))
     counted = {
         (event.section_id, event.idstr, event.instance_id)
         for event in truth.events
         if event.side is Side.SOURCE and event.event == "record" and event.section_id is not None
     }
-    told = {
+    stated = {
         (event.section_id, event.idstr, event.instance_id)
         for event in truth.events
         if event.side is Side.DESTINATION and event.event == "record" and event.section_id is not None
     }
-    assert counted == told
+    assert counted == stated
     assert len(counted) > 25
 
 

@@ -26,7 +26,7 @@ class Device:
     Attributes:
         section_id: its number, which is that of its registration.
         idstr: its name.
-        instance_id: which of that name; by the source's trace counted, by the destination's or the stream's told.
+        instance_id: which of that name; by the source's trace counted, by the destination's or the stream's stated.
         version_id: of its format; ``None`` if only the source's trace is there.
         iterates: it has START, PART or END sections.
         skipped: it had nothing to save.
@@ -44,7 +44,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Pending figures, once told.
+    """Pending figures, once reported.
 
     Attributes:
         name: ``estimate`` or ``exact``.
@@ -69,7 +69,7 @@ class Section:
         kind: start, part, end or full.
         section_id: its number.
         idstr: its device.
-        returned: what the handler returned, where told.
+        returned: what the handler returned, where known.
     """
 
     kind: str
@@ -89,7 +89,7 @@ class Course:
         states: migration statuses.
         commands: names of the commands, sent or obeyed.
         pending: the figures.
-        requests: (block, addr) of the pages that were asked for; the destination's trace tells only how many.
+        requests: (block, addr) of the pages that were asked for; the destination's trace gives only how many.
         answers: names of the messages of the return path, sent or received.
         calls: (handler, idstr) of the calls, derived for a trace.
         order: everything above in one order, as (what, which).
@@ -158,14 +158,14 @@ def course(events: Iterable[Event], side: Side) -> Course:
         events: of a trace or of the engine.
         side: which end.
     """
-    told = Course(side=side)
+    course = Course(side=side)
     for event in events:
         if event.side is side:
-            _add(told, event)
-    return told
+            _add(course, event)
+    return course
 
 
-def _add(told: Course, event: Event) -> None:
+def _add(course: Course, event: Event) -> None:
     name = event.name or ""
     match event.event:
         case EventKind.RECORD if name in KINDS and event.section_id is not None:
@@ -175,17 +175,17 @@ def _add(told: Course, event: Event) -> None:
                 idstr=event.idstr or "",
                 returned=None if event.returned is None else int(event.returned),
             )
-            told.sections.append(section)
-            told.order.append((f"section {name}", section.idstr))
+            course.sections.append(section)
+            course.order.append((f"section {name}", section.idstr))
         case EventKind.RECORD if name.startswith("MIG_RP_MSG_"):
-            told.answers.append(name)
-            told.order.append(("answer", name))
+            course.answers.append(name)
+            course.order.append(("answer", name))
         case EventKind.STATE:
-            told.states.append(name)
-            told.order.append(("state", name))
+            course.states.append(name)
+            course.order.append(("state", name))
         case EventKind.COMMAND:
-            told.commands.append(name)
-            told.order.append(("command", name))
+            course.commands.append(name)
+            course.order.append(("command", name))
         case EventKind.PENDING if event.must_precopy is not None:
             figures = Figures(
                 name=name,
@@ -193,26 +193,26 @@ def _add(told: Course, event: Event) -> None:
                 can_postcopy=event.can_postcopy or 0,
                 threshold_bytes=event.threshold_bytes,
             )
-            told.pending.append(figures)
-            told.order.append(("pending", name))
+            course.pending.append(figures)
+            course.order.append(("pending", name))
         case EventKind.PAGE_REQUEST:
-            told.requests.append((name, event.addr))
-            told.order.append(("request", name))
+            course.requests.append((name, event.addr))
+            course.order.append(("request", name))
         case EventKind.CALL:
-            told.calls.append((event.handler or "", event.idstr or ""))
+            course.calls.append((event.handler or "", event.idstr or ""))
         case EventKind.LOG:
-            _add_log(told, event, name)
+            _add_log(course, event, name)
 
 
-def _add_log(told: Course, event: Event, name: str) -> None:
+def _add_log(course: Course, event: Event, name: str) -> None:
     if name == SKIPPED and event.section_id is not None:
-        told.skips.append((event.section_id, event.idstr or ""))
-        told.order.append(("skip", event.idstr or ""))
+        course.skips.append((event.section_id, event.idstr or ""))
+        course.order.append(("skip", event.idstr or ""))
     elif name == BEGINS:
-        told.order.append(("section begins", event.idstr or ""))
-    elif name == REPEATED and told.pending and "pending" in (event.upstream or ""):
-        last = told.pending[-1]
-        told.pending[-1] = replace(last, repeats=last.repeats + (event.repeats or 0))
+        course.order.append(("section begins", event.idstr or ""))
+    elif name == REPEATED and course.pending and "pending" in (event.upstream or ""):
+        last = course.pending[-1]
+        course.pending[-1] = replace(last, repeats=last.repeats + (event.repeats or 0))
 
 
 def inventory(events: Iterable[Event]) -> list[Device]:

@@ -220,7 +220,7 @@ FAILURES: Final = (
     Failure(S, "disks can't be given up", ("device", "failed"), _SAVE, _AGAIN),
     Failure(S, "`save_complete`, a save thread or a device's state, precopy", ("device", "failed"), _SAVE, _AGAIN),
     Failure(S, "the same before the package is sent, postcopy", ("device", "failed"), _SAVE, _AGAIN),
-    Failure(S, "the return path tells of an error, precopy", ("device", "failed"), _SAVE, _AGAIN),
+    Failure(S, "the return path reports an error, precopy", ("device", "failed"), _SAVE, _AGAIN),
     Failure(S, "the channel in postcopy-device", ("failed",), _SAVE, _AGAIN),
     Failure(S, "the channel in postcopy-active", ("postcopy-paused",), (), "stays stopped"),
     Failure(
@@ -291,7 +291,7 @@ DIFFERENCES: Final = (
     Difference(
         "7.2",
         "pending",
-        "one callback, `save_live_pending`, which is told the threshold and synchronises by itself",
+        "one callback, `save_live_pending`, which gets the threshold and synchronises by itself",
         "`state_pending_estimate` and `state_pending_exact`",
         "qemu_savevm_state_pending",
     ),

@@ -17,7 +17,7 @@ from savevm_inspect.rules.threads import Side, Thread
 
 
 class Mode(StrEnum):
-    """What kind of migration leads to a place."""
+    """What kind of migration leads there."""
 
     PRECOPY = "precopy"
     POSTCOPY = "postcopy"
@@ -76,7 +76,7 @@ class Walk:
 
     Attributes:
         callback: which one.
-        function: upstream's function; in parentheses what it is told, where that matters.
+        function: upstream's function; in parentheses its arguments, where that matters.
         guards: what is looked at before, in the source's order.
         sections: the section that is written or read around the call, if any.
         failure: what becomes of a value that means failure; empty if none can.
@@ -193,7 +193,7 @@ WALKS: Final[dict[str, Walk]] = {
         function="qemu_savevm_complete",
         guards=(G.PRESENT, G.ACTIVE),
         sections=(Section.END,),
-        failure="the save threads are told to stop and joined; no device state, no end mark; failed",
+        failure="the save threads are asked to stop and joined; no device state, no end mark; failed",
         file_error=True,
         goes_on=False,
     ),
@@ -202,7 +202,7 @@ WALKS: Final[dict[str, Walk]] = {
         function="qemu_savevm_complete",
         guards=(G.PRESENT, G.NOT_POSTCOPIABLE, G.ACTIVE),
         sections=(Section.END,),
-        failure="the save threads are told to stop and joined; no package; failed, and the source's VM goes on",
+        failure="the save threads are asked to stop and joined; no package; failed, and the source's VM goes on",
         file_error=True,
         goes_on=False,
     ),

@@ -71,12 +71,12 @@ def test_a_failure_goes_ways_that_exist_and_cleans_up_its_own_side() -> None:
 @pytest.mark.parametrize("side", Side)
 def test_what_can_fail_is_among_the_failures(side: Side) -> None:
     failing = {Returns.ZERO_OR_NEGATIVE, Returns.TRUE_OR_FALSE, Returns.MORE_OR_DONE}
-    told = " ".join(failure.point for failure in FAILURES if failure.side is side)
+    points = " ".join(failure.point for failure in FAILURES if failure.side is side)
     for walk in WALKS.values():
         sides = {way.side for way in CALL_SITES if WALKS[way.walk] is walk}
         harmless = "nobody looks" in walk.failure or "thread" in walk.callback
         if sides == {side} and CALLBACKS[walk.callback].returns in failing and not harmless:
-            assert f"`{walk.callback}`" in told
+            assert f"`{walk.callback}`" in points
 
 
 def test_commands_exist_and_are_all_there() -> None:
@@ -100,8 +100,8 @@ COURSES = [
 @pytest.mark.parametrize(("side", "mode", "steps"), COURSES)
 def test_a_course_has_the_walks_of_its_mode_with_their_locks(side: Side, mode: str, steps: tuple) -> None:
     ways = {(way.walk, way.bql) for way in CALL_SITES if way.side is side and mode in way.modes}
-    told = {(step.name, step.lock) for step in steps if step.kind == "walk"}
-    assert told == ways
+    walks = {(step.name, step.lock) for step in steps if step.kind == "walk"}
+    assert walks == ways
 
 
 @pytest.mark.parametrize(("side", "mode", "steps"), COURSES)
