@@ -1,6 +1,6 @@
 """What is decoded of each capture in a folder, beside what the peers do on the same files, as a Markdown table.
 
-    python benchmarks/coverage.py CAPTURES [--analyze scripts/analyze-migration.py] [--update README.md]
+    python benchmarks/coverage.py CAPTURES [--analyze scripts/analyze-migration.py] [--update docs/coverage.md]
 
 CAPTURES holds ``manifest.json`` in the form of ``tests/captures`` and the files it names. QEMU's own analyzer is run
 if its path is given, volatility3 if it is installed. ``--update`` puts the table between the marks of a file.

@@ -40,7 +40,9 @@ BUS_OWNERS = {
     "ccid-bus": ("qemu-xhci", "usb-ccid"),
     "floppy-bus": ("isa-fdc",),
     "IDE": ("ich9-ahci",),
-    "fw-cfg": (),
+    "nvme-bus": ("nvme,serial=1",),
+    "sd-bus": ("sdhci-pci",),
+    "ufs-bus": ("ufs",),
 }
 """Bus of a device -> the devices that bring one."""
 
@@ -57,6 +59,9 @@ MUST_HAVE = {
     "tmp105": "address=0x48",
     "smbus-eeprom": "address=0x50",
     "loader": "addr=0x1000,data=1,data-len=4",
+    "nvme": "serial=1",
+    "nvme-subsys": "nqn=1",
+    "cxl-type3": "sn=1",
 }
 """What a device asks for beside its backends."""
 
