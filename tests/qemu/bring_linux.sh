@@ -1,5 +1,6 @@
 #!/bin/sh
-# Bring Linux guests for tests/qemu: Debian's kernels, each with an initramfs whose init counts on its console.
+# Bring Linux guests for tests/qemu: Debian's kernels, each with an initramfs whose init counts on its console. With
+# 'disks' on its command line, init loads the drivers of paravirtual devices and writes to every disk that it finds.
 #
 #   tests/qemu/bring_linux.sh [--debug] FOLDER
 #   eval "$(tests/qemu/bring_linux.sh FOLDER)"     ... and use them
@@ -17,6 +18,12 @@ debug=
 folder=${1:-}
 architectures=${SAVEVM_LINUX_ARCHITECTURES:-amd64 arm64}
 
+# Paravirtual devices, what they need, and disks on other buses; which of them are built in differs.
+drivers="virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_mmio virtio_blk scsi_common
+    scsi_mod virtio_scsi crc64 crc64-rocksoft crc64_rocksoft crc-t10dif crct10dif_common crct10dif_generic t10-pi sd_mod
+    failover net_failover virtio_net virtio_console virtio_balloon virtio-rng rng-core virtio_input virtio_dma_buf
+    qemu_fw_cfg"
+
 fail() { echo "bring_linux: $*" >&2; exit 1; }
 
 metapackage() {
@@ -33,7 +40,7 @@ settle() {
     # apt's settings for one architecture, in a folder of its own.
     architecture=$1
     work=$2
-    mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/root/bin" "$work/root/dev" "$work/root/proc"
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/root/bin" "$work/root/dev" "$work/root/proc" "$work/root/sys"
     : >"$work/status"
     cat >"$work/apt.conf" <<END
 APT::Architecture "$architecture";
@@ -64,10 +71,24 @@ bring() {
 # As root of the guest: where the kernel lies, its banner, and then a line of output ten times a second, for ever.
 busybox=/bin/busybox
 $busybox mount -t proc proc /proc
+$busybox mount -t sysfs sys /sys
 $busybox mount -t devtmpfs dev /dev
 exec </dev/console >/dev/console 2>&1
 $busybox grep -E ' (_stext|linux_banner)$' /proc/kallsyms
 $busybox cat /proc/version
+if $busybox grep -q disks /proc/cmdline; then
+    $busybox depmod
+    for driver in /lib/modules/*/*.ko; do
+        name=${driver##*/}
+        $busybox modprobe "${name%.ko}"
+    done
+    $busybox sleep 2
+    for disk in /sys/block/vd* /sys/block/sd*; do
+        [ -e "$disk" ] || continue
+        echo "writing to ${disk##*/}"
+        $busybox dd if=/bin/busybox of="/dev/${disk##*/}" bs=65536 count=8 conv=fsync &
+    done
+fi
 count=0
 while :; do
     count=$((count + 1))
@@ -76,6 +97,12 @@ while :; do
 done
 END
     chmod 755 "$work/root/init"
+    modules=$work/root/lib/modules/${kernel#linux-image-}
+    mkdir -p "$modules"
+    for driver in $drivers; do
+        find "$work/unpacked/lib/modules" -name "$driver.ko*" -exec cp {} "$modules/" \;
+    done
+    find "$modules" -name '*.xz' -exec unxz {} +
     mkdir -p "$folder/$architecture"
     cp "$work"/unpacked/boot/vmlinu[xz]-* "$folder/$architecture/vmlinuz"
     echo "$kernel" >"$folder/$architecture/package"

@@ -13,6 +13,7 @@ from savevm_inspect.recorder.session import QmpSession
 
 from ..captures.boot_sector import DIRTIED, boot_disk
 from .pair import Qemu
+from .paravirtual import GUESTS
 
 MIB = 1 << 20
 RUN_S = 300
@@ -26,7 +27,8 @@ class Machine:
 
     Attributes:
         options: QEMU's options; ``{folder}`` is the run's folder, ``{boot}`` a disk with the dirtying guest.
-        until: ``loop``: it dirties memory; else what it must have said on its serial port; empty: it never starts.
+        until: ``loop``: it dirties memory; ``io-error``: QEMU stopped it for one; else what it must have said on its
+            serial port; empty: it never starts.
         capabilities: of the migration.
         dump: whether QEMU dumps its memory, too.
         linux: Debian's name of the architecture of a Linux guest; empty if it is none.
@@ -145,6 +147,10 @@ BOARDS = {
     "sun4u": _board("sparc64", "sun4u", "128M", since=_SINCE),
     "zcu102": _board("aarch64", "xlnx-zcu102,audiodev=silent", "3G", _SILENT, since=_SINCE),
 }
+PARAVIRTUAL_MACHINES = {
+    name: Machine(options=options, until="io-error", linux=architecture, target=target, dump=False)
+    for name, (architecture, target, options) in GUESTS.items()
+}
 MACHINES = {
     **BARE_MACHINES,
     **LARGE_MACHINES,
@@ -153,6 +159,7 @@ MACHINES = {
     **BOARDS,
     **OTHER_LINUX_MACHINES,
     **OTHER_PROCESSORS,
+    **PARAVIRTUAL_MACHINES,
 }
 
 
@@ -227,9 +234,12 @@ async def _run(qemu: Qemu, machine: Machine, serial: Path) -> None:
         await qemu.execute("cont")
     while machine.until == "loop" and " 0x00" in await qemu.hmp(f"xp /1xb {LAST_DIRTIED:#x}"):
         await asyncio.sleep(0.05)
-    while machine.until not in ("", "loop") and machine.until not in serial.read_text(errors="replace"):
+    while machine.until == "io-error" and (await qemu.execute("query-status"))["status"] != "io-error":
         await asyncio.sleep(0.05)
-    await qemu.execute("stop")
+    while machine.until not in ("", "loop", "io-error") and machine.until not in serial.read_text(errors="replace"):
+        await asyncio.sleep(0.05)
+    if machine.until != "io-error":
+        await qemu.execute("stop")
 
 
 def _text(serial: Path) -> str:
