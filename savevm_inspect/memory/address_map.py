@@ -13,7 +13,9 @@ from ..payload.ram_blocks import RamBlock
 from .families import FAMILIES, find_family
 from .legacy_window import show_window
 from .machines import FOUR_GIB, Evidence, Family, Piece
+from .memory_devices import place_devices
 from .ranges import AddressMap, Range
+from .srat import node_sizes
 
 _AMD_HT_START = 0xFD_0000_0000
 """An AMD guest's RAM that would reach this starts at 1 TiB instead (hw/i386/pc.c, pc_memory_init); no stream tells
@@ -73,7 +75,8 @@ def _stated(block: RamBlock) -> Range | None:
 
 def _lay_out(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> Iterator[Range]:
     """What a family's rules say of the blocks that are there and not given by hand."""
-    ram = list(_place_ram(family, evidence, by_hand))
+    ram_blocks = _ram_blocks(family, evidence, by_hand)
+    ram = list(_place_ram(family, evidence, ram_blocks))
     blocks = {block.name: block for block in evidence.blocks if block.name not in by_hand}
     source = family.source(evidence)
     fixed = [
@@ -95,6 +98,8 @@ def _lay_out(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> Ite
     else:
         yield from (*ram, *fixed)
     yield from top
+    if not by_hand:
+        yield from place_devices(evidence, ram_blocks, [*fixed, *top])
 
 
 def _fixed(block: RamBlock, pieces: Sequence[Piece], source: str) -> Iterator[Range]:
@@ -110,9 +115,8 @@ def _fixed(block: RamBlock, pieces: Sequence[Piece], source: str) -> Iterator[Ra
             yield Range(block=block.name, addr=piece.addr, gpa=piece.gpa, length=length, source=source)
 
 
-def _place_ram(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> Iterator[Range]:
+def _place_ram(family: Family, evidence: Evidence, blocks: Sequence[RamBlock]) -> Iterator[Range]:
     """The machine's RAM: one block, or one a NUMA node, laid end to end and split at 4 GiB."""
-    blocks = _ram_blocks(family, evidence, by_hand)
     size = sum(block.used_bytes for block in blocks)
     source = family.source(evidence)
     pieces = family.pieces
@@ -160,6 +164,9 @@ def _ram_blocks(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> 
     nodes = {int(match[1]): left[name] for name, match in numbers.items() if match}
     if nodes and not by_hand & {block.name for block in nodes.values()}:
         return [nodes[number] for number in sorted(nodes)]
+    told = _by_sizes(node_sizes(evidence.affinities), list(left.values()))
+    if told and not by_hand & {block.name for block in told}:
+        return told
     if len(left) == 1:
         return [block for block in left.values() if block.name not in by_hand]
     if by_hand:
@@ -168,3 +175,18 @@ def _ram_blocks(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> 
         f"there is no block {family.ram!r}, and which of {listed(map(repr, left))} is RAM is not known; "
         f"give the map by hand"
     )
+
+
+def _by_sizes(sizes: Sequence[int], blocks: list[RamBlock]) -> list[RamBlock]:
+    """The blocks that have the nodes' sizes, in the order of the nodes; none if some node has no block.
+
+    Of several blocks of one size the first is taken: the block list has them in the order in which they were made.
+    """
+    found = []
+    for size in sizes:
+        block = next((block for block in blocks if block.used_bytes == size), None)
+        if block is None:
+            return []
+        blocks.remove(block)
+        found.append(block)
+    return found

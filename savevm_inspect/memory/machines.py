@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ..payload.ram_blocks import RamBlock
 from .elf.target import Target
+from .srat import Affinity
 
 FOUR_GIB = 4 << 30
 
@@ -20,6 +21,8 @@ class Evidence:
         devices: the idstrs of its devices.
         cmos: how much RAM lies below and above 4 GiB, by the CMOS; ``None`` if that is not decoded or says nothing.
         pam: the seven PAM registers of the host bridge; ``None`` if they are not decoded.
+        affinities: what ACPI's SRAT says of memory; empty if there is no such table.
+        virtio_mem: path of each virtio-mem device -> where its memory lies.
     """
 
     machine: str
@@ -27,6 +30,8 @@ class Evidence:
     devices: frozenset[str] = frozenset()
     cmos: tuple[int, int] | None = None
     pam: bytes | None = None
+    affinities: tuple[Affinity, ...] = ()
+    virtio_mem: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

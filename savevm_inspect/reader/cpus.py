@@ -98,11 +98,11 @@ _FPSR, _FPCR = 0xF800_009F, 0x07FF_9F00
 
 def _register_id(op1: int, crn: int, crm: int, op2: int) -> int:
     """The number of a system register with op0 of 3, as the stream lists it (KVM's; target/arm/kvm-consts.h)."""
-    return _AARCH64_ID | 0x0030_0000_0013_0000 | 3 << 14 | op1 << 11 | crn << 7 | crm << 3 | op2
+    return 0x6030_0000_0013_0000 | 3 << 14 | op1 << 11 | crn << 7 | crm << 3 | op2
 
 
-_AARCH64_ID = 0x6000_0000_0000_0000
-"""In the number of each system register that AArch64 state has; AArch32's have 0x40 there."""
+_ID_AA64DFR0_EL1 = _register_id(0, 0, 5, 0)
+"""Zero, or not there, on a processor that has no AArch64 state."""
 
 _HCR_EL2 = _register_id(4, 1, 1, 0)
 _REGIMES = {
@@ -147,8 +147,9 @@ def _vector(fields: _Fields, number: int) -> tuple[int, ...]:
 
 def _read_arm(fields: _Fields) -> Aarch64Registers | ArmRegisters:
     indexes, values = fields.run("cpreg_vmstate_indexes"), fields.run("cpreg_vmstate_values")
-    if any(index >> 56 == _AARCH64_ID >> 56 for index in indexes):
-        return _read_aarch64(fields, dict(zip(indexes, values, strict=False)))
+    system = dict(zip(indexes, values, strict=False))
+    if system.get(_ID_AA64DFR0_EL1, 0):
+        return _read_aarch64(fields, system)
     has_vfp = "cpu/vfp/env.vfp.zregs[0].d" in fields
     return ArmRegisters(
         number=fields.number,

@@ -1,6 +1,7 @@
 """Guest memory of a stream: its blocks, where they lie, and memory as each processor sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..memory.mmu import VirtualMemory
     from ..memory.ranges import AddressMap, Range
     from ..memory.registers import Registers
+    from ..memory.srat import Affinity
     from ..memory.vmcoreinfo import Vmcoreinfo
 
 _CONFIG = "parent_obj/config[0]/device_registers"
@@ -29,6 +31,8 @@ _CMOS_HIGH, _CMOS_ABOVE_4G = slice(0x34, 0x36), slice(0x5B, 0x5E)
 _CMOS_UNIT_BYTES, _CMOS_HIGH_FROM = 64 << 10, 16 << 20
 _VMCOREINFO, _VMCOREINFO_FORMAT_ELF = "vmcoreinfo", 1
 _VMCOREINFO_FIELDS = ("vmcoreinfo.guest_format", "vmcoreinfo.size", "vmcoreinfo.paddr")
+_VIRTIO_MEM = {"virtio-mem-device-early": "tmp/addr", "virtio-mem": "virtio/device/addr"}
+_MOST_TABLES_BYTES = 16 << 20
 
 
 class Described(Protocol):
@@ -81,17 +85,13 @@ class GuestMemory(Memory):
             machine=configuration.machine if configuration else "",
             blocks=self._stream.blocks,
             devices=frozenset(device.idstr for device in self._stream.devices),
+            affinities=self._affinities(),
+            virtio_mem=dict(self._virtio_mem()),
         )
         family = find_family(found)
         if family is None or not family.isa_bios:
             return found
-        return Evidence(
-            machine=found.machine,
-            blocks=found.blocks,
-            devices=found.devices,
-            cmos=self._cmos(),
-            pam=self._pam(*family.pam) if family.pam else None,
-        )
+        return replace(found, cmos=self._cmos(), pam=self._pam(*family.pam) if family.pam else None)
 
     @cached_property
     def address_map(self) -> "AddressMap":
@@ -194,6 +194,23 @@ class GuestMemory(Memory):
     def _buffer(self, idstr: str, path: str) -> bytes | None:
         value = self._field(idstr, path)
         return value if isinstance(value, bytes) else None
+
+    def _affinities(self) -> "tuple[Affinity, ...]":
+        """What the firmware's tables say of memory."""
+        from ..memory.srat import TABLES, read_srat  # noqa: PLC0415
+
+        sizes = {block.name: block.used_bytes for block in self._stream.blocks}
+        if sizes.get(TABLES, _MOST_TABLES_BYTES) >= _MOST_TABLES_BYTES or self[TABLES].ignored:
+            return ()
+        return read_srat(self[TABLES].read())
+
+    def _virtio_mem(self) -> Iterator[tuple[str, int]]:
+        """Path and address of each virtio-mem; it says so early, with older machine types among all its state."""
+        for name, field in _VIRTIO_MEM.items():
+            for device in self._stream.devices:
+                path, _, last = device.idstr.rpartition("/")
+                if last == name and (gpa := self._number(device.idstr, field)):
+                    yield path, gpa
 
     def _pam(self, idstr: str, register: int) -> bytes | None:
         """The PAM registers in the host bridge's configuration space."""

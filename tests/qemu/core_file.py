@@ -29,6 +29,11 @@ class Core:
     loads: list[tuple[int, int, int]]
     notes: list[tuple[bytes, int, bytes]]
 
+    @property
+    def cpu_notes(self) -> list[tuple[bytes, int, bytes]]:
+        """The notes without the guest's own, which QEMU finds only if a device is told."""
+        return [each for each in self.notes if each[0] != b"VMCOREINFO\0"]
+
     def read(self, gpa: int, length: int) -> bytes:
         """Memory that may lie in several segments."""
         content = b""

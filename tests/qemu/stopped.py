@@ -105,7 +105,7 @@ ARM_MACHINES = {
 OTHER_LINUX_MACHINES = {
     "Linux, armhf": _linux_other("armhf", "arm", "-machine virt -cpu cortex-a15 -m 256 -smp 2", "ttyAMA0"),
     "Linux, ppc64el": _linux_other("ppc64el", "ppc64", "-machine pseries -m 512 -smp 2", "hvc0"),
-    "Linux, s390x": _linux_other("s390x", "s390x", "-machine s390-ccw-virtio -m 256 -smp 2", "ttysclp0"),
+    "Linux, s390x": _linux_other("s390x", "s390x", "-machine s390-ccw-virtio -m 256 -smp 2", "ttysclp0", (10, 0)),
 }
 OTHER_PROCESSORS = {
     "aarch64, EL3": Machine(options="-machine virt,secure=on -cpu cortex-a57 -m 64", target="aarch64"),
@@ -123,7 +123,22 @@ _SINCE = (10, 0)
 _SILENT = "-audiodev none,id=silent"
 
 
+_MEMORY_DEVICES = " ".join((
+    "-object memory-backend-ram,id=big,size=192M -object memory-backend-ram,id=small,size=64M",
+    "-numa node,memdev=small -numa node,memdev=big",
+    "-object memory-backend-ram,id=module1,size=128M -device pc-dimm,memdev=module1",
+    "-object memory-backend-ram,id=module2,size=256M -device pc-dimm,memdev=module2",
+    "-object memory-backend-ram,id=elastic,size=1G -device virtio-mem-pci,memdev=elastic,requested-size=64M",
+    "-object memory-backend-ram,id=lasting,size=64M -device nvdimm,memdev=lasting",
+))  # fmt: skip
 BOARDS = {
+    "q35, memory devices": _board("x86_64", "q35,nvdimm=on", "256M,slots=8,maxmem=8G", _MEMORY_DEVICES),
+    "pc, one module": _board(
+        "x86_64",
+        "pc",
+        "64M,slots=2,maxmem=1G",
+        "-object memory-backend-ram,id=module,size=128M -device pc-dimm,memdev=module",
+    ),
     "ast2400": _board("arm", "palmetto-bmc"),
     "ast2500": _board("arm", "romulus-bmc"),
     "ast2600": _board("arm", "ast2600-evb"),

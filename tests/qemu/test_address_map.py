@@ -15,7 +15,7 @@ from .stopped import BARE_MACHINES, BOARDS, LARGE_MACHINES, Stopped
 pytestmark = pytest.mark.qemu
 
 FLAT_LINE = re.compile(
-    r"^ *([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (?:ram|rom|romd)\): (.*?)(?: @([0-9a-f]{16}))?$", re.M
+    r"^ *([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, (?:nv-ram|ram|rom|romd)\): (.*?)(?: @([0-9a-f]{16}))?$", re.M
 )
 Piece = tuple[int, int, str, int]
 """First address, the one after the last, memory region or block, place in it."""
@@ -67,7 +67,8 @@ HIDDEN = {"raspi3b": 0x3F00_0000}
 def test_memory_of_a_board_lies_where_qemu_says(name: str, stopped: Callable[[str], Stopped]) -> None:
     guest = stopped(name)
     with si.open_stream(guest.stream, strict=False) as stream:
-        found = as_flat_view(stream.memory.address_map)
+        ranges = stream.memory.address_map.ranges
+        found = joined([(each.gpa, each.end, each.block.rpartition("/")[2], each.addr) for each in ranges])
         blocks = {each[2] for each in found}
     seen = [each for each in flat_view(guest.views) if each[0] < HIDDEN.get(name, 1 << 64)]
     expected = joined([(start, min(end, HIDDEN.get(name, end)), block, at) for start, end, block, at in seen])
