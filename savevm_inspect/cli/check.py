@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import click
 
-from ..reader.readings import find_breakage
+from ..reader.readings import find_breakage, sound_records
 from ..reader.stream import Stream
+from ..stream.records import Section
 from ..views.summary import problems
 from .options import cell, show
 from .source import Chosen, takes_source
@@ -42,11 +43,12 @@ def _explain(stream: Stream) -> Iterator[str]:
     breakage = find_breakage(stream)
     if breakage is None:
         return
-    last = [record for record in stream.records if not record.span.channel][-1]
+    sound = sound_records(stream)
+    last = sound[-1]
     yield f"last good record: {type(last).__name__} at {last.span.offset:#x}, up to {last.span.end:#x}"
     where = f" of section {breakage.head}" if breakage.head else ""
     yield f"next record{where} at {breakage.start:#x} can't be read"
     yield f"at {breakage.offset:#x} is: {breakage.found.hex(' ') or 'the end of the file'}"
     yield from map(str, breakage.readings)
-    whole = dict.fromkeys(f"{section.idstr} ({section.kind})" for section in stream.sections)
+    whole = dict.fromkeys(f"{each.idstr} ({each.kind})" for each in sound if isinstance(each, Section))
     yield f"whole before it: {', '.join(whole) or 'no section'}"

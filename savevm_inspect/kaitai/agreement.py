@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..stream.command import command_fields
 from ..stream.cursor import Cursor
 from ..stream.records import (
     AfterEnd,
+    Broken,
     Command,
     Configuration,
     Description,
@@ -177,7 +178,9 @@ class _Comparison:
         self._compare_ram([getattr(each, "content", each) for each in ram_records], channel)
 
     def _records(self, channel: ChannelTree) -> list[Record]:
-        return [record for record in self._stream.records if record.span.channel == channel.number]
+        """Our records of a channel; Kaitai's reading goes no further than the first that can't be read."""
+        ours = (record for record in self._stream.records if record.span.channel == channel.number)
+        return list(takewhile(lambda record: not isinstance(record, Broken), ours))
 
     def _fields(self, section: Section) -> Iterator[FieldValue]:
         if section.framing is not Framing.INFERRED:

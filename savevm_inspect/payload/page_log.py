@@ -134,6 +134,11 @@ class PageLog:
         """Forget all rows, and keep the room."""
         self._count = 0
 
+    def truncate(self, count: int) -> None:
+        """Forget all rows but the first ones, and keep the room."""
+        assert count <= self._count
+        self._count = count
+
     def move_last(self, target: npt.NDArray[np.void]) -> None:
         """Take rows from the end; the memory that they lay in is given back.
 

@@ -100,6 +100,27 @@ class RamReader:
         self.sections += 1
         return Framing.PAYLOAD
 
+    def mark(self) -> tuple[object, ...]:
+        """What :meth:`rewind` needs to take back the sections that are read next."""
+        return (
+            len(self.pages),
+            self.sections,
+            self.flushes,
+            dict(self._last),
+            self.hole_bytes,
+            self.blocks,
+            self._index,
+        )
+
+    def rewind(self, mark: tuple[object, ...]) -> None:
+        """Take back what was read since a mark was made."""
+        count, self.sections, self.flushes, self._last, self.hole_bytes, self.blocks, self._index = mark  # type: ignore[assignment]
+        self.pages.truncate(count)  # type: ignore[arg-type]
+
+    def forget_blocks(self) -> None:
+        """Believe no page that continues a block before one is named again: bytes were lost."""
+        self._last.clear()
+
     def _read_setup(self, cursor: Cursor) -> None:
         start = cursor.pos
         self.blocks = read_block_list(cursor, self.page_size, self.capabilities)

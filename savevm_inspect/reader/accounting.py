@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import SavevmError
-from ..stream.records import AfterEnd, Interrupted, Record, Section
+from ..stream.records import AfterEnd, Broken, Interrupted, Record, Section
 from ..stream.values import FieldValue
 from .device import opaque_bytes
 
@@ -56,6 +56,9 @@ def account(stream: Accountable) -> Account:
     framed, lost, hole = 0, 0, stream.ram_hole_bytes
     for record in stream.records:
         if isinstance(record, AfterEnd):
+            continue
+        if isinstance(record, Broken):
+            framed += record.span.length - record.lost.length
             continue
         framed += record.span.length
         if isinstance(record, Interrupted):

@@ -31,13 +31,22 @@ class Attempt:
     misfit: StreamError | None
 
 
-def attempt(inputs: Inputs, description: Description | None, resources: ExitStack) -> Attempt:
+def attempt(
+    inputs: Inputs,
+    description: Description | None,
+    resources: ExitStack,
+    *,
+    ends_at: int | None = None,
+    salvage: bool = False,
+) -> Attempt:
     """Read the channels.
 
     Args:
         inputs: where they are.
         description: the schema to read them with, if there is one.
         resources: take what compressed pages are unpacked to.
+        ends_at: index on the main channel of the stream's own description, if that is it.
+        salvage: whether to read on after damage.
     """
     main = Cursor(inputs.main.buffer, pos=inputs.offset)
     payloads = Payloads(main.buffer, description)
@@ -57,6 +66,8 @@ def attempt(inputs: Inputs, description: Description | None, resources: ExitStac
         payloads=payloads,
         resources=resources,
         report=report,
+        ends_at=ends_at,
+        salvage=salvage,
     )
     return Attempt(payloads=payloads, channels=channels, errors=tuple(errors), misfit=misfits[0] if misfits else None)
 

@@ -6,7 +6,7 @@ bytes say what they are: multifd's packets have a magic, the pages of postcopy-p
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
 
 from ..container.spool import Spool
 from ..errors import BadPayload, StreamError
@@ -18,6 +18,7 @@ from ..payload.ram import RamReader
 from ..stream.cursor import Cursor
 from ..stream.framer import Framer
 from ..stream.records import EndOfStream, PageRun, Record
+from ..stream.salvage import SalvagingFramer
 from ..wire import MULTIFD_MAGIC
 from .consistency import check_channels
 from .payloads import Payloads
@@ -33,6 +34,8 @@ class Channels:
         payloads: consumes the payloads of the main channel.
         resources: take what compressed pages are unpacked to.
         report: called with each error; it raises it, or records it.
+        ends_at: index on the main channel of what follows its EOF record, if that is known.
+        salvage: whether to read on after damage.
 
     Attributes:
         records: what was read, a channel after the other, each in the order of its bytes.
@@ -48,10 +51,14 @@ class Channels:
         payloads: Payloads,
         resources: ExitStack,
         report: Callable[[StreamError], None],
+        ends_at: int | None = None,
+        salvage: bool = False,
     ) -> None:
         self._payloads = payloads
         self._resources = resources
         self._report = report
+        self._ends_at = ends_at
+        self._salvage = salvage
         self._logs: list[PageLog] = []
         self._multifd: list[MultifdReader] = []
         self._buffers = {cursor.channel: cursor.buffer for cursor in (main, *resumed, *further)}
@@ -71,15 +78,32 @@ class Channels:
         try:
             self.records.extend(iter(records))
         except StreamError as error:
-            self._sound = False
-            error.channel = channel
-            self._report(error)
+            self._take_note(error, channel)
+
+    def _take_note(self, error: StreamError, channel: int) -> None:
+        self._sound = False
+        error.channel = channel
+        self._report(error)
 
     def _read_main(self, main: Cursor, resumed: Sequence[Cursor]) -> None:
         framer: Framer | None = None
+        last = (main, *resumed)[-1]
         for cursor in (main, *resumed):
-            framer = Framer(cursor, self._payloads, resumes=framer, may_break=cursor is not (main, *resumed)[-1])
+            framer = self._framer(cursor, framer, may_break=cursor is not last)
             self._keep(framer.records(), cursor.channel)
+
+    def _framer(self, cursor: Cursor, resumes: Framer | None, *, may_break: bool) -> Framer:
+        ends_at = self._ends_at if resumes is None else None
+        if not self._salvage:
+            return Framer(cursor, self._payloads, resumes=resumes, may_break=may_break, ends_at=ends_at)
+        return SalvagingFramer(
+            cursor,
+            self._payloads,
+            on_break=partial(self._take_note, channel=cursor.channel),
+            resumes=resumes,
+            may_break=may_break,
+            ends_at=ends_at,
+        )
 
     def _read_further(self, cursor: Cursor) -> Iterator[Record]:
         ram = self._payloads.ram

@@ -1,6 +1,7 @@
 """Where a payload ends: asks the reader of its own format, its schema, or the footer that follows it."""
 
 from collections import Counter, deque
+from copy import deepcopy
 from itertools import count
 from typing import cast
 
@@ -9,10 +10,10 @@ from ..memory.final import Discard
 from ..payload import FieldPayload, field_payload, ram
 from ..stream.command import command_fields
 from ..stream.cursor import Cursor
-from ..stream.plausible import FOOTER_BYTES
+from ..stream.plausible import FOOTER_BYTES, footer_of
 from ..stream.records import Command, Configuration, Framing, Section, SectionHead, SectionKind
 from ..vmstate.null_arrays import as_written
-from ..vmstate.schema import Description, StateSchema
+from ..vmstate.schema import Description, DeviceKey, StateSchema
 from ..wire import MigCmd, VmRecord
 from .claim import Claim
 from .section_end import find_end
@@ -46,6 +47,7 @@ class Payloads:
         self._times: Counter[tuple[str, int]] = Counter()
         self._schemas: dict[tuple[int, int], StateSchema] = {}
         self._footers: bool | None = None
+        self._complete = True
         self.ram: ram.RamReader | None = None
         self.discards: list[Discard] = []
         self.claim: Claim | None = None
@@ -95,6 +97,41 @@ class Payloads:
             block = str(said["block"])
             self.discards.append(Discard(block, cast("int", start), cast("int", length), before, epoch))
 
+    # On trial, after damage; see RevocablePayloads in stream/salvage.py ------------------------------------
+
+    def mark(self, section_id: int) -> tuple[ram.RamReader | None, tuple[object, ...], int, FieldPayload | None]:
+        """What :meth:`rewind` needs to take back the next payload, which is of this section."""
+        return self.ram, self.ram.mark() if self.ram else (), section_id, deepcopy(self._open.get(section_id))
+
+    def rewind(self, mark: tuple[ram.RamReader | None, tuple[object, ...], int, FieldPayload | None]) -> None:
+        """Take back what was consumed since a mark was made."""
+        self.ram, pages, section_id, reader = mark
+        if self.ram is not None:
+            self.ram.rewind(pages)
+        if reader is None:
+            self._open.pop(section_id, None)
+        else:
+            self._open[section_id] = reader
+
+    def note_loss(self) -> None:
+        """Take note that bytes were lost: sections may be missing, and pages that named a block."""
+        self._complete = False
+        if self.ram is not None:
+            self.ram.forget_blocks()
+
+    def keeps_what_it_read(self, head: SectionHead) -> bool:
+        """Whether what was read of a payload up to a break is kept, as pages of RAM are."""
+        return head.idstr == ram.IDSTR
+
+    def may_have(self, head: SectionHead) -> bool:
+        """Whether a section of this name can be in the stream: by its description, if that is there."""
+        if self._description is None or head.kind is not SectionKind.FULL or field_payload(head.idstr):
+            return True
+        key = DeviceKey(head.idstr, head.instance_id)
+        return key in self._description.devices or key in self._description.refused
+
+    # --------------------------------------------------------------------------------------------------------
+
     def consume(self, cursor: Cursor, head: SectionHead) -> Framing:
         """Move the cursor past a payload.
 
@@ -108,10 +145,9 @@ class Payloads:
             reader = self._open.setdefault(head.section_id, make_reader())
             deque(reader.read(cursor, head), maxlen=0)
             return Framing.PAYLOAD
-        schema = self._next_schema(head) if head.kind is SectionKind.FULL else None  # what iterates has none
+        schema = self._next_schema(cursor, head) if head.kind is SectionKind.FULL else None  # what iterates has none
         if schema is None:
             return find_end(cursor, head, footers=self._footers)
-        schema = as_written(schema, cursor)
         self._schemas[cursor.channel, cursor.offset] = schema
         self.claim = Claim.at(cursor, head, schema)
         if schema.length > cursor.remaining:
@@ -123,13 +159,31 @@ class Payloads:
         cursor.require(schema.length, "a device's state")
         return Framing.SCHEMA
 
-    def _next_schema(self, head: SectionHead) -> StateSchema | None:
+    def _next_schema(self, cursor: Cursor, head: SectionHead) -> StateSchema | None:
         """The schema of a section, which may be one of several of the same name, in their order."""
         if self._description is None:
             return None
         name = head.idstr, head.instance_id
         self._times[name] += 1
-        return self._description.device(*name, self._times[name] - 1)
+        nth = self._times[name] - 1
+        if self._complete or self._description.device(*name, 1) is None:
+            schema = self._description.device(*name, nth if self._complete else 0)
+            return None if schema is None else as_written(schema, cursor)
+        return self._schema_by_footer(cursor, head)  # those before it may be lost
+
+    def _schema_by_footer(self, cursor: Cursor, head: SectionHead) -> StateSchema | None:
+        """Of the schemas of a section's name, the first one that ends at its footer."""
+        assert self._description is not None
+        mark = footer_of(head.section_id)
+        for nth in count():
+            schema = self._description.device(head.idstr, head.instance_id, nth)
+            if schema is None:
+                return None
+            schema = as_written(schema, cursor)
+            end = cursor.pos + schema.length
+            if bytes(cursor.buffer[end : end + len(mark)]) == mark:
+                return schema
+        return None
 
     def schema_of(self, section: Section) -> StateSchema:
         """The schema that a section was framed by; a section of another framing has none."""

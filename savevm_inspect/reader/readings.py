@@ -1,12 +1,13 @@
 """How far each way to read a broken section would go, for whoever has to find out what broke it."""
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 from ..errors import StreamError
 from ..payload import field_payload, ram
 from ..stream.cursor import Cursor
 from ..stream.plausible import FOOTER_BYTES, footer_of, next_record_is_plausible
-from ..stream.records import KIND_OF_RECORD, SectionHead, SectionKind
+from ..stream.records import KIND_OF_RECORD, Broken, Record, SectionHead, SectionKind
 from .section_end import find_footer
 from .stream import Stream
 
@@ -53,6 +54,12 @@ class Breakage:
     readings: tuple[Reading, ...]
 
 
+def sound_records(stream: Stream) -> list[Record]:
+    """The records of the main channel up to where it broke first."""
+    main = (record for record in stream.records if not record.span.channel)
+    return list(takewhile(lambda record: not isinstance(record, Broken), main))
+
+
 def find_breakage(stream: Stream) -> Breakage | None:
     """Look at where the main channel broke.
 
@@ -63,7 +70,7 @@ def find_breakage(stream: Stream) -> Breakage | None:
         What is there; ``None`` if the framing of the main channel is sound.
     """
     error = next((each for each in stream.problems if isinstance(each, StreamError) and not each.channel), None)
-    good = [record for record in stream.records if not record.span.channel]
+    good = sound_records(stream)
     if error is None or not good:
         return None
     start = good[-1].span.end

@@ -1,10 +1,11 @@
 """What one should know of a stream that makes it no worse: QEMU loads it all the same."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..stream.records import AfterEnd, Configuration, EndOfStream, Framing, Record, Section, SectionKind
+from ..stream.records import AfterEnd, Broken, Configuration, EndOfStream, Framing, Record, Section, SectionKind
 from ..vmstate.schema import Description
 
 
@@ -42,6 +43,10 @@ class Remarkable(Protocol):
         """The schema that it was read with."""
 
     @property
+    def schema_from(self) -> str:
+        """Where that comes from: ``stream`` if it is its own."""
+
+    @property
     def ram_hooks(self) -> Sequence[int]:
         """Offsets of the words of RAM that leave pages to somebody else."""
 
@@ -61,6 +66,8 @@ def remarks(stream: Remarkable) -> Iterator[Remark]:
     yield from _refused_descriptions(stream)
     if any(isinstance(record, EndOfStream) for record in stream.records):
         yield from _open_sections(stream)
+    yield from _lost(stream)
+    yield from _against_the_description(stream)
     yield from _after_the_end(stream)
 
 
@@ -127,6 +134,40 @@ def _open_sections(stream: Remarkable) -> Iterator[Remark]:
             started.pop(section.section_id, None)
     for section in started.values():
         yield _about(section, "started and never ended, of which QEMU takes no notice")
+
+
+def _lost(stream: Remarkable) -> Iterator[Remark]:
+    """What damage has cost."""
+    for record in (each for each in stream.records if isinstance(each, Broken)):
+        following = next((each for each in stream.sections if each.span.offset >= record.span.end), None)
+        what = f"section {record.head}, {record.head.kind}" if record.head else "no record that can be told"
+        yield Remark(
+            offset=record.lost.offset,
+            section="",
+            message=f"{record.lost.length} bytes are lost, up to {record.span.end:#x}: {what}; reading goes on with "
+            + (f"section {following.head}" if following else "the end"),
+        )
+
+
+def _against_the_description(stream: Remarkable) -> Iterator[Remark]:
+    """Devices that the stream's own description has and the stream has not, or the other way round."""
+    if stream.description is None or stream.schema_from != "stream" or _is_cut(stream):
+        return
+    known = {*stream.description.devices, *stream.description.refused}
+    names = {key[:2] for key in known}
+    here = Counter((section.idstr, section.instance_id) for section in stream.sections)
+    missing = [f"{key.idstr} (instance {key.instance_id})" for key in sorted(known) if here[key[:2]] <= key.nth]
+    if missing:
+        end = stream.records[-1].span.offset
+        yield Remark(offset=end, section="", message=f"described, and not in the stream: {', '.join(missing)}")
+    for section in stream.sections:
+        if section.framing is Framing.INFERRED and (section.idstr, section.instance_id) not in names:
+            yield _about(section, "the description does not have it; its state is opaque")
+
+
+def _is_cut(stream: Remarkable) -> bool:
+    """Whether the end was not reached, so that sections are missing anyway."""
+    return not any(isinstance(record, EndOfStream | Broken) for record in stream.records)
 
 
 def _after_the_end(stream: Remarkable) -> Iterator[Remark]:

@@ -15,6 +15,7 @@ from ..memory.unpack import Buffers
 from ..payload import REMEMBERING, field_payload, ram
 from ..payload.ram_blocks import RamBlock
 from ..stream.cursor import Cursor
+from ..stream.ending import UNKNOWN
 from ..stream.records import AfterEnd, Command, Configuration, EndOfStream, Framing, Record, Section
 from ..stream.values import FieldValue
 from ..vmstate.decode import decode_state
@@ -63,9 +64,15 @@ class Stream:
         self.problems: list[SavevmError] = list(inputs.main.problems)
         self.description: Description | None = None
         self.schema_from = "none"
+        self._description_at: int | None = None
+        self._schema_error: SchemaError | None = None
         found = self._read_described()
+        if self._schema_error is not None:
+            self._report(self._schema_error)
         if schema is not None and self.description is None:
             found = self._adopt(schema) or found
+        if found.errors and not strict:
+            found = attempt(inputs, self.description, self._resources, ends_at=self._description_at, salvage=True)
         self._payloads, self._channels = found.payloads, found.channels
         self._broken = bool(found.errors or self.problems)
         self.records: tuple[Record, ...] = tuple(self._channels.records)
@@ -81,28 +88,35 @@ class Stream:
         buffer = self._source.buffer
         start = last_description(buffer[self.offset :])
         own = None if start is None else self.offset + start
-        self._use(own)
-        found = attempt(self._inputs, self.description, self._resources)
-        if own_description(found.channels.records) == own and (own is not None or not found.errors):
+        found = self._read_with(own)
+        if not found.errors and own_description(found.channels.records) == own:
             return found
         for other in later_descriptions(found.channels.records, buffer):
-            description = _parsed(buffer, other) if other != own else None
-            if description is not None:
-                described = attempt(self._inputs, description, self._resources)
-                if own_description(described.channels.records) == other:
-                    self.description, self.schema_from = description, "stream"
-                    return described
+            described = self._read_with(other) if other != own else None
+            if described is not None and own_description(described.channels.records) == other:
+                return described
+        if own is not None:
+            bare = attempt(self._inputs, None, self._resources)
+            if not bare.errors and not any(_is_unknown(record) for record in bare.channels.records):
+                return bare  # the description was of what follows
+        self._use(own)
         return found
 
+    def _read_with(self, start: int | None) -> Attempt:
+        """Read the stream with the description at an offset, or with none."""
+        self._use(start)
+        return attempt(self._inputs, self.description, self._resources, ends_at=self._description_at)
+
     def _use(self, start: int | None) -> None:
-        """Take the description at an offset for the stream's own."""
-        if start is None:
-            return
+        """Take the description at an offset for the stream's own, if there is one that is what one must be."""
+        self.description, self.schema_from, self._description_at = None, "none", start
+        self._schema_error = None
         try:
-            self.description = parse_description(description_at(self._source.buffer, start))
-            self.schema_from = "stream"
+            if start is not None:
+                self.description = parse_description(description_at(self._source.buffer, start))
+                self.schema_from = "stream"
         except SchemaError as error:
-            self._report(error)
+            self._schema_error = error
 
     def _adopt(self, wanted: SourceLike) -> Attempt | None:
         """Read the stream with a schema from elsewhere; one that does not fit is refused and not used."""
@@ -415,12 +429,8 @@ class Stream:
         self.close()
 
 
-def _parsed(buffer: memoryview, start: int) -> Description | None:
-    """The description at an offset; ``None`` if it is not what one must be."""
-    try:
-        return parse_description(description_at(buffer, start))
-    except SchemaError:
-        return None
+def _is_unknown(record: Record) -> bool:
+    return isinstance(record, AfterEnd) and record.what == UNKNOWN
 
 
 def open_stream(

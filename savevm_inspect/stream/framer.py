@@ -7,7 +7,7 @@ asks a :class:`PayloadReader` to consume one, and checks that a footer of the sa
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ..errors import BadMagic, BadPayload, FooterMismatch, Truncated, UnknownRecord, Unsupported
+from ..errors import BadMagic, BadPayload, FooterMismatch, StreamError, Truncated, UnknownRecord, Unsupported
 from ..span import Span
 from ..wire import QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION, QEMU_VM_FILE_VERSION_COMPAT, MigCmd, VmRecord
 from .command import read_command
@@ -71,16 +71,26 @@ class Framer:
         resumes: the framer of the main channel that broke, if this one goes on where that ended; such a channel
             has no header, and its sections were started there.
         may_break: whether the channel may be cut anywhere, since another one goes on after it.
+        ends_at: index of what follows the EOF record, if that is known.
     """
 
     def __init__(
-        self, cursor: Cursor, payloads: PayloadReader, *, resumes: "Framer | None" = None, may_break: bool = False
+        self,
+        cursor: Cursor,
+        payloads: PayloadReader,
+        *,
+        resumes: "Framer | None" = None,
+        may_break: bool = False,
+        ends_at: int | None = None,
     ) -> None:
         self._cursor = cursor
         self._payloads = payloads
         self._heads: dict[int, SectionHead] = resumes._heads if resumes else {}
         self._headless = resumes is not None
         self._may_break = may_break
+        self._ends_at = ends_at
+        self._reading: SectionHead | None = None
+        self._salvages = False
         self._package_end = 0
         self._sends_footers = True
         self.ended = False
@@ -105,19 +115,36 @@ class Framer:
         if not self._headless:
             yield self._read_header()
             if cursor.peek() == bytes((VmRecord.QEMU_VM_CONFIGURATION,)):
-                configuration = read_configuration(cursor)
-                self._payloads.note(configuration)
-                yield configuration
+                yield from self._read_configuration()
         while not self.ended:
             start = cursor.pos
             try:
-                yield self._read_record()
-            except Truncated as error:
-                if not self._may_break:
-                    raise
-                yield from self._read_rest(start, error)
-                return
-        yield from read_end(cursor)
+                record = self._read_record()
+            except StreamError as error:
+                if self._may_break and isinstance(error, Truncated):
+                    yield from self._read_rest(start, error)
+                    return
+                yield from self._go_on(start, error)
+            else:
+                yield record
+        yield from self._read_end()
+
+    def _read_configuration(self) -> Iterator[Record]:
+        start = self._cursor.pos
+        try:
+            configuration = read_configuration(self._cursor)
+        except StreamError as error:
+            yield from self._go_on(start, error)
+        else:
+            self._payloads.note(configuration)
+            yield configuration
+
+    def _go_on(self, _start: int, error: StreamError) -> Iterator[Record]:
+        """Read on after a record that can't be read; here nothing is."""
+        raise error
+
+    def _read_end(self) -> Iterator[Record]:
+        return read_end(self._cursor)
 
     def _read_record(self) -> Record:
         cursor = self._cursor
@@ -172,7 +199,7 @@ class Framer:
     def _read_section(self, record: VmRecord, start: int) -> Section:
         """Read one section of any kind (qemu_loadvm_section_start_full, qemu_loadvm_section_part_end)."""
         cursor = self._cursor
-        head = self._read_head(KIND_OF_RECORD[record])
+        head = self._reading = self._read_head(KIND_OF_RECORD[record])
         cursor.section = f"{head.idstr} (instance {head.instance_id})"
         begin = cursor.pos
         framing = self._payloads.consume(cursor, head)
@@ -182,7 +209,15 @@ class Framer:
             self._payloads.note_footers(self._sends_footers)
         footer = self._read_footer(head, payload, framing) if self._sends_footers else None
         cursor.section = ""
-        return Section(span=cursor.span_from(start), head=head, payload=payload, footer=footer, framing=framing)
+        self._reading = None
+        return Section(
+            span=cursor.span_from(start),
+            head=head,
+            payload=payload,
+            footer=footer,
+            framing=framing,
+            salvaged=self._salvages,
+        )
 
     def _read_head(self, kind: SectionKind) -> SectionHead:
         cursor = self._cursor
@@ -240,6 +275,11 @@ class Framer:
         return cursor.span_from(start)
 
     def _read_eof(self, _record: VmRecord, start: int) -> EndOfStream:
+        if self._ends_at is not None and self._cursor.pos != self._ends_at:
+            raise BadPayload(
+                f"an EOF record, but the description is at {self._cursor.base + self._ends_at:#x}",
+                offset=self._cursor.offset - 1,
+            )
         self.ended = True
         return EndOfStream(span=self._cursor.span_from(start))
 

@@ -29,7 +29,11 @@ def next_record_is_plausible(cursor: Cursor) -> bool:
 
     A stream that is cut within that record passes, as far as it goes.
     """
-    pos = cursor.pos + FOOTER_BYTES
+    return record_is_plausible(cursor, cursor.pos + FOOTER_BYTES)
+
+
+def record_is_plausible(cursor: Cursor, pos: int) -> bool:
+    """Whether a record lies at an index, or nothing at all; a cut one passes, as far as it goes."""
     ahead = bytes(cursor.buffer[pos : pos + _LOOK_AHEAD_BYTES])
     if not ahead:
         return True

@@ -98,12 +98,14 @@ class Section(Record):
         payload: the bytes between header and footer.
         footer: type byte and section_id; ``None`` for machines that send none.
         framing: how the payload's end was found.
+        salvaged: whether bytes were lost before it.
     """
 
     head: SectionHead
     payload: Span
     footer: Span | None
     framing: Framing
+    salvaged: bool = False
 
     def __repr__(self) -> str:
         return printable(f"<Section {self.head}: {self.kind} at {self.span}>")
@@ -172,6 +174,17 @@ class Interrupted(Record):
     """
 
     lost: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken(Interrupted):
+    """A record that can't be read, up to where reading goes on; ``lost`` is everything but pages before the break.
+
+    Attributes:
+        head: of the section that it is of; ``None`` if it is none, or not known.
+    """
+
+    head: SectionHead | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

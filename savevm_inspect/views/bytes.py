@@ -11,6 +11,7 @@ from ..reader.stream import Stream
 from ..span import Span
 from ..stream.records import (
     AfterEnd,
+    Broken,
     Command,
     Configuration,
     Description,
@@ -273,6 +274,14 @@ def _(record: Interrupted, stream: Stream, _ram: RamNames) -> Iterator[NamedByte
     kept_bytes = record.lost.offset - record.span.offset
     yield from walk.run(kept_bytes, "kept", "the record in which the channel broke, as far as it can be used")
     yield from walk.run(record.lost.length, "lost", "no whole page or number; the channel broke here")
+
+
+@_name.register
+def _(record: Broken, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
+    walk = _walk(stream, record.span, f"broken: {record.head}" if record.head else "broken")
+    kept_bytes = record.lost.offset - record.span.offset
+    yield from walk.run(kept_bytes, "kept", "the pages before the damage")
+    yield from walk.run(record.lost.length, "lost", "can't be read; reading goes on after it")
 
 
 @_name.register

@@ -79,6 +79,7 @@ def section_row(stream: Stream, section: Section) -> dict[str, Any]:
         "length": section.span.length,
         "decoded": is_decoded(stream, section),
         "framing": section.framing.value,
+        "salvaged": section.salvaged,
     }
 
 

@@ -23,6 +23,7 @@ SECTION_KEYS = {
     "length",
     "decoded",
     "framing",
+    "salvaged",
 }
 INFO_KEYS = {
     "container",
