@@ -20,10 +20,10 @@ from .records import Broken, Framing, Record, Section, SectionHead, SectionKind
 _HEADER = rb"[\x01\x04]\x00\x00[\x00-\xff]{2}[\x02-\xff](?=[\x21-\x7e])"
 """How a START or FULL section begins: type, id, the length of its idstr, and text."""
 
-_COST_PER_BYTE = 16
+_COST_PER_BYTE = 8
 """How often the bytes that are left may be looked at in vain; hostile ones can look like many sections."""
 
-_LEAST_COST_BYTES = 1 << 26
+_LEAST_COST_BYTES = 1 << 22
 
 
 class RevocablePayloads(PayloadReader, Protocol):
