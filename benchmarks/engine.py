@@ -59,7 +59,7 @@ def scenario_of(mib: int) -> Scenario:
 
 def fill(machine: Machine) -> None:
     """Give each page something other than zeros."""
-    machine.guest.blocks[0].pages[:, 0] = 1
+    machine.guest.blocks[0].page_contents[:, 0] = 1
 
 
 def dirtying(machine: Machine, events: Iterator[Event]) -> Iterator[Event]:
@@ -70,7 +70,7 @@ def dirtying(machine: Machine, events: Iterator[Event]) -> Iterator[Event]:
         clean = event.event is EventKind.PENDING and event.name == "estimate" and not event.must_precopy
         if clean and passes < PASSES:
             pages = random.choice(block.num_pages, int(block.num_pages * SHARE), replace=False)
-            block.pages[pages, 8] += 1
+            block.page_contents[pages, 8] += 1
             block.dirty_log[pages] = True
             passes += 1
     assert passes == PASSES
@@ -115,7 +115,7 @@ def load(mib: int, path: Path) -> float:
     scheduler = Scheduler(Clock())
     scenario = scenario_of(mib)
     destination = IncomingMigration(scenario.build_destination(scheduler), scenario.destination_options)
-    destination.machine.guest.blocks[0].pages[:, 0] = 0  # touched, as the source's is
+    destination.machine.guest.blocks[0].page_contents[:, 0] = 0  # touched, as the source's is
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         data[:: mmap.PAGESIZE]
         with timed() as taken:
@@ -161,7 +161,7 @@ def peak(mib: int) -> None:
     fill(migration.source.machine)
     for _ in dirtying(migration.source.machine, migration.steps()):
         pass
-    here, there = (side.machine.guest.blocks[0].pages for side in (migration.source, migration.destination))
+    here, there = (side.machine.guest.blocks[0].page_contents for side in (migration.source, migration.destination))
     assert all(np.array_equal(ours, theirs) for ours, theirs in zip(here, there, strict=True))
     print((most_kib() - before) / (mib << 10))
 

@@ -5,6 +5,7 @@ import pydoc
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -103,3 +104,13 @@ def test_notebooks_and_documents_come_in_by_the_front_door() -> None:
 def test_no_retired_name_or_phrase_is_used() -> None:
     """Each line says what the project says instead; the list is ``tests/retired_words.toml``."""
     assert not list(hits())
+
+
+def test_no_two_classes_share_a_name() -> None:
+    names = Counter(
+        name
+        for path in (ROOT / "savevm_inspect").rglob("*.py")
+        if "compiled" not in path.parts
+        for name in re.findall(r"^class (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    assert [name for name, count in names.items() if count > 1] == []

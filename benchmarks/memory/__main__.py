@@ -145,7 +145,7 @@ def table(stream: Stream, scanner: Scanner) -> int:
     for section in stream.sections:
         if section.idstr == "ram":
             reader.consume(Cursor(stream.buffer, pos=section.payload.offset), section.head)
-    return len(reader.pages)
+    return len(reader.page_log)
 
 
 def in_process(path: Path, runs: int) -> Iterator[str]:

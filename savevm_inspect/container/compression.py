@@ -23,7 +23,7 @@ _FIRST_READ_BYTES: Final = 4 << 10
 _LAST_READ_BYTES: Final = 256 << 10
 
 
-class Decoder(Protocol):
+class Decompressor(Protocol):
     """One member's decoder, as :class:`bz2.BZ2Decompressor` has it."""
 
     @property
@@ -84,7 +84,7 @@ def zstd_module() -> Any:
 
 
 def unpack_members(
-    packed: memoryview, name: str, decoder: Callable[[], Decoder], failures: tuple[type[Exception], ...]
+    packed: memoryview, name: str, decoder: Callable[[], Decompressor], failures: tuple[type[Exception], ...]
 ) -> Iterator[bytes]:
     """Unpack all members of a compressed file.
 

@@ -23,7 +23,6 @@ from ..stream.records import (
     Broken,
     Command,
     Configuration,
-    Description,
     EndOfStream,
     FileHeader,
     Framing,
@@ -32,6 +31,7 @@ from ..stream.records import (
     MultifdPacket,
     Record,
     Section,
+    VmDescription,
 )
 from ..stream.values import FieldValue
 from .places import PlacedStream, leaves
@@ -43,7 +43,7 @@ _KIND_OF_RECORD = {
     Configuration: "configuration",
     Command: "command",
     EndOfStream: "eof",
-    Description: "description",
+    VmDescription: "description",
     AfterEnd: "padding",
 }
 

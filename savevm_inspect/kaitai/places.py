@@ -73,7 +73,7 @@ def leaves(tree: KaitaiStruct, io: PlacedStream) -> Iterator[FieldValue]:
         Each value that has bytes, in the order of the bytes; they lie without a gap, but for the headers of
         subsections between a device's fields.
     """
-    return _Walk(io).along(tree, ())
+    return _TreeWalk(io).along(tree, ())
 
 
 def values_of(node: KaitaiStruct, io: BufferStream, start: int) -> Iterator[FieldValue]:
@@ -97,7 +97,7 @@ def _read_again(node: KaitaiStruct, io: PlacedStream) -> KaitaiStruct:
     return type(node)(*arguments, io, node._parent, node._root)
 
 
-class _Walk:
+class _TreeWalk:
     """Goes along the reads of one stream."""
 
     def __init__(self, io: PlacedStream) -> None:
@@ -154,7 +154,7 @@ class _Walk:
         start, length = next(self._reads)
         io = PlacedStream(self._io.view[start : start + length], channel=self._io.channel, base=self._io.base + start)
         again = _read_again(value, io)
-        yield from _Walk(io).along(again, parts)
+        yield from _TreeWalk(io).along(again, parts)
 
     def _next(self) -> tuple[int, int]:
         """The next read of any bytes; what is checked without a byte may be checked in an instance, too."""

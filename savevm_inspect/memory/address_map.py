@@ -164,9 +164,9 @@ def _ram_blocks(family: Family, evidence: Evidence, by_hand: frozenset[str]) -> 
     nodes = {int(match[1]): left[name] for name, match in numbers.items() if match}
     if nodes and not by_hand & {block.name for block in nodes.values()}:
         return [nodes[number] for number in sorted(nodes)]
-    told = _by_sizes(node_sizes(evidence.affinities), list(left.values()))
-    if told and not by_hand & {block.name for block in told}:
-        return told
+    by_affinity = _by_sizes(node_sizes(evidence.affinities), list(left.values()))
+    if by_affinity and not by_hand & {block.name for block in by_affinity}:
+        return by_affinity
     if len(left) == 1:
         return [block for block in left.values() if block.name not in by_hand]
     if by_hand:

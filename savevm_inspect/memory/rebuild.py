@@ -43,19 +43,19 @@ class BlockImage(RawFile):
         return printable(f"<BlockImage {self.block.name}: {self.block.used_bytes} bytes>")
 
     @property
-    def pages(self) -> int:
+    def num_pages(self) -> int:
         """How many pages the block has; the last one may be shorter than the others."""
         return -(-self.block.used_bytes // self.page_size)
 
     @property
     def sent(self) -> npt.NDArray[np.int64]:
         """The numbers of the block's pages that were sent, ascending; shape (n,), int64."""
-        return self._final.between(self._index, 0, self.pages)[0]
+        return self._final.between(self._index, 0, self.num_pages)[0]
 
     @property
     def final(self) -> npt.NDArray[np.void]:
         """The row of each of :attr:`sent` that was sent last; shape (n,), dtype ``PAGE_DTYPE``."""
-        rows: npt.NDArray[np.void] = self._rows[self._final.between(self._index, 0, self.pages)[1]]
+        rows: npt.NDArray[np.void] = self._rows[self._final.between(self._index, 0, self.num_pages)[1]]
         return rows
 
     @property
@@ -66,7 +66,7 @@ class BlockImage(RawFile):
     @property
     def missing_pages(self) -> int:
         """Pages that were never sent, or not again; in mapped-ram a page that is absent is zero."""
-        return 0 if self.block.mapped is not None else self.pages - self._final.count(self._index)
+        return 0 if self.block.mapped is not None else self.num_pages - self._final.count(self._index)
 
     def missing(self) -> Iterator[tuple[int, int]]:
         """The ranges of the block that were never sent, or discarded and not sent again.
@@ -82,7 +82,7 @@ class BlockImage(RawFile):
                 if first > end:
                     yield end * self.page_size, (first - end) * self.page_size
                 end = stop
-        if end < self.pages:
+        if end < self.num_pages:
             yield end * self.page_size, self.block.used_bytes - end * self.page_size
 
     def read_at(self, start: int, view: memoryview) -> None:
@@ -129,8 +129,8 @@ class BlockImage(RawFile):
                 pages[at] = np.frombuffer(self._unpack(int(index[run.first])), np.uint8)
                 continue
             buffer, offset = self._buffers[int(channels[run.first])], int(offsets[run.first])
-            content = np.ndarray((run.pages, size), np.uint8, buffer, offset, (run.stride, 1))
-            pages[at : at + run.pages * run.step : run.step] = content
+            content = np.ndarray((run.num_pages, size), np.uint8, buffer, offset, (run.stride, 1))
+            pages[at : at + run.num_pages * run.step : run.step] = content
 
     def _unpack(self, row: int) -> bytes:
         return unpack_page(self._buffers, self._rows[self._final.history(row)], self.page_size)

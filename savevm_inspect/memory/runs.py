@@ -9,23 +9,23 @@ import numpy.typing as npt
 Numbers = npt.NDArray[np.int64]
 
 
-class Run(NamedTuple):
+class RegularRun(NamedTuple):
     """Some of many pages, regular in both offset and addr.
 
     Attributes:
         first: index of its first page among the many.
-        pages: how many.
+        num_pages: how many.
         step: pages from one to the next in the block, at least 1.
         stride: bytes from one to the next on the channel.
     """
 
     first: int
-    pages: int
+    num_pages: int
     step: int
     stride: int
 
 
-def find_runs(numbers: Numbers, offsets: Numbers, apart: npt.NDArray[np.bool_]) -> Iterator[Run]:
+def find_runs(numbers: Numbers, offsets: Numbers, apart: npt.NDArray[np.bool_]) -> Iterator[RegularRun]:
     """Divide pages into runs.
 
     Args:
@@ -49,7 +49,7 @@ def find_runs(numbers: Numbers, offsets: Numbers, apart: npt.NDArray[np.bool_]) 
         yield _run(first, len(numbers), steps, strides)
 
 
-def _run(first: int, stop: int, steps: Numbers, strides: Numbers) -> Run:
+def _run(first: int, stop: int, steps: Numbers, strides: Numbers) -> RegularRun:
     if stop - first == 1:
-        return Run(first, 1, 1, 1)
-    return Run(first, stop - first, int(steps[first]), int(strides[first]))
+        return RegularRun(first, 1, 1, 1)
+    return RegularRun(first, stop - first, int(steps[first]), int(strides[first]))

@@ -1,4 +1,4 @@
-"""ACPI's System Resource Affinity Table: how the firmware is told which node has which memory.
+"""ACPI's System Resource Affinity Table: which node has which memory, as QEMU states it to the firmware.
 
 Facts: the ACPI specification, 5.2.16; QEMU builds it in build_srat of hw/i386/acpi-build.c and others.
 """

@@ -51,7 +51,7 @@ class RamReader:
 
     Attributes:
         blocks: the block list, empty before the START section.
-        pages: what was read so far.
+        page_log: what was read so far.
         sections: how many sections were read.
         flushes: how many MULTIFD_FLUSH records were read.
         ended: whether the pages that were read last ended with their mark.
@@ -64,7 +64,7 @@ class RamReader:
         self.page_size = page_size
         self.capabilities = capabilities
         self.blocks: list[RamBlock] = []
-        self.pages = PageLog()
+        self.page_log = PageLog()
         self.sections = 0
         self.flushes = 0
         self.hooks: dict[int, int] = {}
@@ -103,7 +103,7 @@ class RamReader:
     def mark(self) -> tuple[object, ...]:
         """What :meth:`rewind` needs to take back the sections that are read next."""
         return (
-            len(self.pages),
+            len(self.page_log),
             self.sections,
             self.flushes,
             dict(self._last),
@@ -115,7 +115,7 @@ class RamReader:
     def rewind(self, mark: tuple[object, ...]) -> None:
         """Take back what was read since a mark was made."""
         count, self.sections, self.flushes, self._last, self.hole_bytes, self.blocks, self._index = mark  # type: ignore[assignment]
-        self.pages.truncate(count)  # type: ignore[arg-type]
+        self.page_log.truncate(count)  # type: ignore[arg-type]
 
     def forget_blocks(self) -> None:
         """Believe no page that continues a block before one is named again: bytes were lost."""
@@ -133,7 +133,7 @@ class RamReader:
         self._index = {block.name: number for number, block in enumerate(self.blocks)}
         for number, block in enumerate(self.blocks):
             if block.mapped is not None:
-                self.hole_bytes += log_mapped_pages(self.pages, cursor, number, block, self.page_size)
+                self.hole_bytes += log_mapped_pages(self.page_log, cursor, number, block, self.page_size)
         assert self.hole_bytes <= cursor.pos - start
 
     def read_pages(self, cursor: Cursor, *, bare: bool = False) -> None:
@@ -146,13 +146,13 @@ class RamReader:
         Raises:
             StreamError: as :meth:`consume`.
         """
-        self.pages.expect(cursor.remaining // self.page_size)
+        self.page_log.expect(cursor.remaining // self.page_size)
         while not self._read_records(cursor, self._scan.patience, bare=bare):
             last = self._last.get(cursor.channel, -1)
             if last >= 0 and self._scan.patience is not None:
                 used_bytes = self.blocks[last].used_bytes
                 stretch = Stretch(self.page_size, last, used_bytes, self.sections, self.flushes)
-                self._scan.take(cursor, self.pages, stretch)
+                self._scan.take(cursor, self.page_log, stretch)
 
     def _read_records(self, cursor: Cursor, most: int | None, *, bare: bool) -> bool:
         """The plain loop: a record at a time. It is kept flat, since it may run once a page.
@@ -210,7 +210,7 @@ class RamReader:
                 packed += PAGE_ROW.pack(cursor.base + start, length, addr, last, kind, section, channel, self.flushes)
             return False
         finally:
-            self.pages.extend(packed)
+            self.page_log.extend(packed)
 
     def _find_block(self, cursor: Cursor) -> int:
         offset = cursor.offset

@@ -155,6 +155,6 @@ class Channels:
             return PageTable.from_logs([PageLog()], (), self._payloads.page_size)
         if self._multifd and not ram.flushes:
             # Before MULTIFD_FLUSH, each RAM section ended with the channels in line.
-            ram.pages.rows["epoch"] = ram.pages.rows["section"]
-        logs, self._logs = [ram.pages, *self._logs], []  # the table takes them over
+            ram.page_log.rows["epoch"] = ram.page_log.rows["section"]
+        logs, self._logs = [ram.page_log, *self._logs], []  # the table takes them over
         return PageTable.from_logs(logs, ram.blocks, ram.page_size, self._payloads.discards)

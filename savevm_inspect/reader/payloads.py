@@ -88,7 +88,7 @@ class Payloads:
             said = {field.path: field.value for field in command_fields(cursor, command)}
         except Truncated as error:  # the command ends early, not the stream
             raise BadPayload(error.message, offset=error.offset) from error
-        before = len(self.ram.pages) if self.ram else 0
+        before = len(self.ram.page_log) if self.ram else 0
         epoch = self.ram.epoch if self.ram else 0
         for number in count():
             start, length = said.get(f"range[{number}]/start"), said.get(f"range[{number}]/length")
@@ -218,7 +218,7 @@ def _probe_page_size(cursor: Cursor, head: SectionHead, capabilities: tuple[str,
             pass  # what a cut stream still has fits this size
         except StreamError:
             continue
-        if len(reader.pages):
+        if len(reader.page_log):
             return page_size
     return 0
 

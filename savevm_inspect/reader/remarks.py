@@ -140,7 +140,7 @@ def _lost(stream: Remarkable) -> Iterator[Remark]:
     """What damage has cost."""
     for record in (each for each in stream.records if isinstance(each, Broken)):
         following = next((each for each in stream.sections if each.span.offset >= record.span.end), None)
-        what = f"section {record.head}, {record.head.kind}" if record.head else "no record that can be told"
+        what = f"section {record.head}, {record.head.kind}" if record.head else "no known record"
         yield Remark(
             offset=record.lost.offset,
             section="",

@@ -5,7 +5,7 @@ from itertools import islice
 
 from ..stream.cursor import Cursor, end_of_content
 from ..stream.ending import DESCRIPTION_HEADER_BYTES, descriptions
-from ..stream.records import Description, Framing, Record, Section
+from ..stream.records import Framing, Record, Section, VmDescription
 from ..wire import VmRecord
 
 _STEP_BYTES = 1 << 16
@@ -61,7 +61,7 @@ def description_at(buffer: memoryview, start: int) -> bytes:
 
 def own_description(records: Iterable[Record]) -> int | None:
     """Where the description lies that was read at the end of the main channel; ``None`` if none was."""
-    return next((record.span.offset for record in records if isinstance(record, Description)), None)
+    return next((record.span.offset for record in records if isinstance(record, VmDescription)), None)
 
 
 def later_descriptions(records: Iterable[Record], buffer: memoryview) -> Iterator[int]:

@@ -220,7 +220,7 @@ def find_callback(name: str) -> Callback | None:
 _BY_PREFERENCE: Final = (INTERFACES[PLAYED], *(each for each in INTERFACES.values() if each.version != PLAYED))
 
 
-class Change(StrEnum):
+class ChangeKind(StrEnum):
     """What can be different between two structures."""
 
     NEW = "new"
@@ -242,7 +242,7 @@ class Difference:
         after: names in the newer one.
     """
 
-    change: Change
+    change: ChangeKind
     before: tuple[str, ...]
     after: tuple[str, ...]
 
@@ -257,7 +257,7 @@ def differences(old: Interface, new: Interface) -> tuple[Difference, ...]:
     found = [each for name in old.callbacks for each in _of_one(old, new, name)]
     jobs = {job for callback in old.callbacks.values() for job in callback.jobs}
     found += [
-        Difference(change=Change.NEW, before=(), after=(callback.name,))
+        Difference(change=ChangeKind.NEW, before=(), after=(callback.name,))
         for callback in new.callbacks.values()
         if not jobs.intersection(callback.jobs)
     ]
@@ -268,16 +268,16 @@ def _of_one(old: Interface, new: Interface, name: str) -> Iterable[Difference]:
     callback = old.callbacks[name]
     after = tuple(dict.fromkeys(each.name for job in callback.jobs if (each := new.doing(job)) is not None))
     if not after:
-        yield Difference(change=Change.GONE, before=(name,), after=())
+        yield Difference(change=ChangeKind.GONE, before=(name,), after=())
         return
     jobs = [job for each in after for job in new.callbacks[each].jobs]
     before = tuple(dict.fromkeys(each.name for job in jobs if (each := old.doing(job)) is not None))
     if before != after:
-        kind = Change.MERGED if len(before) > 1 else Change.SPLIT if len(after) > 1 else Change.RENAMED
+        kind = ChangeKind.MERGED if len(before) > 1 else ChangeKind.SPLIT if len(after) > 1 else ChangeKind.RENAMED
         yield Difference(change=kind, before=before, after=after)
         return
     now = new.callbacks[name]
     if callback.signature.types != now.signature.types:
-        yield Difference(change=Change.SIGNATURE, before=(name,), after=(name,))
+        yield Difference(change=ChangeKind.SIGNATURE, before=(name,), after=(name,))
     if set(callback.places) != set(now.places):
-        yield Difference(change=Change.PLACES, before=(name,), after=(name,))
+        yield Difference(change=ChangeKind.PLACES, before=(name,), after=(name,))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ..wire import QEMU_VM_FILE_MAGIC, VmRecord
 from .cursor import Cursor
-from .records import AfterEnd, Description, Record
+from .records import AfterEnd, Record, VmDescription
 
 DESCRIPTION_HEADER_BYTES = 5
 """The type byte of a description and its length in 32 bits."""
@@ -46,7 +46,7 @@ def read_end(cursor: Cursor) -> Iterator[Record]:
         length = cursor.be32("a description's length")
         begin = cursor.pos
         cursor.require(length, "a description")
-        yield Description(span=cursor.span_from(start), json=cursor.span_from(begin))
+        yield VmDescription(span=cursor.span_from(start), json=cursor.span_from(begin))
     if cursor.remaining:
         start = cursor.pos
         what = _name_rest(cursor)

@@ -155,7 +155,7 @@ class EndOfStream(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description(Record):
+class VmDescription(Record):
     """The JSON description after the end mark (migration/savevm.c, QEMU_VM_VMDESCRIPTION).
 
     Attributes:

@@ -14,11 +14,11 @@ from .records import (
     KIND_OF_RECORD,
     Command,
     Configuration,
-    Description,
     EndOfStream,
     FileHeader,
     SectionHead,
     SectionKind,
+    VmDescription,
 )
 
 _BE16 = Struct(">H")
@@ -211,7 +211,7 @@ def put_eof(f: Writer) -> EndOfStream:
     return EndOfStream(span=f.span_from(start))
 
 
-def put_description(f: Writer, text: str) -> Description:
+def put_description(f: Writer, text: str) -> VmDescription:
     """Write the JSON description after the end mark (same function upstream)."""
     start = f.transferred
     raw = text.encode()
@@ -219,4 +219,4 @@ def put_description(f: Writer, text: str) -> Description:
     f.put_be32(len(raw))
     body = f.transferred
     f.put_buffer(raw)
-    return Description(span=f.span_from(start), json=f.span_from(body))
+    return VmDescription(span=f.span_from(start), json=f.span_from(body))

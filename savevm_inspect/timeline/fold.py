@@ -7,7 +7,7 @@ from typing import Any, Final
 from ..rules.threads import Side
 from ..stream.events import Event, EventKind
 from ..stream.records import SectionKind
-from .state import Guest, OpenCall, OpenSection, PendingFigures, SideState, State
+from .state import GuestState, OpenCall, OpenSection, PendingFigures, SideState, State
 
 OPEN_LIMIT: Final = 256
 """Calls, sections and channels of one side that are kept open; older ones are forgotten.
@@ -117,7 +117,7 @@ def _qmp(_before: SideState, event: Event, changes: Changes, _index: int) -> Non
         changes["guest"] = _GUEST_OF_QMP[event.name]
 
 
-_GUEST_OF_QMP: Final = {"STOP": Guest.STOPPED, "RESUME": Guest.RUNNING}
+_GUEST_OF_QMP: Final = {"STOP": GuestState.STOPPED, "RESUME": GuestState.RUNNING}
 
 _BY_KIND: Final[Mapping[EventKind, Callable[[SideState, Event, Changes, int], None]]] = {
     EventKind.CALL: _call,

@@ -7,7 +7,7 @@ from ..rules.phases import Phase
 from ..rules.threads import Side, Thread
 
 
-class Guest(StrEnum):
+class GuestState(StrEnum):
     """Whether the VM of one side executes instructions."""
 
     UNKNOWN = "not said"
@@ -92,7 +92,7 @@ class SideState:
     time_us: int = 0
     phase: Phase | None = None
     status: str = ""
-    guest: Guest = Guest.UNKNOWN
+    guest: GuestState = GuestState.UNKNOWN
     calls: tuple[OpenCall, ...] = ()
     lock_holder: Thread | None = None
     pending: PendingFigures | None = None

@@ -46,7 +46,7 @@ class ParsedEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HandlerCall:
     """A handler that runs by the rules.
 
     Attributes:
@@ -115,14 +115,14 @@ class EventBuilder:
         """An event that follows from a line."""
         return self.event(kind, line, observed=False, thread=thread, bql=self._bql(thread), **keys)
 
-    def call(self, parsed: ParsedEvent, handler: str, who: Keys, thread: Thread | None) -> tuple[Call, Event]:
+    def call(self, parsed: ParsedEvent, handler: str, who: Keys, thread: Thread | None) -> tuple[HandlerCall, Event]:
         """A handler is called."""
-        call = Call(self._call_ids, handler, who, thread)
+        call = HandlerCall(self._call_ids, handler, who, thread)
         self._call_ids += 1
         event = self.derived(EventKind.CALL, parsed.line, thread, call_id=call.call_id, handler=handler, **who)
         return call, event
 
-    def returned(self, parsed: ParsedEvent, call: Call, **result: Any) -> Event:
+    def returned(self, parsed: ParsedEvent, call: HandlerCall, **result: Any) -> Event:
         """It returns."""
         keys = {"call_id": call.call_id, "handler": call.handler, **call.who, **result}
         return self.derived(EventKind.RETURN, parsed.line, call.thread, **keys)

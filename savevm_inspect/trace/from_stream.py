@@ -9,20 +9,20 @@ from ..stream.events import Event, EventKind, Origin
 from ..stream.records import (
     Command,
     Configuration,
-    Description,
     EndOfStream,
     FileHeader,
     Interrupted,
     MultifdPacket,
     Record,
     Section,
+    VmDescription,
 )
 
 _NAMES: dict[type[Record], str] = {
     FileHeader: "header",
     Configuration: "configuration",
     EndOfStream: "eof",
-    Description: "description",
+    VmDescription: "description",
     Interrupted: "interrupted",
     MultifdPacket: "multifd packet",
 }

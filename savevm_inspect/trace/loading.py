@@ -6,7 +6,7 @@ from typing import Final
 from ..rules.threads import Thread
 from ..stream.events import Event, EventKind
 from ..stream.records import SectionKind
-from .building import KEPT, Call, EventBuilder, ParsedEvent
+from .building import KEPT, EventBuilder, HandlerCall, ParsedEvent
 from .facts import OLD_STYLE
 from .meaning import Keys
 from .saving import Rule
@@ -41,7 +41,7 @@ class Loading:
         self._builder = builder
         self._types: dict[ThreadKey, SectionKind] = {}
         self._current: dict[ThreadKey, Keys] = {}
-        self._loading: dict[ThreadKey, Call] = {}
+        self._loading: dict[ThreadKey, HandlerCall] = {}
         self._loaded: dict[int, Keys] = {}
         self.before: Mapping[str, Rule] = {
             "qemu_loadvm_state_section": self._record_type,

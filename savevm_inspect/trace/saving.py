@@ -7,7 +7,7 @@ from ..rules.phases import Phase
 from ..rules.threads import Thread
 from ..stream.events import Event, EventKind
 from ..stream.records import SectionKind
-from .building import Call, EventBuilder, ParsedEvent
+from .building import EventBuilder, HandlerCall, ParsedEvent
 from .facts import Facts
 
 _BLOCK_BEFORE: Final = "(null)"
@@ -44,12 +44,12 @@ class Saving:
         self._facts = facts
         self._builder = builder
         self._begun = 0
-        self._section: tuple[int, SectionKind, Call | None] | None = None
+        self._section: tuple[int, SectionKind, HandlerCall | None] | None = None
         self._completing = False
         self._turn = False
-        self._setting_up: Call | None = None
-        self._resuming: list[Call] = []
-        self._exact: Call | None = None
+        self._setting_up: HandlerCall | None = None
+        self._resuming: list[HandlerCall] = []
+        self._exact: HandlerCall | None = None
         self._synchronised = False
         self._iteration = 0
         self._block = ""
@@ -100,7 +100,7 @@ class Saving:
             yield event
             return  # all that is known is that the others' turn came before the setup's end
 
-    def _end_setup(self, parsed: ParsedEvent, first: Call) -> Iterator[Event]:
+    def _end_setup(self, parsed: ParsedEvent, first: HandlerCall) -> Iterator[Event]:
         self._setting_up = None
         yield from self._set_up(parsed, first)
         for section_id, idstr in self._facts.iterable.items():
@@ -110,7 +110,7 @@ class Saving:
                 yield event
                 yield from self._set_up(parsed, call)
 
-    def _set_up(self, parsed: ParsedEvent, call: Call) -> Iterator[Event]:
+    def _set_up(self, parsed: ParsedEvent, call: HandlerCall) -> Iterator[Event]:
         yield self._builder.returned(parsed, call, returned=0)
         start = SectionKind.START.value
         yield self._builder.derived(EventKind.RECORD, parsed.line, call.thread, name=start, **call.who)

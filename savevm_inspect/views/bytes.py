@@ -14,7 +14,6 @@ from ..stream.records import (
     Broken,
     Command,
     Configuration,
-    Description,
     EndOfStream,
     FileHeader,
     Framing,
@@ -25,6 +24,7 @@ from ..stream.records import (
     Record,
     Section,
     SectionKind,
+    VmDescription,
 )
 from ..wire import MigCmd, VmRecord
 from .multifd_bytes import name_initial, name_packet
@@ -256,7 +256,7 @@ def _(record: EndOfStream, stream: Stream, _ram: RamNames) -> Iterator[NamedByte
 
 
 @_name.register
-def _(record: Description, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
+def _(record: VmDescription, stream: Stream, _ram: RamNames) -> Iterator[NamedBytes]:
     walk = _walk(stream, record.span, "description")
     yield from walk.mark(VmRecord.QEMU_VM_VMDESCRIPTION)
     yield from walk.number(4, "length", lambda length: f"{length} bytes follow")

@@ -51,7 +51,7 @@ def _block(stream: Stream, index: int, contents: Content) -> dict[str, Any]:
     block = pages.blocks[index]
     image = stream.memory[block.name]
     chosen = np.flatnonzero(pages.rows["block"] == index)
-    _, final = pages.final.between(index, 0, image.pages)
+    _, final = pages.final.between(index, 0, image.num_pages)
     useless = chosen[history.overwritten[chosen]]
     return {
         "name": block.name,

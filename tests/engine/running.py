@@ -95,7 +95,7 @@ def memory_after(ran: Run) -> bytes:
     source, destination = ran.migration.source.machine, ran.migration.destination.machine
     scenario, block = ran.migration.scenario, source.guest.blocks[0]
     copied = GuestBlock(block.name, block.size_bytes, block.page_size)
-    copied.pages[:] = block.pages
+    copied.page_contents[:] = block.page_contents
     guest = Guest([copied], page_size=block.page_size, workload=scenario.workload, seed=scenario.seed)
     guest.writes = source.guest.writes
     if destination.guest.writes > guest.writes:

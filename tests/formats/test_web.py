@@ -11,7 +11,7 @@ import pytest
 
 import savevm_inspect as si
 from savevm_inspect.engine.front import record_scenario
-from savevm_inspect.stream.records import Description
+from savevm_inspect.stream.records import VmDescription
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ROOT / "formats"
@@ -53,7 +53,7 @@ def test_opens_every_stream_to_its_last_byte(capture_path: CapturePath, javascri
                 (record.span.offset, record.span.end): (f"section_{record.kind}", record.section_id, record.idstr)
                 for record in stream.sections
             }
-            described = [record.span.length for record in stream.records if isinstance(record, Description)]
+            described = [record.span.length for record in stream.records if isinstance(record, VmDescription)]
         theirs = {
             (record["start"], record["end"]): (record["kind"], record["section_id"], record["idstr"])
             for record in answer["records"]

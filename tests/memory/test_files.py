@@ -40,7 +40,7 @@ def memory_of(**blocks: bytes) -> Memory:
     reader = RamReader(PAGE)
     head = SectionHead(section_id=2, idstr="ram", instance_id=0, version_id=4, kind=SectionKind.START)
     reader.consume(Cursor(memoryview(bytes(out))), head)
-    return Memory({0: memoryview(bytes(out))}, PageTable.from_logs([reader.pages], reader.blocks, PAGE))
+    return Memory({0: memoryview(bytes(out))}, PageTable.from_logs([reader.page_log], reader.blocks, PAGE))
 
 
 def block() -> BlockImage:

@@ -57,13 +57,13 @@ def places(found: Evidence) -> dict[str, int]:
 
 def test_nodes_of_any_name_lie_in_the_order_of_the_table() -> None:
     nodes = [(1, 0, 0xA_0000), (1, MIB, 63 * MIB), (0, 64 * MIB, 192 * MIB)]
-    told = tuple(
+    stated = tuple(
         Affinity(node=node, gpa=gpa, length=length, is_hotpluggable=False, is_non_volatile=False)
         for node, gpa, length in nodes
     )
-    assert node_sizes(told) == [64 * MIB, 192 * MIB]
+    assert node_sizes(stated) == [64 * MIB, 192 * MIB]
     blocks = RamBlock("b", 192 * MIB), RamBlock("a", 64 * MIB)
-    ranges = build_map(evidence(*blocks, affinities=told)).ranges
+    ranges = build_map(evidence(*blocks, affinities=stated)).ranges
     assert (ranges[0].block, ranges[0].gpa, ranges[-1].block, ranges[-1].gpa) == ("a", 0, "b", 64 * MIB)
 
 

@@ -49,7 +49,7 @@ def physical_memory(ram: bytes) -> PhysicalMemory:
     data = memoryview(bytes(out))
     reader = RamReader(4096)
     reader.consume(Cursor(data), HEAD)
-    blocks = Memory({0: data}, PageTable.from_logs([reader.pages], reader.blocks, 4096))
+    blocks = Memory({0: data}, PageTable.from_logs([reader.page_log], reader.blocks, 4096))
     pieces = [Range(block="ram", addr=a, gpa=g, length=n, source="test") for a, g, n in (LOW, HIGH)]
     return PhysicalMemory(blocks, AddressMap(pieces))
 

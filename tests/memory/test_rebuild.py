@@ -55,7 +55,7 @@ def image_of(moves: list[tuple[int, int, int, bytes, bool]]) -> tuple[BlockImage
     ram.put_eos()
     reader = RamReader(PAGE)
     reader.consume(Cursor(memoryview(bytes(out))), HEAD)
-    table = PageTable.from_logs([reader.pages], reader.blocks, PAGE)
+    table = PageTable.from_logs([reader.page_log], reader.blocks, PAGE)
     return Memory({0: memoryview(bytes(out))}, table)["pc.ram"], bytes(content), sent
 
 
@@ -128,13 +128,13 @@ def test_runs_are_regular_and_leave_nothing_out(gaps: list[tuple[int, int, bool]
     apart = np.array([each for _, _, each in gaps], bool)
     covered = []
     for run in find_runs(numbers, offsets, apart):
-        pages = range(run.first, run.first + run.pages)
+        pages = range(run.first, run.first + run.num_pages)
         covered += pages
-        assert [numbers[run.first] + number * run.step for number in range(run.pages)] == numbers[pages].tolist()
-        assert run.pages == 1 or not apart[run.first : run.first + run.pages - 1].any()
+        assert [numbers[run.first] + number * run.step for number in range(run.num_pages)] == numbers[pages].tolist()
+        assert run.num_pages == 1 or not apart[run.first : run.first + run.num_pages - 1].any()
         assert (
-            run.pages == 1
-            or [offsets[run.first] + n * run.stride for n in range(run.pages)] == offsets[pages].tolist()
+            run.num_pages == 1
+            or [offsets[run.first] + n * run.stride for n in range(run.num_pages)] == offsets[pages].tolist()
         )
     assert covered == list(range(len(numbers)))
 

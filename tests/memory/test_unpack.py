@@ -55,7 +55,7 @@ class Sender:
         data = memoryview(bytes(self.out))
         reader = RamReader(PAGE)
         reader.consume(Cursor(data), HEAD)
-        return Memory({0: data}, PageTable.from_logs([reader.pages], reader.blocks, PAGE))
+        return Memory({0: data}, PageTable.from_logs([reader.page_log], reader.blocks, PAGE))
 
 
 @given(st.lists(writes, max_size=25))

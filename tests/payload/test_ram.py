@@ -49,8 +49,8 @@ def test_the_last_write_wins(rounds: list[list[tuple[tuple[RamBlock, int], bytes
         reader.consume(cursor, head(SectionKind.PART))
     assert cursor.remaining == 0
     assert reader.blocks == BLOCKS
-    assert len(reader.pages) == sum(map(len, rounds))
-    memory = Memory({0: memoryview(bytes(out))}, PageTable.from_logs([reader.pages], reader.blocks, PAGE))
+    assert len(reader.page_log) == sum(map(len, rounds))
+    memory = Memory({0: memoryview(bytes(out))}, PageTable.from_logs([reader.page_log], reader.blocks, PAGE))
     assert {name: memory[name].read() for name in memory} == {name: bytes(data) for name, data in expected.items()}
     for name, addrs in sent.items():
         assert {page * PAGE for page in memory[name].sent.tolist()} == addrs
@@ -123,4 +123,4 @@ def test_any_bytes_end_in_pages_or_an_error(data: bytes) -> None:
     try:
         reader.consume(Cursor(memoryview(bytes(block_list(*BLOCKS)) + data)), head())
     except SavevmError:
-        assert len(reader.pages) <= len(data)
+        assert len(reader.page_log) <= len(data)

@@ -57,7 +57,7 @@ def read(data: bytes, scanner: ram_scan.Scanner) -> tuple[list[tuple[Any, ...]],
         error = ""
     except StreamError as caught:
         error = f"{type(caught).__name__} {caught}"
-    return reader.pages.rows.tolist(), error, cursor.pos if not error else 0
+    return reader.page_log.rows.tolist(), error, cursor.pos if not error else 0
 
 
 @settings(max_examples=60)
@@ -102,9 +102,9 @@ def test_a_long_run_is_not_left_to_the_plain_loop(scanner: ram_scan.Scanner, mon
     original = RamReader._read_records
 
     def counted(self: RamReader, cursor: Cursor, most: int | None, *, bare: bool) -> bool:
-        before = len(self.pages)
+        before = len(self.page_log)
         ended = original(self, cursor, most, bare=bare)
-        plain.append(len(self.pages) - before)
+        plain.append(len(self.page_log) - before)
         return ended
 
     monkeypatch.setattr(RamReader, "_read_records", counted)
@@ -123,7 +123,7 @@ def test_numba_is_brought_when_enough_was_left_to_the_plain_loop(monkeypatch: py
     reader = RamReader(PAGE)
     reader.consume(cursor, HEAD)
     assert reader._scan.patience == 1, "compiled"
-    assert reader.pages.rows.tolist() == read(data, "python")[0]
+    assert reader.page_log.rows.tolist() == read(data, "python")[0]
 
 
 def test_without_numba_its_pip_command_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

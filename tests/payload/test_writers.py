@@ -86,7 +86,7 @@ def read_parts(stream: Stream) -> tuple[list[Part], RamReader]:
             content = bytes(buffer[place.offset : place.end])
         elif not (isinstance(record, Command) and record.command is MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD):
             continue
-        parts.append(Part(record, content, len(reader.pages), reader.flushes))
+        parts.append(Part(record, content, len(reader.page_log), reader.flushes))
     return parts, reader
 
 
@@ -94,7 +94,7 @@ def read_parts(stream: Stream) -> tuple[list[Part], RamReader]:
 def test_a_ram_section_is_written_as_it_was_read(name: str, capture_options: Options) -> None:
     with si.open_stream(**capture_options(name)) as stream:
         parts, reader = read_parts(stream)
-        rows = PageTable.from_logs([reader.pages], reader.blocks, stream.page_size).rows
+        rows = PageTable.from_logs([reader.page_log], reader.blocks, stream.page_size).rows
         out = bytearray()
         writers: dict[int, RamWriter] = {}
         pages = flushes = 0

@@ -31,7 +31,7 @@ class Core:
 
     @property
     def cpu_notes(self) -> list[tuple[bytes, int, bytes]]:
-        """The notes without the guest's own, which QEMU finds only if a device is told."""
+        """The notes without the guest's own, which QEMU finds only through a device."""
         return [each for each in self.notes if each[0] != b"VMCOREINFO\0"]
 
     def read(self, gpa: int, length: int) -> bytes:

@@ -77,7 +77,7 @@ def test_what_comes_after_damage_is_read_and_marked(damage: tuple[str, int, int,
                     assert found[sound.span].head == sound.head
                     assert found[sound.span].payload == sound.payload
                     if end > ENDS[name]:
-                        break  # the description is damaged, too: what it told may be inferred
+                        break  # the description is damaged, too: what it stated may be inferred
                     assert found[sound.span].framing is Framing.SCHEMA
             for record in stream.records:
                 if isinstance(record, Broken):

@@ -7,7 +7,7 @@ from savevm_inspect.rules.callbacks import CALLBACKS
 from savevm_inspect.rules.interfaces import (
     INTERFACES,
     PLAYED,
-    Change,
+    ChangeKind,
     FactSource,
     Interface,
     differences,
@@ -61,14 +61,14 @@ def test_every_job_is_the_name_of_a_callback_that_did_only_that() -> None:
         assert any(callback.jobs == (job,) for callback in found)
 
 
-def _changes(old: Interface, new: Interface) -> set[tuple[Change, tuple[str, ...], tuple[str, ...]]]:
+def _changes(old: Interface, new: Interface) -> set[tuple[ChangeKind, tuple[str, ...], tuple[str, ...]]]:
     return {(each.change, each.before, each.after) for each in differences(old, new)}
 
 
 def test_what_changed_from_10_2_to_11_1() -> None:
     assert _changes(INTERFACES["10.2"], INTERFACES["11.1"]) == {
-        (Change.MERGED, ("state_pending_estimate", "state_pending_exact"), ("save_query_pending",)),
-        (Change.GONE, ("switchover_ack_needed",), ()),
+        (ChangeKind.MERGED, ("state_pending_estimate", "state_pending_exact"), ("save_query_pending",)),
+        (ChangeKind.GONE, ("switchover_ack_needed",), ()),
     }
 
 
@@ -83,10 +83,10 @@ def test_differences_explain_every_name_that_came_or_went(old: Interface, new: I
     assert old.callbacks.keys() - new.callbacks.keys() <= {name for each in found for name in each.before}
     assert new.callbacks.keys() - old.callbacks.keys() <= {name for each in found for name in each.after}
     backwards = {
-        Change.NEW: Change.GONE,
-        Change.GONE: Change.NEW,
-        Change.SPLIT: Change.MERGED,
-        Change.MERGED: Change.SPLIT,
+        ChangeKind.NEW: ChangeKind.GONE,
+        ChangeKind.GONE: ChangeKind.NEW,
+        ChangeKind.SPLIT: ChangeKind.MERGED,
+        ChangeKind.MERGED: ChangeKind.SPLIT,
     }
     mirrored = {(backwards.get(c, c), frozenset(b), frozenset(a)) for c, a, b in _changes(old, new)}
     assert mirrored == {(c, frozenset(a), frozenset(b)) for c, a, b in _changes(new, old)}

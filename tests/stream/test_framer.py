@@ -24,13 +24,13 @@ from savevm_inspect.stream import writer
 from savevm_inspect.stream.records import (
     Command,
     Configuration,
-    Description,
     EndOfStream,
     FileHeader,
     Framing,
     Section,
     SectionHead,
     SectionKind,
+    VmDescription,
 )
 from savevm_inspect.stream.writer import Writer
 from savevm_inspect.wire import MIG_CMD_LENGTH, MigCmd
@@ -97,7 +97,7 @@ def test_the_shortest_real_migration_by_hand(capture_path: Callable[[str], Path]
             Section,
             Section,
             EndOfStream,
-            Description,
+            VmDescription,
         ]
         assert [section.idstr for section in stream.sections] == ["ram", "ram", "timer", "slirp", "globalstate"]
         assert stream["globalstate"].field("runstate").value.rstrip(b"\0") == b"running"  # type: ignore[union-attr]

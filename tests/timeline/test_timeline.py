@@ -15,7 +15,7 @@ from savevm_inspect.rules.phases import Phase
 from savevm_inspect.rules.threads import Side, Thread
 from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.timeline.fold import OPEN_LIMIT, apply
-from savevm_inspect.timeline.state import Guest, State
+from savevm_inspect.timeline.state import GuestState, State
 from savevm_inspect.timeline.timeline import CHECKPOINT_EVERY, Timeline
 
 SMALL = st.integers(min_value=0, max_value=1 << 20)
@@ -123,7 +123,7 @@ def test_a_run_of_the_engine_closes_all_it_opens(run: tuple[Event, ...]) -> None
         assert side.status == "completed"
         assert side.phase is Phase.CLEANUP
     assert last.source.channel_bytes == last.destination.channel_bytes
-    assert (last.source.guest, last.destination.guest) == (Guest.STOPPED, Guest.RUNNING)
+    assert (last.source.guest, last.destination.guest) == (GuestState.STOPPED, GuestState.RUNNING)
 
 
 def test_the_lock_is_held_by_the_thread_that_says_so(run: tuple[Event, ...]) -> None:

@@ -122,7 +122,7 @@ def test_what_is_known_of_sendings_need_not_be_read(capture_options: Callable[[s
         with si.open_stream(**capture_options(name)) as stream:
             contents = classify_sendings(stream.pages, stream.buffers)
             for index, image in enumerate(stream.memory.values()):
-                _, final = stream.pages.final.between(index, 0, image.pages)
+                _, final = stream.pages.final.between(index, 0, image.num_pages)
                 known, read = classify_final(image, contents.of(final)), classify_final(image)
                 assert known.classes.tolist() == read.classes.tolist()
                 assert known.entropy.tolist() == read.entropy.tolist()

@@ -24,7 +24,7 @@ class PluggedMemory:
     """
 
     def __init__(self, machine: Machine) -> None:
-        pages = machine.guest.blocks[0].pages if machine.guest.blocks else np.zeros((0, 1), np.uint8)
+        pages = machine.guest.blocks[0].page_contents if machine.guest.blocks else np.zeros((0, 1), np.uint8)
         used = [bool(pages[first : first + PIECE_PAGES].any()) for first in range(0, len(pages), PIECE_PAGES)]
         self.num_pieces = len(used)
         self.bitmap = np.packbits(np.array(used, np.bool_), bitorder="little").tobytes()

@@ -70,7 +70,7 @@ class GuestBlock:
 
     Attributes:
         memory: its bytes.
-        pages: the same, shape (pages, page_size), uint8; a view.
+        page_contents: the same, shape (pages, page_size), uint8; a view.
         dirty_log: shape (pages,), bool.
     """
 
@@ -80,27 +80,27 @@ class GuestBlock:
         self.name = name
         self.page_size = page_size
         self.shared = shared
-        self.pages: npt.NDArray[np.uint8] = np.zeros((size_bytes // page_size, page_size), np.uint8)
-        self.dirty_log: npt.NDArray[np.bool_] = np.zeros(len(self.pages), np.bool_)
+        self.page_contents: npt.NDArray[np.uint8] = np.zeros((size_bytes // page_size, page_size), np.uint8)
+        self.dirty_log: npt.NDArray[np.bool_] = np.zeros(len(self.page_contents), np.bool_)
 
     @property
     def memory(self) -> memoryview:
         """Its bytes, to read and to write."""
-        return self.pages.reshape(-1).data
+        return self.page_contents.reshape(-1).data
 
     @property
     def num_pages(self) -> int:
         """Length in pages."""
-        return len(self.pages)
+        return len(self.page_contents)
 
     @property
     def size_bytes(self) -> int:
         """Length in bytes."""
-        return self.pages.size
+        return self.page_contents.size
 
     def page(self, number: int) -> bytes:
         """A copy of a page's content."""
-        content: bytes = self.pages[number].tobytes()
+        content: bytes = self.page_contents[number].tobytes()
         return content
 
     def write(self, addr: int, data: bytes) -> None:
@@ -178,7 +178,7 @@ class Guest:
         if filled >= 1:
             chosen[:] = True
         for page in np.flatnonzero(chosen):
-            block.pages[page] = splitmix64(seed, block.num_pages + int(page) * words, words).view(np.uint8)
+            block.page_contents[page] = splitmix64(seed, block.num_pages + int(page) * words, words).view(np.uint8)
 
     def catch_up(self, now_us: int) -> None:
         """Do all that the workload does up to a time.
@@ -217,7 +217,7 @@ class Guest:
             if absent is not None:
                 self.fault = (block.name, int(pages[absent]) * self.page_size)
                 pages, random = pages[:absent], random[:absent]
-        words = block.pages.reshape(block.num_pages, -1, _WORD_BYTES).view(np.uint64)[:, :, 0]
+        words = block.page_contents.reshape(block.num_pages, -1, _WORD_BYTES).view(np.uint64)[:, :, 0]
         values = np.arange(self.writes + 1, self.writes + 1 + len(pages), dtype=np.uint64)
         words[pages, random % np.uint64(self.page_size // _WORD_BYTES)] = values
         block.dirty_log[pages] = True

@@ -94,7 +94,7 @@ class RamLoad:
         self._started()
         page = addr // self._page_size
         block = self._blocks[name]
-        block.pages[page] = 0 if content is None else np.frombuffer(content, np.uint8)
+        block.page_contents[page] = 0 if content is None else np.frombuffer(content, np.uint8)
         self.received[name][page] = True
 
     def discard(self, name: str, start: int, length: int, offset: int) -> None:
@@ -107,7 +107,7 @@ class RamLoad:
         if block is None or start % self._page_size or length % self._page_size or start + length > block.size_bytes:
             raise BadPayload(f"{length} bytes at {start:#x} of block {name!r} are to be forgotten", offset=offset)
         first, end = start // self._page_size, (start + length) // self._page_size
-        block.pages[first:end] = 0
+        block.page_contents[first:end] = 0
         self.received[name][first:end] = False
 
     def received_bitmap(self, name: str) -> bytes:
@@ -137,7 +137,7 @@ class RamLoad:
 
     def _place_logged(self, reader: RamReader, f: QEMUFileInput) -> None:
         """Write all pages to memory that were read since the last time."""
-        rows, reader.pages = reader.pages.rows, PageLog()
+        rows, reader.page_log = reader.page_log.rows, PageLog()
         if not len(rows):
             return
         # A run is of one kind and one block, and its pages lie at equal distances.
@@ -153,7 +153,7 @@ class RamLoad:
         pages = (run["addr"] // np.uint64(self._page_size)).astype(np.intp)
         kind, first = int(run["kind"][0]), int(run["offset"][0]) - f.base
         if kind == PageKind.ZERO:
-            block.pages[pages] = 0
+            block.page_contents[pages] = 0
         elif kind == PageKind.NORMAL:
             apart = int(run["offset"][1]) - int(run["offset"][0]) if len(run) > 1 else self._page_size
             source = np.frombuffer(f.buffer, np.uint8)[first:]
@@ -163,7 +163,7 @@ class RamLoad:
             consecutive = len(pages) < 2 or (
                 pages[-1] - pages[0] == len(pages) - 1 and bool(np.all(np.diff(pages) == 1))
             )
-            block.pages[slice(pages[0], pages[-1] + 1) if consecutive else pages] = content
+            block.page_contents[slice(pages[0], pages[-1] + 1) if consecutive else pages] = content
         else:
             self._place_differences(block, f, run, pages)
         self.received[block.name][pages] = True
@@ -181,7 +181,7 @@ class RamLoad:
                 raise BadPayload(
                     f"an xbzrle page with {error}", offset=int(row["offset"]), section=f.section
                 ) from error
-            block.pages[page] = np.frombuffer(content, np.uint8)
+            block.page_contents[page] = np.frombuffer(content, np.uint8)
 
     def _emit_arrived(self, name: str, pages: npt.NDArray[np.intp]) -> None:
         """In postcopy somebody may wait for just these pages."""

@@ -43,7 +43,9 @@ class BarePages:
     def save(self, block: GuestBlock, pages: Pages) -> None:
         """Send runs of pages of one kind each (save_zero_page, save_normal_page)."""
         first, last = int(pages[0]), int(pages[-1])
-        content = block.pages[first : last + 1] if last - first == len(pages) - 1 else block.pages[pages]
+        content = (
+            block.page_contents[first : last + 1] if last - first == len(pages) - 1 else block.page_contents[pages]
+        )
         addrs = pages.astype(np.uint64) * np.uint64(self._page_size)
         filled = _filled(content)
         if filled.all():

@@ -7,7 +7,7 @@ A virtio device saves itself with code of its own and leaves the description one
 from ..coder import Coder, FieldContext
 from .devices import OWN_STATE, Core, nothing
 from .features import names
-from .transport import QUEUE_MAX, Transport, saved_by_transport
+from .transport import QUEUE_MAX, VirtioTransport, saved_by_transport
 
 
 def virtio(coder: Coder, context: FieldContext) -> None:
@@ -26,7 +26,7 @@ def virtio(coder: Coder, context: FieldContext) -> None:
     _subsections(coder, carrier, device)
 
 
-def _queue(coder: Coder, carrier: Transport) -> None:
+def _queue(coder: Coder, carrier: VirtioTransport) -> None:
     coder.number("vring.num")
     if carrier.queue_align:
         coder.number("vring.align")
@@ -35,7 +35,7 @@ def _queue(coder: Coder, carrier: Transport) -> None:
         coder.number("vector", "uint16")
 
 
-def _subsections(coder: Coder, carrier: Transport, device: str) -> None:
+def _subsections(coder: Coder, carrier: VirtioTransport, device: str) -> None:
     """hw/virtio/virtio.c, vmstate_virtio."""
     coder.subsection("virtio/device_endian", lambda coder, _: coder.number("device_endian", "uint8"))
     coder.subsection(

@@ -20,7 +20,7 @@ _MAX_CIWS = 62
 
 
 @dataclass(frozen=True, slots=True)
-class Transport:
+class VirtioTransport:
     """How a transport saves its part of a device.
 
     Attributes:
@@ -34,7 +34,7 @@ class Transport:
     extra_state: Callable[[Coder], None]
 
 
-def saved_by_transport(coder: Coder) -> Transport:
+def saved_by_transport(coder: Coder) -> VirtioTransport:
     """The part before the device (``save_config`` of each bus).
 
     Raises:
@@ -54,7 +54,7 @@ def _is_pci(data: memoryview) -> bool:
     return data[: len(head)] == head
 
 
-def _pci(coder: Coder) -> Transport:
+def _pci(coder: Coder) -> VirtioTransport:
     """hw/virtio/virtio-pci.c, virtio_pci_save_config; hw/pci/pci.c, vmstate_pci_device."""
     with coder.inside("pci_dev"):
         coder.number("version_id", "int32 le")
@@ -69,7 +69,7 @@ def _pci(coder: Coder) -> Transport:
                 pci.msix_table(coder, vectors)
     if vectors:
         coder.number("config_vector", "uint16")
-    return Transport(queue_align=False, queue_vector=bool(vectors), extra_state=_pci_extra_state)
+    return VirtioTransport(queue_align=False, queue_vector=bool(vectors), extra_state=_pci_extra_state)
 
 
 def _pci_extra_state(coder: Coder) -> None:
@@ -93,10 +93,10 @@ def _addresses(coder: Coder) -> None:
         coder.numbers(ring, "uint32", 2)
 
 
-def _mmio(coder: Coder) -> Transport:
+def _mmio(coder: Coder) -> VirtioTransport:
     """hw/virtio/virtio-mmio.c, virtio_mmio_save_config."""
     coder.record(("host_features_sel", "uint32"), ("guest_features_sel", "uint32"), ("guest_page_shift", "uint32"))
-    return Transport(queue_align=True, queue_vector=False, extra_state=_mmio_extra_state)
+    return VirtioTransport(queue_align=True, queue_vector=False, extra_state=_mmio_extra_state)
 
 
 def _mmio_extra_state(coder: Coder) -> None:
@@ -111,7 +111,7 @@ def _mmio_state(coder: Coder, _version: int) -> None:
         _addresses(coder)
 
 
-def _ccw(coder: Coder) -> Transport:
+def _ccw(coder: Coder) -> VirtioTransport:
     """hw/s390x/virtio-ccw.c, vmstate_virtio_ccw_dev."""
     with coder.inside("parent_obj"), coder.inside("sch"):
         _subchannel(coder)
@@ -123,7 +123,7 @@ def _ccw(coder: Coder) -> Transport:
         coder.number("ind_offset", "uint64")
         coder.subsection("s390_adapter_info/summary_offset", lambda coder, _: coder.number("summary_offset"))
     coder.record(("thinint_isc", "uint8"), ("revision", "int32"))
-    return Transport(queue_align=False, queue_vector=True, extra_state=lambda _: None)
+    return VirtioTransport(queue_align=False, queue_vector=True, extra_state=lambda _: None)
 
 
 def _subchannel(coder: Coder) -> None:
