@@ -205,7 +205,7 @@ def make(recipe: Recipe, output: Path) -> dict[str, Any]:
             downtime_limit_ms=LIVE_DOWNTIME_LIMIT_MS if recipe.live else None,
             capabilities=recipe.capabilities,
             truth=recipe.truth,
-        )
+        ).path
         version = json.loads((capture / "recording.json").read_text())["query-version"]["qemu"]
         release = f"{version['major']}.{version['minor']}"
         name = recipe.name.format(release)

@@ -39,18 +39,18 @@ def test_json_is_the_lines_of_events_jsonl(traced: Traced) -> None:
 
 
 def test_a_capture_folder_lists_what_its_file_says(tmp_path: Path) -> None:
-    folder = record_scenario("quickstart", tmp_path / "run")
+    folder = record_scenario("quickstart", tmp_path / "run").path
     assert run(folder, "--json").stdout == (folder / "events.jsonl").read_text()
 
 
 def test_a_migration_that_sent_nothing_has_events(tmp_path: Path) -> None:
-    folder = record_scenario("unmigratable", tmp_path / "run")
+    folder = record_scenario("unmigratable", tmp_path / "run").path
     result = run(folder, "--json")
     assert (result.returncode, result.stdout) == (0, (folder / "events.jsonl").read_text())
 
 
 def test_an_error_that_repeats_what_was_returned_is_told_once(tmp_path: Path) -> None:
-    lines = run(record_scenario("fail-load_state", tmp_path / "run")).stdout.splitlines()
+    lines = run(record_scenario("fail-load_state", tmp_path / "run").path).stdout.splitlines()
     failed = [line for line in lines if "returned -" in line and " return " in line]
     assert failed
     assert all(line.count("returned -") == 1 for line in failed)

@@ -68,7 +68,7 @@ def test_opens_every_stream_to_its_last_byte(capture_path: CapturePath, javascri
 @pytest.mark.node
 def test_reads_a_device_that_is_passed_through(javascript: Javascript, tmp_path: Path) -> None:
     """Its flags are numbers of 64 bits that differ in the lowest byte, which JavaScript's numbers do not have."""
-    path = record_scenario("devices", tmp_path / "capture") / "channel0.fwd"
+    path = record_scenario("devices", tmp_path / "capture").path / "channel0.fwd"
     (answer,) = javascript([{"ksy": str(WEB), "stream": str(path)}])
     assert "error" not in answer, answer
     assert answer["end"] == path.stat().st_size

@@ -87,7 +87,7 @@ def assert_ends_late(record: Callable[[float], object], clean: Path, message: st
 @pytest.mark.qemu
 def test_a_machine_without_anything(clean: Path) -> None:
     stages: list[str] = []
-    assert record_qemu(NONE, clean, run_seconds=0, progress=stages.append) == clean
+    assert record_qemu(NONE, clean, run_seconds=0, progress=stages.append).path == clean
     capture = CaptureFolder(clean)
     stream = capture.forward()[0].read_bytes()
     assert stream.startswith(b"QEVM\x00\x00\x00\x03")
@@ -209,7 +209,7 @@ def test_capabilities_reach_the_stream(clean: Path) -> None:
 @pytest.mark.qemu
 def test_recording_from_within_an_event_loop_as_in_a_notebook(clean: Path) -> None:
     async def cell() -> Path:
-        return record_qemu(NONE, clean, run_seconds=0)
+        return record_qemu(NONE, clean, run_seconds=0).path
 
     assert asyncio.run(cell()) == clean
     assert CaptureFolder(clean).forward()[0].stat().st_size > 500
@@ -256,7 +256,7 @@ def test_a_migration_that_never_ends_is_ended(clean: Path) -> None:
         )
 
     assert_ends_late(record, clean, r"it stopped at migration active: pass \d+")
-    kept = CaptureFolder.open(clean)
+    kept = CaptureFolder(clean)
     assert kept.outcome is CaptureOutcome.FAILED
     assert "took longer than" in kept.error
     assert kept.forward()[0].stat().st_size
@@ -278,7 +278,7 @@ def test_a_qemu_that_dies_in_the_middle(clean: Path) -> None:
             bandwidth_bytes_per_s=1000,
             progress=kill,
         )
-    kept = CaptureFolder.open(clean)
+    kept = CaptureFolder(clean)
     assert kept.outcome is CaptureOutcome.FAILED
     assert "QEMU went away" in kept.error
     assert kept.forward()[0].stat().st_size
@@ -320,7 +320,7 @@ import asyncio, sys
 from pathlib import Path
 from savevm_inspect.recorder.qemu import record_qemu
 async def cell():
-    tell = lambda stage: print(stage, flush=True)
+    show = lambda stage: print(stage, flush=True)
     record_qemu(sys.argv[1], Path(sys.argv[2]), run_seconds=900, timeout_seconds=1000, progress=show)
 loop = asyncio.new_event_loop()
 try:

@@ -55,7 +55,7 @@ def test_whatever_the_log_holds_qmp_is_heard(log: object, tmp_path: Path) -> Non
 
 @pytest.mark.qemu
 def test_a_recording_holds_what_qemu_traced(tmp_path: Path) -> None:
-    folder = record_qemu(QEMU, tmp_path / "run", run_seconds=0)
+    folder = record_qemu(QEMU, tmp_path / "run", run_seconds=0).path
     events = list(CaptureFolder(folder).events())
     assert {event.origin for event in events} == {Origin.QMP, Origin.TRACE, Origin.STREAM}
     lines = [line.text for line in read_lines(memoryview((folder / "qemu.log").read_bytes()))]
@@ -74,6 +74,6 @@ def test_a_recording_holds_what_qemu_traced(tmp_path: Path) -> None:
 
 @pytest.mark.qemu
 def test_a_qemu_that_logs_nothing_is_recorded(tmp_path: Path) -> None:
-    folder = record_qemu(f"{QEMU} -trace file=/dev/null", tmp_path / "run", run_seconds=0, log_limit_bytes=0)
+    folder = record_qemu(f"{QEMU} -trace file=/dev/null", tmp_path / "run", run_seconds=0, log_limit_bytes=0).path
     events = list(CaptureFolder(folder).events())
     assert "completed" in {event.name for event in events}
