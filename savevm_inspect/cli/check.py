@@ -1,20 +1,23 @@
 """``savevm-inspect check``."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
 from ..reader.readings import find_breakage, sound_records
 from ..reader.stream import Stream
 from ..stream.records import Section
+from ..views.json_documents import marked
 from ..views.summary import problems
-from .options import cell, show
+from .options import cell, print_json, show, takes_json
 from .source import Chosen, takes_source
 
 
 @click.command("check")
 @takes_source
-def command(chosen: Chosen) -> None:
+@takes_json
+def command(chosen: Chosen, as_json: bool) -> None:
     """Judge SOURCE: exit status 0 if it is whole and consistent, 1 if not, with where and why."""
     with chosen.open(strict=False) as stream:
         found = [str(problem) for problem in problems(stream)]
@@ -24,18 +27,37 @@ def command(chosen: Chosen) -> None:
             found.append(f"{stream.offset + stream.size_bytes:#x}: the stream has no end")
         if not found and missing:
             found.append(f"{missing} bytes belong to no record")
-        for line in found or [_praise(stream)]:
-            show(cell(line))
-        for remark in stream.remarks:
-            show(cell(f"remark: {remark}"))
-        if found:
-            for line in _explain(stream):
+        explanation = list(_explain(stream)) if found else []
+        if as_json:
+            print_json(marked("check", _facts(stream, found, explanation)))
+        else:
+            remarks = (f"remark: {remark}" for remark in stream.remarks)
+            for line in (*(found or [_praise(stream)]), *remarks, *explanation):
                 show(cell(line))
+        if found:
             raise click.exceptions.Exit(1)
 
 
+def _facts(stream: Stream, found: list[str], explanation: list[str]) -> dict[str, Any]:
+    return {
+        "sound": not found,
+        "problems": found,
+        "remarks": [str(remark) for remark in stream.remarks],
+        "explanation": explanation,
+        "size_bytes": stream.size_bytes,
+        "opaque_bytes": stream.account.opaque_bytes,
+        "section_count": len(stream.sections),
+        "page_count": len(stream.pages),
+    }
+
+
 def _praise(stream: Stream) -> str:
-    return f"whole: {stream.size_bytes} bytes, {len(stream.sections)} sections, {len(stream.pages)} pages"
+    counts = f"{stream.size_bytes} bytes, {len(stream.sections)} sections, {len(stream.pages)} pages"
+    opaque = stream.account.opaque_bytes
+    if not opaque:
+        return f"whole: {counts}"
+    sections = len(stream.account.opaque_sections)
+    return f"consistent: {counts}; {opaque} bytes in {sections} section{'' if sections == 1 else 's'} are opaque"
 
 
 def _explain(stream: Stream) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ..views.json_documents import marked
 from ..views.summary import summary
 from .options import cell, print_json, show, table, takes_json
 from .source import Chosen, takes_source
@@ -25,7 +26,7 @@ def command(chosen: Chosen, as_json: bool) -> None:
         ]
         about += [("note", note) for note in stream.source.notes]
     if as_json:
-        print_json(facts)
+        print_json(marked("info", facts))
         return
     grid = table("", "")
     grid.show_header = False
@@ -60,6 +61,7 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, object]]:
         ("complete", "yes" if facts["complete"] else "no"),
         ("page size", page),
         ("RAM", f"{memory} bytes in {_counted(len(facts['ramblocks']), 'block')}"),
+        *((f"  {block['name']}", f"{block['used_bytes']} bytes") for block in facts["ramblocks"]),
         ("devices", f"{len(devices)} in {_counted(len(facts['sections']), 'section')}"),
         ("commands", ", ".join(_commands(facts)) or "none"),
         ("capabilities", ", ".join(facts["capabilities"]) or "none in the stream"),

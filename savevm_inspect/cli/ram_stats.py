@@ -6,6 +6,7 @@ from typing import Any
 import click
 from rich.table import Table
 
+from ..views.json_documents import marked
 from ..views.ram import CLASS_KEYS, ram_stats
 from .options import cell, print_json, show, table, takes_json
 from .source import Chosen, takes_source
@@ -22,7 +23,7 @@ def command(chosen: Chosen, as_json: bool) -> None:
     with chosen.open_as_far_as_sound() as stream:
         facts = ram_stats(stream)
         if as_json:
-            print_json(facts)
+            print_json(marked("ram stats", facts))
         else:
             _show(facts)
 

@@ -1,5 +1,6 @@
 """``savevm-inspect schema extract``, ``schema to-ksy`` and ``schema list``."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -7,7 +8,7 @@ import click
 from ..container.whole_file import whole_file
 from ..reader.schemas import description_of, library
 from ..views.ksy import ksy_of_stream
-from .options import OutputFile, cell, show, table
+from .options import OutputFile, cell, print_json, show, table, takes_json
 from .source import Chosen, takes_source
 
 
@@ -57,8 +58,12 @@ def to_ksy(chosen: Chosen, output: Path | None) -> None:
 
 
 @command.command("list")
-def list_library() -> None:
+@takes_json
+def list_library(as_json: bool) -> None:
     """List what the library has, for --schema library:NAME."""
+    if as_json:
+        print_json([asdict(entry) for entry in library()])
+        return
     grid = table("name", "machine", "QEMU", "state")
     for entry in library():
         grid.add_row(cell(entry.name), cell(entry.machine), cell(entry.qemu), cell(entry.what))

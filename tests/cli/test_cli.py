@@ -11,6 +11,7 @@ import pytest
 from savevm_inspect.stream import writer
 from savevm_inspect.stream.records import SectionHead, SectionKind
 from savevm_inspect.stream.writer import Writer
+from savevm_inspect.views.json_documents import DOCUMENTS
 
 SECTION_KEYS = {
     "section_id",
@@ -26,6 +27,8 @@ SECTION_KEYS = {
     "salvaged",
 }
 INFO_KEYS = {
+    "format",
+    "version",
     "container",
     "machine",
     "stream_version",
@@ -126,7 +129,7 @@ def test_info_counts_commands_that_come_again(tmp_path: Path) -> None:
 
 def test_show_names_fields_and_their_bytes(paused: Path) -> None:
     fields = json.loads(run("show", paused, "serial", "--json").stdout)
-    assert set(fields[0]) == {"path", "type", "value", "meaning", "channel", "offset", "length"}
+    assert set(fields[0]) == {key.path for key in DOCUMENTS["show"].keys}
     data = paused.read_bytes()
     for field in fields:
         if field["type"] == "uint8":
