@@ -228,7 +228,7 @@ _DOCUMENTS: Final = (
             Key("gpa", _T.NUMBER, "guest-physical address; null if none is known", optional=True),
             Key("length", _T.NUMBER, "in bytes"),
             Key("block", _T.TEXT, "the RAM block"),
-            Key("addr", _T.NUMBER, "place in the block, in bytes"),
+            Key("addr", _T.NUMBER, "where it begins in the block, in bytes"),
             Key("source", _T.TEXT, "who says so", optional=True),
         ),
     ),
