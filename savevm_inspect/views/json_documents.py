@@ -92,6 +92,7 @@ _SECTION: Final = (
     Key("length", _T.NUMBER, "from the type byte through the footer, in bytes"),
     Key("decoded", _T.BOOLEAN, "whether no byte of it is left unexplained"),
     Key("framing", _T.TEXT, "how its end was found: schema, payload or inferred"),
+    Key("salvaged", _T.BOOLEAN, "whether bytes were lost before it"),
 )
 _SENT: Final = (
     Key("sent_pages", _T.NUMBER, "pages that were sent"),
