@@ -42,8 +42,12 @@ seq:
         1: bridge_header
         _: other_header
   - id: device_registers
-    size-eos: true
+    size: '(_io.size < 0x100 ? _io.size : 0x100) - 0x40'
     doc: the device's own, with the capabilities among them
+  - id: extended_registers
+    size-eos: true
+    if: _io.size > 0x100
+    doc: extended configuration space, which devices on PCI Express have
 instances:
   has_capabilities:
     value: (status & 0x10) != 0
@@ -59,6 +63,10 @@ instances:
     value: |
       has_capabilities and (ofs_capability & 0xfc) >= 0x40 ? first_capability.num_msix_vectors : 0
     doc: 0 without the capability MSI-X
+  is_express:
+    value: |
+      has_capabilities and (ofs_capability & 0xfc) >= 0x40 ? first_capability.is_express : false
+    doc: whether the capability PCI Express is in the list
 types:
   device_header:
     doc: header type 0, of an ordinary device
@@ -176,3 +184,6 @@ types:
       num_msix_vectors:
         value: |
           kind == 0x11 ? (control & 0x7ff) + 1 : has_next ? next.num_msix_vectors.as<s4> : 0
+      is_express:
+        value: |
+          kind == 0x10 ? true : has_next ? next.is_express.as<bool> : false

@@ -11,6 +11,7 @@ doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/migration/vmstate.c
 seq:
   - id: mark
     type: u1
+    if: not _io.eof
   - id: len_name
     type: u1
     if: mark == 0x05

@@ -12,13 +12,18 @@ meta:
     - subsection_ahead
     - subsection_head
 doc: |
-  A virtio device writes its state with code of its own, of which the description knows nothing but the length. This is
-  the layout on a PCI bus, of the devices whose own part has one; all others are bytes.
+  A virtio device writes its state with code of its own, of which the description knows nothing but the length: the
+  transport's part, the queues, the device's own part, and subsections.
 doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio.c virtio_save
 params:
   - id: len_field
     type: u4
-    doc: length in bytes, as the description gives it
+    doc: length in bytes, as the description tells it
+  - id: kind
+    type: u4
+    doc: |
+      Which device it is, by the numbers of the virtio standard; 0 for all that have nothing of their own. The
+      description tells it by its name; a memory-mapped device does not say it.
 seq:
   - id: mark_start
     size: 0
@@ -28,7 +33,8 @@ seq:
     size: len_field
     if: not is_known
   - id: device
-    type: device_on_pci(len_config, kind, ofs_start + len_field)
+    type: device(transport, kind)
+    size: len_field
     if: is_known
 instances:
   ofs_start:
@@ -37,69 +43,39 @@ instances:
   ahead:
     pos: ofs_start
     type: ahead
-    if: len_field >= 276
-  levels_after_256:
-    pos: ofs_start + 260
-    type: levels
-    if: len_field >= 276
-  levels_after_4096:
-    pos: ofs_start + 4100
-    type: levels
-    if: len_field >= 4116
-  len_config:
+    if: len_field >= 16
+  transport:
     value: |
-      len_field >= 276 and levels_after_256.is_levels ? 256
-      : len_field >= 4116 and levels_after_4096.is_levels ? 4096 : 0
-    doc: |
-      Size of configuration space in bytes, which only the interrupt lines after it reveal, whose levels are 0 or
-      1; 0 if there are none.
-  kind:
-    value: |
-      len_config == 0 ? 0 : ahead.device_id >= 0x1040 ? ahead.device_id - 0x1040 : ahead.subsystem_id
-    doc: type of device in the virtio standard
+      len_field < 16 ? 0
+      : ahead.word == 2 and ahead.vendor_id == 0x1af4 ? 1 : (ahead.word >> 24) == 0xfe ? 2 : ahead.word < 2 ? 3 : 0
+    doc: 1 for PCI, 2 for the s390x channel subsystem, 3 for memory-mapped registers
   is_known:
-    value: |
-      len_config != 0 and ahead.version_id == 2 and ahead.vendor_id == 0x1af4
-      and (kind == 1 or kind == 2 or kind == 3 or kind == 4 or kind == 5 or kind == 8 or kind == 18)
+    value: transport != 0
 types:
   ahead:
-    doc: what decides whether the layout is known, read without moving on
+    doc: what tells the transport, read without moving on
     seq:
-      - id: version_id
+      - id: word
         type: u4
       - id: vendor_id
         type: u2le
-      - id: device_id
-        type: u2le
-      - id: between
-        size: 42
-      - id: subsystem_id
-        type: u2le
-  levels:
-    doc: four interrupt lines
-    seq:
-      - id: levels
-        type: u4
-        repeat: expr
-        repeat-expr: 4
-    instances:
-      is_levels:
-        value: levels[0] <= 1 and levels[1] <= 1 and levels[2] <= 1 and levels[3] <= 1
-  device_on_pci:
-    doc: the whole state of a device on a PCI bus
+  device:
+    doc: the whole state
     params:
-      - id: len_config_space
+      - id: transport
         type: u4
       - id: kind
         type: u4
-      - id: ofs_end
-        type: u8
     seq:
-      - id: pci_dev
-        type: pci_dev(len_config_space)
-      - id: config_vector
-        type: u2
-        if: has_vectors
+      - id: pci
+        type: pci
+        if: transport == 1
+      - id: ccw
+        type: ccw
+        if: transport == 2
+      - id: mmio
+        type: mmio
+        if: transport == 3
       - id: status
         type: u1
       - id: isr
@@ -119,7 +95,7 @@ types:
           max: 1024
         doc: queues that the guest uses
       - id: vq
-        type: queue(has_vectors)
+        type: queue(transport == 3, has_vector)
         repeat: expr
         repeat-expr: num_queues
       - id: device
@@ -130,49 +106,289 @@ types:
             2: block
             3: console
             5: balloon
-        doc: entropy (4), SCSI host (8) and input (18) have nothing of their own
-      - id: requests_in_flight
-        size: ofs_end - _io.pos
-        if: is_busy
-        doc: structures of the host's memory, and all that follows them
+            23: iommu
+            24: memory
+            33: security_module
       - id: subsections
         type: subsections
-        if: not is_busy
     instances:
-      has_vectors:
-        value: pci_dev.config.num_msix_vectors != 0
-      is_busy:
-        value: |
-          kind == 2 ? device.as<block>.requests != 0 : kind == 3 ? device.as<console>.is_busy : false
-  pci_dev:
+      has_vector:
+        value: 'transport == 1 ? pci.has_vectors : transport == 2'
+  pci:
     doc: what the PCI bus knows of the device
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio-pci.c virtio_pci_save_config
-    params:
-      - id: len_config
-        type: u4
+    seq:
+      - id: pci_dev
+        type: pci_dev
+      - id: config_vector
+        type: u2
+        if: has_vectors
+    instances:
+      has_vectors:
+        value: pci_dev.config.conventional.num_msix_vectors != 0
+  pci_dev:
+    doc: the device on the bus
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/pci/pci.c vmstate_pci_device
     seq:
       - id: version_id
         type: s4
       - id: config
-        size: len_config
-        type: pci_config
+        type: config_space
       - id: irq_state
         type: u4
         repeat: expr
         repeat-expr: 4
         doc: levels of the interrupt lines
       - id: msix
-        type: msix_table(config.num_msix_vectors)
-        if: config.num_msix_vectors != 0
+        type: msix_table(config.conventional.num_msix_vectors)
+        if: config.conventional.num_msix_vectors != 0
+  config_space:
+    doc: configuration space, which is 4096 bytes long if the capability PCI Express is in its list, else 256
+    seq:
+      - id: conventional
+        size: 256
+        type: pci_config
+      - id: extended_registers
+        size: 3840
+        if: conventional.is_express
+  mmio:
+    doc: registers in memory
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio-mmio.c virtio_mmio_save_config
+    seq:
+      - id: host_features_sel
+        type: u4
+      - id: guest_features_sel
+        type: u4
+      - id: guest_page_shift
+        type: u4
+  ccw:
+    doc: the s390x channel subsystem
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/s390x/virtio-ccw.c vmstate_virtio_ccw_dev
+    seq:
+      - id: parent_obj
+        type: ccw_device
+      - id: indicators
+        type: indicator
+      - id: indicators2
+        type: indicator
+      - id: summary_indicator
+        type: indicator
+      - id: config_vector
+        type: u2
+      - id: routes
+        type: adapter_routes
+      - id: thinint_isc
+        type: u1
+      - id: revision
+        type: s4
+  ccw_device:
+    doc: a device of the channel subsystem
+    seq:
+      - id: sch
+        type: subchannel
+  indicator:
+    doc: where the device tells of an interrupt
+    seq:
+      - id: len
+        type: s4
+      - id: addr
+        type: u8
+  adapter_routes:
+    doc: where interrupts of the adapter go
+    seq:
+      - id: adapter
+        type: adapter
+  adapter:
+    doc: an adapter
+    seq:
+      - id: ind_offset
+        type: u8
+      - id: summary_offset
+        type: summary_offset
+        -orig-id: s390_adapter_info/summary_offset
+        if: ahead_summary_offset.mark == 0x05 and ahead_summary_offset.name == "s390_adapter_info/summary_offset"
+    instances:
+      ahead_summary_offset:
+        pos: _io.pos
+        type: subsection_ahead
+  summary_offset:
+    doc: where the summary lies
+    seq:
+      - id: head
+        type: subsection_head(1)
+      - id: summary_offset
+        type: u4
+  subchannel:
+    doc: a subchannel
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/s390x/css.c vmstate_subch_dev
+    seq:
+      - id: cssid
+        type: u1
+      - id: ssid
+        type: u1
+      - id: migrated_schid
+        type: u2
+      - id: devno
+        type: u2
+      - id: thinint_active
+        type: u1
+      - id: curr_status
+        type: schib
+      - id: sense_data
+        type: u1
+        repeat: expr
+        repeat-expr: 32
+      - id: channel_prog
+        type: u8
+      - id: last_cmd
+        type: ccw1
+      - id: last_cmd_valid
+        type: u1
+      - id: id
+        type: sense_id
+      - id: ccw_fmt_1
+        type: u1
+      - id: ccw_no_data_cnt
+        type: u1
+      - id: orb
+        type: subchannel_orb
+        -orig-id: s390_subch_dev/orb
+        if: ahead_orb.mark == 0x05 and ahead_orb.name == "s390_subch_dev/orb"
+    instances:
+      ahead_orb:
+        pos: _io.pos
+        type: subsection_ahead
+  schib:
+    doc: subchannel information block
+    seq:
+      - id: pmcw
+        type: pmcw
+      - id: scsw
+        type: scsw
+      - id: mba
+        type: u8
+      - id: mda
+        type: u1
+        repeat: expr
+        repeat-expr: 4
+  pmcw:
+    doc: path management control word
+    seq:
+      - id: intparm
+        type: u4
+      - id: flags
+        type: u2
+      - id: devno
+        type: u2
+      - id: lpm
+        type: u1
+      - id: pnom
+        type: u1
+      - id: lpum
+        type: u1
+      - id: pim
+        type: u1
+      - id: mbi
+        type: u2
+      - id: pom
+        type: u1
+      - id: pam
+        type: u1
+      - id: chpid
+        type: u1
+        repeat: expr
+        repeat-expr: 8
+      - id: chars
+        type: u4
+  scsw:
+    doc: subchannel status word
+    seq:
+      - id: flags
+        type: u2
+      - id: ctrl
+        type: u2
+      - id: cpa
+        type: u4
+      - id: dstat
+        type: u1
+      - id: cstat
+        type: u1
+      - id: count
+        type: u2
+  ccw1:
+    doc: a channel command word
+    seq:
+      - id: cmd_code
+        type: u1
+      - id: flags
+        type: u1
+      - id: count
+        type: u2
+      - id: cda
+        type: u4
+  sense_id:
+    doc: what the device says it is
+    seq:
+      - id: reserved
+        type: u1
+      - id: cu_type
+        type: u2
+      - id: cu_model
+        type: u1
+      - id: dev_type
+        type: u2
+      - id: dev_model
+        type: u1
+      - id: unused
+        type: u1
+      - id: ciw
+        type: ciw
+        repeat: expr
+        repeat-expr: 62
+  ciw:
+    doc: a command information word
+    seq:
+      - id: type
+        type: u1
+      - id: command
+        type: u1
+      - id: count
+        type: u2
+  subchannel_orb:
+    doc: the operation request block, in a subsection
+    seq:
+      - id: head
+        type: subsection_head(1)
+      - id: orb
+        type: orb
+  orb:
+    doc: an operation request block
+    seq:
+      - id: intparm
+        type: u4
+      - id: ctrl0
+        type: u2
+      - id: lpm
+        type: u1
+      - id: ctrl1
+        type: u1
+      - id: cpa
+        type: u4
   queue:
     doc: a virtqueue, as it was before virtio 1.0
     params:
+      - id: has_align
+        type: bool
       - id: has_vector
         type: bool
     seq:
       - id: vring_num
         -orig-id: vring.num
         type: u4
+      - id: vring_align
+        -orig-id: vring.align
+        type: u4
+        if: has_align
       - id: vring_desc
         -orig-id: vring.desc
         type: u8
@@ -225,6 +441,10 @@ types:
         type: u1
       - id: has_ufo
         type: u1
+      - id: mark_pairs
+        size: 0
+        if: ofs_pairs >= 0
+        doc: no bytes; makes the parser keep the position
       - id: max_queue_pairs
         type: u2
         if: has_queue_pairs
@@ -238,20 +458,113 @@ types:
         if: has_queue_pairs
       - id: curr_guest_offloads
         type: u8
-        if: (_parent.guest_features_lo & 0x04) != 0
+        if: has_offloads
+      - id: rss
+        -orig-id: virtio-net-device/rss
+        type: rss
+        if: ahead_rss.mark == 0x05 and ahead_rss.name == "virtio-net-device/rss"
+      - id: backend
+        -orig-id: virtio-net-device/backend
+        type: backend
+        if: ahead_backend.mark == 0x05 and ahead_backend.name == "virtio-net-device/backend"
     instances:
+      has_offloads:
+        value: (_parent.guest_features_lo & 0x04) != 0
+      ofs_pairs:
+        value: _io.pos
+      after_offloads:
+        pos: 'ofs_pairs + (has_offloads ? 8 : 0)'
+        type: subsection_ahead
+        if: 'ofs_pairs + (has_offloads ? 8 : 0) < _io.size'
       has_queue_pairs:
         value: |
-          (_parent.config_len > 8 ? _parent.config[8] : 0)
-          + (_parent.config_len > 9 ? _parent.config[9] << 8 : 0) > 1
-        doc: max_virtqueue_pairs of the device's configuration
+          ofs_pairs + (has_offloads ? 8 : 0) < _io.size
+          and (after_offloads.mark != 0x05 or after_offloads.raw.size < 7 or after_offloads.name.substring(0, 6) != "virtio")
+        doc: |
+          A device that was made with several pairs of queues has them. Its configuration tells that only after the
+          guest has read it; so what follows has to.
+      ahead_rss:
+        pos: _io.pos
+        type: subsection_ahead
+      ahead_backend:
+        pos: _io.pos
+        type: subsection_ahead
+  rss:
+    doc: receive-side scaling
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/net/virtio-net.c vmstate_virtio_net_rss
+    seq:
+      - id: head
+        type: subsection_head_of_any_version
+      - id: enabled
+        type: u1
+      - id: redirect
+        type: u1
+      - id: populate_hash
+        type: u1
+      - id: runtime_hash_types
+        type: u4
+      - id: supported_hash_types
+        type: u4
+        if: head.version_id > 1
+      - id: indirections_len
+        type: u2
+      - id: default_queue
+        type: u2
+      - id: key
+        type: u1
+        repeat: expr
+        repeat-expr: 40
+      - id: indirections_table
+        type: u2
+        repeat: expr
+        repeat-expr: indirections_len
+  backend:
+    doc: the state of the vhost-user back end
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/vhost.c vhost_save_backend_state
+    seq:
+      - id: head
+        type: subsection_head(0)
+      - id: backend
+        type: chunk
+        repeat: until
+        repeat-until: _.len_data == 0
+  chunk:
+    doc: a part of it; the one of length 0 is the last
+    seq:
+      - id: len_data
+        type: u4
+      - id: data
+        size: len_data
+  subsection_head_of_any_version:
+    doc: the head of a subsection that has several versions
+    seq:
+      - id: mark
+        type: u1
+      - id: len_name
+        type: u1
+      - id: name
+        size: len_name
+      - id: version_id
+        type: u4
   block:
     doc: a disk
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/block/virtio-blk.c virtio_blk_save_device
     seq:
       - id: requests
+        type: block_request
+        repeat: until
+        repeat-until: _.present == 0
+  block_request:
+    doc: a request in flight, or the end of their list
+    seq:
+      - id: present
         type: u1
-        doc: whether requests were in flight
+      - id: vq
+        type: u4
+        if: present != 0 and _parent._parent.as<device>.num_queues > 1
+      - id: element
+        type: element
+        if: present != 0
   console:
     doc: a serial console, with its ports
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/char/virtio-serial-bus.c virtio_serial_save_device
@@ -262,20 +575,21 @@ types:
         type: u2
       - id: max_nr_ports
         type: u4
+        doc: as it lies in configuration space; swapped if the guest is big-endian
       - id: ports_map
         type: u4
         repeat: expr
-        repeat-expr: (max_nr_ports + 31) / 32
+        repeat-expr: (num_ports + 31) / 32
       - id: nr_active_ports
         type: u4
       - id: ports
         type: port
-        repeat: until
-        repeat-until: _.elem_popped != 0 or _index + 1 == nr_active_ports
-        if: nr_active_ports > 0
+        repeat: expr
+        repeat-expr: nr_active_ports
     instances:
-      is_busy:
-        value: nr_active_ports > 0 and ports.last.elem_popped != 0
+      num_ports:
+        value: |
+          max_nr_ports <= 511 ? max_nr_ports : (max_nr_ports >> 24) + ((max_nr_ports >> 8) & 0xff00)
   port:
     doc: a port of a serial console
     seq:
@@ -288,6 +602,267 @@ types:
       - id: elem_popped
         type: u4
         doc: whether a buffer of the guest's was in use
+      - id: iov_idx
+        type: u4
+        if: elem_popped != 0
+      - id: iov_offset
+        type: u8
+        if: elem_popped != 0
+      - id: element
+        type: element
+        if: elem_popped != 0
+  element:
+    doc: |
+      A request of the guest's that the device has not answered: a structure of the host's memory, in its byte order.
+      With a packed ring the number of descriptors stands before it.
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio.c qemu_put_virtqueue_element
+    seq:
+      - id: mark_start
+        size: 0
+        if: ofs_start >= 0
+        doc: no bytes; makes the parser keep the position
+      - id: ndescs
+        type: u4
+        if: not here.is_header and after.is_header
+      - id: elem
+        type: host_element(false)
+        if: is_little
+      - id: elem_be
+        type: host_element(true)
+        if: not is_little
+    instances:
+      ofs_start:
+        value: _io.pos
+      here:
+        type: element_ahead(ofs_start)
+      after:
+        type: element_ahead(ofs_start + 4)
+      is_little:
+        value: 'here.is_header ? here.little.is_header : after.little.is_header'
+  element_ahead:
+    doc: whether an element begins at an offset, read without moving on
+    params:
+      - id: ofs
+        type: u8
+    instances:
+      little:
+        pos: ofs
+        size: 16
+        type: element_head(false)
+      big:
+        pos: ofs
+        size: 16
+        type: element_head(true)
+      is_header:
+        value: little.is_header or big.is_header
+  element_head:
+    meta:
+      endian:
+        switch-on: is_big
+        cases:
+          true: be
+          false: le
+    doc: index, two counts, padding
+    params:
+      - id: is_big
+        type: bool
+    seq:
+      - id: numbers
+        type: u4
+        repeat: expr
+        repeat-expr: 4
+    instances:
+      is_header:
+        value: numbers[0] < 32768 and numbers[1] <= 1024 and numbers[2] <= 1024 and numbers[3] == 0
+  host_element:
+    meta:
+      endian:
+        switch-on: is_big
+        cases:
+          true: be
+          false: le
+    doc: 49168 bytes, whatever the request needs of them
+    params:
+      - id: is_big
+        type: bool
+    seq:
+      - id: index
+        type: u4
+      - id: out_num
+        type: u4
+        valid:
+          max: 1024
+      - id: in_num
+        type: u4
+        valid:
+          max: 1024
+      - id: padding
+        size: 4
+      - id: in_addr
+        type: u8
+        repeat: expr
+        repeat-expr: in_num
+      - id: in_addr_unused
+        size: (1024 - in_num) * 8
+      - id: out_addr
+        type: u8
+        repeat: expr
+        repeat-expr: out_num
+      - id: out_addr_unused
+        size: (1024 - out_num) * 8
+      - id: in_sg
+        type: segment(is_big)
+        repeat: expr
+        repeat-expr: in_num
+      - id: in_sg_unused
+        size: (1024 - in_num) * 16
+      - id: out_sg
+        type: segment(is_big)
+        repeat: expr
+        repeat-expr: out_num
+      - id: out_sg_unused
+        size: (1024 - out_num) * 16
+  segment:
+    meta:
+      endian:
+        switch-on: is_big
+        cases:
+          true: be
+          false: le
+    doc: a run of guest memory; its place in the host's memory is not told
+    params:
+      - id: is_big
+        type: bool
+    seq:
+      - id: iov_base
+        type: u8
+      - id: iov_len
+        type: u8
+  iommu:
+    doc: an IOMMU, with the addresses that it translates
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio-iommu.c vmstate_virtio_iommu_device
+    seq:
+      - id: domains_nnodes
+        type: u4
+      - id: domains
+        type: domain
+        repeat: until
+        repeat-until: _.present == 0
+      - id: config_bypass
+        type: u1
+        -orig-id: config.bypass
+  domain:
+    doc: a domain, or the end of their list
+    seq:
+      - id: present
+        type: u1
+      - id: key
+        type: u8
+        if: present != 0
+      - id: id
+        type: u4
+        if: present != 0
+      - id: mappings_nnodes
+        type: u4
+        if: present != 0
+      - id: mappings
+        type: mapping
+        repeat: until
+        repeat-until: _.present == 0
+        if: present != 0
+      - id: endpoint_list
+        type: endpoint
+        repeat: until
+        repeat-until: _.present == 0
+        if: present != 0
+      - id: bypass
+        type: u1
+        if: present != 0
+  mapping:
+    doc: a range of addresses, or the end of their list
+    seq:
+      - id: present
+        type: u1
+      - id: low
+        type: u8
+        if: present != 0
+      - id: high
+        type: u8
+        if: present != 0
+      - id: phys_addr
+        type: u8
+        if: present != 0
+      - id: flags
+        type: u4
+        if: present != 0
+  endpoint:
+    doc: an endpoint, or the end of their list
+    seq:
+      - id: present
+        type: u1
+      - id: id
+        type: u4
+        if: present != 0
+  memory:
+    doc: memory that can be plugged and unplugged; machine types from 8.0 on tell most of it before RAM
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio-mem.c vmstate_virtio_mem_device
+    seq:
+      - id: mark_start
+        size: 0
+        if: ofs_start >= 0
+        doc: no bytes; makes the parser keep the position
+      - id: addr
+        type: u8
+        if: is_whole
+      - id: region_size
+        type: u8
+        if: is_whole
+      - id: block_size
+        type: u8
+        if: is_whole
+      - id: node
+        type: u4
+        if: is_whole
+      - id: usable_region_size
+        type: u8
+      - id: size
+        type: u8
+        if: is_whole
+      - id: requested_size
+        type: u8
+      - id: bitmap
+        type: u8
+        repeat: expr
+        repeat-expr: (region_size / block_size + 63) / 64
+        if: is_whole
+    instances:
+      ofs_start:
+        value: _io.pos
+      after_two:
+        pos: ofs_start + 16
+        type: subsection_ahead
+        if: ofs_start + 16 < _io.size
+      is_whole:
+        value: |
+          ofs_start + 16 < _io.size
+          and (after_two.mark != 0x05 or after_two.raw.size < 7 or after_two.name.substring(0, 6) != "virtio")
+  security_module:
+    doc: a Nitro security module
+    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio-nsm.c vmstate_virtio_nsm_device
+    seq:
+      - id: pcrs
+        type: platform_register
+        repeat: expr
+        repeat-expr: 32
+  platform_register:
+    doc: a platform configuration register
+    seq:
+      - id: locked
+        type: u1
+      - id: data
+        type: u1
+        repeat: expr
+        repeat-expr: 48
   balloon:
     doc: a memory balloon
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio-balloon.c vmstate_virtio_balloon_device
@@ -459,15 +1034,15 @@ types:
         -orig-id: virtio_pci/modern_state
         type: modern_state
         if: ahead_modern_state.mark == 0x05 and ahead_modern_state.name == "virtio_pci/modern_state"
-      - id: features128
-        -orig-id: virtio_pci/modern_state/features128
-        type: features128
-        if: ahead_features128.mark == 0x05 and ahead_features128.name == "virtio_pci/modern_state/features128"
+      - id: mmio_state
+        -orig-id: virtio_mmio/state
+        type: mmio_state
+        if: ahead_mmio_state.mark == 0x05 and ahead_mmio_state.name == "virtio_mmio/state"
     instances:
       ahead_modern_state:
         pos: _io.pos
         type: subsection_ahead
-      ahead_features128:
+      ahead_mmio_state:
         pos: _io.pos
         type: subsection_ahead
   started:
@@ -532,6 +1107,46 @@ types:
         type: modern_queue
         repeat: expr
         repeat-expr: 1024
+      - id: features128
+        -orig-id: virtio_pci/modern_state/features128
+        type: features128
+        if: ahead_features128.mark == 0x05 and ahead_features128.name == "virtio_pci/modern_state/features128"
+    instances:
+      ahead_features128:
+        pos: _io.pos
+        type: subsection_ahead
+  mmio_state:
+    doc: "virtio 1.0's registers in memory"
+    seq:
+      - id: head
+        type: subsection_head(1)
+      - id: guest_features
+        type: u4
+        repeat: expr
+        repeat-expr: 2
+      - id: vqs
+        type: mmio_queue
+        repeat: expr
+        repeat-expr: 1024
+  mmio_queue:
+    doc: "a queue in virtio 1.0's registers in memory"
+    seq:
+      - id: num
+        type: u2
+      - id: enabled
+        type: u1
+      - id: desc
+        type: u4
+        repeat: expr
+        repeat-expr: 2
+      - id: avail
+        type: u4
+        repeat: expr
+        repeat-expr: 2
+      - id: used
+        type: u4
+        repeat: expr
+        repeat-expr: 2
   features128:
     doc: the features from the 64th bit on, as the guest selected them
     seq:

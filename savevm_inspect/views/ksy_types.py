@@ -29,6 +29,17 @@ _NUMBERS = {"?": "u1", "b": "s1", "B": "u1", "h": "s2", "H": "u2", "i": "s4", "I
 _OBVIOUS = {"struct", "buffer", *(f"{sign}int{bits}" for sign in ("u", "") for bits in (8, 16, 32, 64))}
 """QEMU's types that need no mention beside Kaitai's."""
 
+_VIRTIO_KINDS = {
+    "virtio-net": 1,
+    "virtio-blk": 2,
+    "virtio-console": 3,
+    "virtio-balloon": 5,
+    "virtio-iommu": 23,
+    "virtio-mem": 24,
+    "virtio-nsm": 33,
+}
+"""Devices that write something of their own, by ``vmsd_name``; their numbers in the virtio standard."""
+
 _WORD_BYTES = 8
 _PCI_HEADER_BYTES = 0x40
 _MSIX_ENTRY_BITS = 16 * 8 + 1
@@ -50,6 +61,7 @@ class StateTypes:
         self.parts: set[str] = set()
         self._names = UniqueNames(taken)
         self._same: dict[str, str] = {}
+        self._virtio_kind = 0
 
     def of_device(self, idstr: str, state: StateSchema) -> str:
         """The name of the type of a device's state.
@@ -59,6 +71,7 @@ class StateTypes:
         """
         if state.length > LIMIT_STATE_BYTES:
             raise SchemaError(f"device {idstr!r} is {state.length} bytes, more than {LIMIT_STATE_BYTES}")
+        self._virtio_kind = _VIRTIO_KINDS.get(state.name, 0)
         return self._of_state(state, state.name or idstr)
 
     def _of_state(self, state: StateSchema, name: str) -> str:
@@ -171,13 +184,15 @@ class StateTypes:
 
     def _virtio(self, field: FieldSchema) -> Entry:
         self.parts.update(("msix_table", "pci_config", "subsection_ahead", "subsection_head"))
-        return {"type": self._part("virtio", field.size)}
+        return {"type": self._part("virtio", field.size, self._virtio_kind)}
 
 
 _CODECS: dict[str, Callable[[StateTypes, FieldSchema], Entry | None]] = {
     "bitmap": StateTypes._words,
     "avr": StateTypes._words,
+    "fpr": StateTypes._words,
     "slbe": StateTypes._words,
+    "tlb entry": StateTypes._words,
     "nullptr": StateTypes._null,
     "ptr-marker": StateTypes._null,
     "scsi-requests": StateTypes._scsi_requests,
@@ -210,7 +225,7 @@ def _named_entry(field: FieldSchema, entry: Entry, names: UniqueNames) -> Entry:
 
 def _about(field: FieldSchema, entry: Entry) -> Iterator[str]:
     if "size" in entry and "type" not in entry and field.size:
-        yield BYTES_BY_NATURE.get(field.type, "no structure of it is known")
+        yield BYTES_BY_NATURE.get(field.type, "its structure is no part of this format")
 
 
 def _is_ahead(ahead: str, name: str) -> str:

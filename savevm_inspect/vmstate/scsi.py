@@ -39,7 +39,7 @@ def _requests(
     device: Callable[[Coder, bytes, bool], None],
 ) -> None:
     """put_scsi_requests."""
-    for mark in coder.marked("requests", mark="mark"):
+    for mark in coder.marked("request", mark="mark"):
         if mark not in (1, 2):
             coder.refuse(f"a request with mark {mark}, expected 1 or 2")
         cdb = coder.buffer("cdb", _CDB_BYTES)

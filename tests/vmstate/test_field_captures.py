@@ -54,18 +54,18 @@ def values(name: str) -> dict[str, Any]:
 
 def test_a_request_of_a_disk_behind_virtio_scsi() -> None:
     found = values("fl-10.0-scsi-scsi-disk-scsi-requests")
-    assert found["requests[0]/cdb"][:1] == b"\x2a"  # WRITE (10)
-    assert found["requests[0]/virtio-scsi/elem/out_num"] == 2
-    assert found["requests[0]/virtio-scsi/elem/out_sg[1]/iov_len"] == 0x40 * 512
-    assert found["requests[0]/sector_count"] == 0x40
-    assert found["requests/end"] == 0
+    assert found["request[0]/cdb"][:1] == b"\x2a"  # WRITE (10)
+    assert found["request[0]/virtio-scsi/elem/out_num"] == 2
+    assert found["request[0]/virtio-scsi/elem/out_sg[1]/iov_len"] == 0x40 * 512
+    assert found["request[0]/sector_count"] == 0x40
+    assert found["request/end"] == 0
 
 
 def test_a_request_of_a_disk_behind_mptsas() -> None:
     found = values("f-10.0-scsi-mptsas1068-scsi-disk-scsi-requests")
-    assert found["requests[0]/mptsas/scsi_io/CDB"] == found["requests[0]/cdb"]
-    assert found["requests[0]/mptsas/scsi_io/MsgContext"] == found["requests[0]/tag"]
-    assert found["requests[0]/mptsas/sg[0]/len"] == 512
+    assert found["request[0]/mptsas/scsi_io/CDB"] == found["request[0]/cdb"]
+    assert found["request[0]/mptsas/scsi_io/MsgContext"] == found["request[0]/tag"]
+    assert found["request[0]/mptsas/sg[0]/len"] == 512
 
 
 def test_a_gpu_shows_its_resource() -> None:
