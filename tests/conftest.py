@@ -85,6 +85,7 @@ def capture_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path
     def unpack(name: str, kind: str = "mig") -> Path:
         plain = folder / f"{name}.{kind}"
         if not plain.exists():
+            plain.parent.mkdir(exist_ok=True)
             with lzma.open(CAPTURES / f"{name}.{kind}.xz") as packed, plain.open("wb") as file:
                 shutil.copyfileobj(packed, file)
         return plain

@@ -24,6 +24,9 @@ MACHINES = [
     "ppc64-pseries-11.1",
     "riscv64-virt-10.0",
     "s390x-s390-ccw-virtio-11.1",
+    "devices/virtio-behind-root-port-7.2",
+    "devices/virtio-ccw-10.0",
+    "devices/virtio-mmio",
     "none-11.1",
 ]
 MOST_EXACT = 1 << 53
@@ -46,13 +49,14 @@ class Leaf(NamedTuple):
 def test_kaitai_reads_every_field_as_we_do(capture_path: CapturePath, javascript: Javascript, tmp_path: Path) -> None:
     jobs = []
     for name in MACHINES:
+        ksy = tmp_path / f"{len(jobs)}.ksy"
         with si.open_stream(capture_path(name)) as stream:
-            (tmp_path / f"{name}.ksy").write_text(ksy_of_stream(stream), encoding="utf-8")
-        jobs.append({"ksy": str(tmp_path / f"{name}.ksy"), "stream": str(capture_path(name))})
+            ksy.write_text(ksy_of_stream(stream), encoding="utf-8")
+        jobs.append({"ksy": str(ksy), "stream": str(capture_path(name))})
     answers = javascript(jobs)
     for name, answer in zip(MACHINES, answers, strict=True):
         with si.open_stream(capture_path(name)) as stream:
-            assert compare(stream, answer) > (5 if name == "none-11.1" else 1000)
+            assert compare(stream, answer) > (5 if name == "none-11.1" else 500)
 
 
 @pytest.mark.node
