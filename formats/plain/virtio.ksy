@@ -729,7 +729,7 @@ types:
         cases:
           true: be
           false: le
-    doc: a run of guest memory; its place in the host's memory is not told
+    doc: a run of guest memory; its place in the host's memory is not in it
     params:
       - id: is_big
         type: bool

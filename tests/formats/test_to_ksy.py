@@ -24,7 +24,7 @@ MACHINES = [
     "ppc64-pseries-11.1",
     "riscv64-virt-10.0",
     "s390x-s390-ccw-virtio-11.1",
-    "devices/virtio-behind-root-port-7.2",
+    "devices/virtio-pcie-root-port-7.2",
     "devices/virtio-ccw-10.0",
     "devices/virtio-mmio",
     "none-11.1",

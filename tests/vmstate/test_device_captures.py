@@ -36,7 +36,7 @@ def test_every_device_is_decoded_whole_and_encoded_again(name: str, capture_path
 
 
 VALUES = {
-    "virtio-behind-root-port-7.2": {
+    "virtio-pcie-root-port-7.2": {
         "0000:00:01.0:00.0/virtio-rng": {
             "virtio/pci_dev/config/vendor_id": 0x1AF4,
             "virtio/pci_dev/config/device_id": 0x1044,
