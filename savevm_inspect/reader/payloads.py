@@ -209,8 +209,10 @@ def _probe_page_size(cursor: Cursor, head: SectionHead, capabilities: tuple[str,
         try:
             reader.consume(ahead, head)
             _skip_footer(ahead)
-            while ahead.u8("a record") != VmRecord.QEMU_VM_SECTION_PART:
+            while (record := ahead.u8("a record")) == VmRecord.QEMU_VM_COMMAND:
                 _skip_command(ahead)
+            if record != VmRecord.QEMU_VM_SECTION_PART:
+                return 0
             ahead.require(4, "a section_id")
             reader.read_pages(ahead)
             _skip_footer(ahead)
