@@ -23,7 +23,7 @@ ENGINE: Final = Path(savevm_inspect.engine.__file__).parent
 DOC: Final = (Path(__file__).parent.parent.parent / "docs" / "engine.md").read_text()
 
 READ: Final = {name: int(lines) for name, lines in re.findall(r"^\| `(\S+\.py)` \| (\d+) \|", DOC, re.MULTILINE)}
-NAMED: Final = set(re.findall(r"`(\w+/\w+\.py)`", DOC))
+NAMED: Final = set(re.findall(r"`((?:\w+/)?\w+\.py)`", DOC))
 WORDS: Final = re.findall(r"\| `(\w+/\w+)\.py` `(\w+)` \|$", DOC, re.MULTILINE)
 PASSED_OVER: Final = set(
     re.findall(r"`(\w+/\w+\.py)`", DOC.partition("These also run in a precopy")[2].partition("\n\n")[0])
