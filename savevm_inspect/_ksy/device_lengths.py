@@ -1,4 +1,4 @@
-"""Lengths of device payloads, as the description at the end of a stream tells them.
+"""Lengths of device payloads, as the description at the end of a stream gives them.
 
 This is a second reading of the description, on purpose: it knows sizes and nothing else.
 """

@@ -33,7 +33,7 @@ class Opened:
         container: what it is called; empty if only something before the stream is stepped over.
         buffer: the bytes of the stream; spans count in them.
         offset: where in ``buffer`` the stream starts, in bytes.
-        facts: what the container tells about itself and the stream; JSON-ready.
+        facts: what the container says about itself and the stream; JSON-ready.
         documents: texts that lie in it beside the stream, by name, as they are written there.
         notes: what one should know of it that is no mistake.
         problems: what is wrong with it, if ``buffer`` holds what could be read all the same.

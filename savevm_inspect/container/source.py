@@ -105,7 +105,7 @@ class Source:
             self.capture = CaptureFolder(path)
             channels = self.capture.forward()
             if not channels:
-                raise SavevmError(f"{path}: nothing was sent; `savevm-inspect events` tells what happened")
+                raise SavevmError(f"{path}: nothing was sent; `savevm-inspect events` shows what happened")
             main = self._resources.enter_context(channels[0].open("rb"))
             return Opened(container="capture", buffer=map_file(main, self._resources))
         return self._open_file(self._resources.enter_context(path.open("rb")))

@@ -66,7 +66,7 @@ def record_scenario(
 ) -> CaptureFolder:
     """Run a scenario and write its bytes and events as they come.
 
-    A migration that fails or is cancelled, as some are meant to, is recorded like any other: its events tell.
+    A migration that fails or is cancelled, as some are meant to, is recorded like any other: its events say so.
 
     Args:
         scenario: as for :func:`scenario`.

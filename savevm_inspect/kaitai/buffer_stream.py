@@ -26,7 +26,7 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
     Attributes:
         view: the bytes.
         start: position of the first read, in bytes.
-        devices: tells how long a device's payload is and what it consists of.
+        devices: says how long a device's payload is and what it consists of.
     """
 
     def __init__(self, view: memoryview, *, position: int = 0, channel: int = 0) -> None:

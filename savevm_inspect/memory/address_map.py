@@ -1,7 +1,7 @@
 """Where the RAM blocks lie in guest-physical memory.
 
 A block list hardly ever says it, so the machine type does (:mod:`.families`), and on x86 :mod:`.legacy_window` for
-what is seen below 1 MiB. What the stream itself tells goes first: the addresses that x-ignore-shared states, how the
+what is seen below 1 MiB. What the stream itself states goes first: the addresses that x-ignore-shared states, how the
 CMOS splits RAM at 4 GiB, and what the host bridge shows below 1 MiB.
 """
 
@@ -18,7 +18,7 @@ from .ranges import AddressMap, Range
 from .srat import node_sizes
 
 _AMD_HT_START = 0xFD_0000_0000
-"""An AMD guest's RAM that would reach this starts at 1 TiB instead (hw/i386/pc.c, pc_memory_init); no stream tells
+"""An AMD guest's RAM that would reach this starts at 1 TiB instead (hw/i386/pc.c, pc_memory_init); no stream says
 whose CPU it was."""
 
 _VGA = "vga.vram"
@@ -29,7 +29,7 @@ def build_map(evidence: Evidence, given: Sequence[Range] = ()) -> AddressMap:
     """Find out where the RAM blocks lie.
 
     Args:
-        evidence: what the stream tells.
+        evidence: what the stream states.
         given: ranges by hand; they replace all that would be found out about their blocks. Their sizes
             are checked.
 

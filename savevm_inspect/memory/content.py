@@ -244,7 +244,7 @@ def _compressed_pages(
             try:
                 unpacked += unpack_page(buffers, rows[number : number + 1], page_size)
             except BadPayload:
-                continue  # it stays UNREADABLE; ``check`` tells what is wrong with it
+                continue  # it stays UNREADABLE; ``check`` says what is wrong with it
             chosen.append(number)
         if chosen:
             yield np.array(chosen, np.int64), np.frombuffer(unpacked, np.uint8).reshape(-1, page_size)

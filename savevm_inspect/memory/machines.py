@@ -1,4 +1,4 @@
-"""What is known of a machine type's memory layout, and what a stream tells of its machine."""
+"""What is known of a machine type's memory layout, and what a stream states of its machine."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ FOUR_GIB = 4 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a stream tells of its machine.
+    """What a stream states of its machine.
 
     Attributes:
         machine: the machine type, as the configuration names it; empty if it does not.
@@ -90,7 +90,7 @@ class Family:
         isa_bios: whether the end of the topmost block is seen below 1 MiB, too.
         pam: idstr and first PAM register of the host bridge that decides what is seen below 1 MiB.
         upstream: QEMU's file that says so.
-        target: what kind of core they make, where no processor tells; ``None`` if that is not known.
+        target: what kind of core they make, where no processor shows it; ``None`` if that is not known.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Family:
     def covers(self, evidence: Evidence) -> bool:
         """Whether a stream is of one of these machine types.
 
-        Machine types up to 2.2 do not name themselves; then the host bridge tells, if there is one of its own.
+        Machine types up to 2.2 do not name themselves; then the host bridge shows it, if there is one of its own.
         """
         names = {block.name for block in evidence.blocks}
         if not evidence.machine:

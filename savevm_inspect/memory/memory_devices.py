@@ -15,7 +15,7 @@ def place_devices(evidence: Evidence, ram: Sequence[RamBlock], placed: Sequence[
     """Place what the stream or the firmware's tables place, and DIMMs in the order in which QEMU does.
 
     Args:
-        evidence: what the stream tells.
+        evidence: what the stream states.
         ram: the blocks that are the machine's own RAM.
         placed: where those lie.
 
@@ -69,7 +69,7 @@ def _in_order(blocks: Sequence[RamBlock]) -> list[RamBlock]:
 
 
 def _dimms(evidence: Evidence, blocks: Sequence[RamBlock], others: Sequence[Range]) -> Iterator[Range]:
-    """QEMU puts each where the first room is, unless its address was given, which no stream tells."""
+    """QEMU puts each where the first room is, unless its address was given, which no stream states."""
     rooms = [each for each in evidence.affinities if each.is_hotpluggable]
     if len(rooms) != 1:
         return

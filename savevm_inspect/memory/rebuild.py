@@ -21,7 +21,7 @@ from .unpack import Buffers, unpack_page
 class BlockImage(RawFile):
     """The final bytes of a block as a read-only file; reads only what is asked for.
 
-    Pages that were never sent, or discarded and not sent again, read as zeros; :meth:`missing` tells which they are.
+    Pages that were never sent, or discarded and not sent again, read as zeros; :meth:`missing` says which they are.
 
     Args:
         buffers: the bytes of each channel.

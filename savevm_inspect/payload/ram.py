@@ -46,7 +46,7 @@ class RamReader:
 
     Args:
         page_size: the target page size in bytes, a power of two of at least 256.
-        capabilities: those the configuration tells; some change the block list.
+        capabilities: those the configuration states; some change the block list.
         scanner: what takes pages that follow one another regularly; all give the same rows and errors.
 
     Attributes:

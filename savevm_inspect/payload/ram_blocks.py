@@ -52,7 +52,7 @@ def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...
     Args:
         cursor: stands on the first word of the START section.
         page_size: bytes of a page.
-        capabilities: those that the stream tells.
+        capabilities: those that the stream states.
 
     Raises:
         Truncated: it ends early.

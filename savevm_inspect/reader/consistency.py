@@ -1,7 +1,7 @@
 """Whether the channels that were given are all channels of one migration, each of them whole.
 
 No channel says so itself: a multifd channel ends without a mark, and the main channel does not say how many there
-are. What tells is what they count, and the pages that nobody sent.
+are. The evidence is what they count, and the pages that nobody sent.
 """
 
 from collections import Counter

@@ -76,7 +76,7 @@ class GuestMemory(Memory):
 
     @cached_property
     def evidence(self) -> "Evidence":
-        """What the stream tells of its machine, for the address map."""
+        """What the stream states of its machine, for the address map."""
         from ..memory.families import find_family  # noqa: PLC0415
         from ..memory.machines import Evidence  # noqa: PLC0415
 
@@ -188,7 +188,7 @@ class GuestMemory(Memory):
                 try:
                     return device.field(path).value
                 except SavevmError:
-                    return None  # the stream's account tells what is wrong with the device
+                    return None  # the stream's account says what is wrong with the device
         return None
 
     def _buffer(self, idstr: str, path: str) -> bytes | None:

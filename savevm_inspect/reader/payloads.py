@@ -35,7 +35,7 @@ class Payloads:
         ram: the reader of RAM; ``None`` as long as no such section came.
         discards: what the destination of a postcopy migration was ordered to forget.
         claim: what a schema says about the section that it framed last; ``None`` as long as it framed none.
-        page_size_from: who tells the size of pages: ``description``, ``configuration``, ``advise``, ``probe``, or
+        page_size_from: what states the size of pages: ``description``, ``configuration``, ``advise``, ``probe``, or
             empty.
     """
 
@@ -61,7 +61,7 @@ class Payloads:
         return self._stated_page_size or DEFAULT_PAGE_SIZE
 
     def note(self, record: Configuration | Command) -> None:
-        """Take note of the capabilities, and of the page size where a record tells it."""
+        """Take note of the capabilities, and of the page size where a record states it."""
         if isinstance(record, Configuration):
             self._capabilities = record.capabilities
             if record.page_bits is not None:

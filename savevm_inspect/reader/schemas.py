@@ -177,7 +177,7 @@ def _best_fit(entries: list[LibraryEntry], machine: str, described_sections: Cal
 
 
 def _checked(schema: Schema, configuration: Configuration | None) -> Schema:
-    """Refuse the schema of another machine type; a bare description tells only how long its name is."""
+    """Refuse the schema of another machine type; a bare description gives only the length of its name."""
     if configuration is None:
         return schema
     machine, page_bits = configuration.machine, configuration.page_bits

@@ -1,4 +1,4 @@
-"""Where a section ends of which nothing tells the length: at its footer, or at the next section's header.
+"""Where a section of unknown length ends: at its footer, or at the next section's header.
 
 What is found is inferred, and never called decoded. Machine types up to 2.2 send neither footers nor a description;
 in their streams, the last section is taken to end before the last byte, which is the EOF record.
@@ -98,7 +98,7 @@ def find_footer(cursor: Cursor, head: SectionHead) -> Framing:
         return Framing.INFERRED
     cursor.pos = start
     raise Truncated(
-        f"no footer of section {head} up to the end, {cursor.remaining} bytes away, and no schema to tell its length",
+        f"no footer of section {head} up to the end, {cursor.remaining} bytes away, and no schema gives its length",
         offset=cursor.base + cursor.end,
         section=cursor.section,
     )

@@ -235,7 +235,7 @@ class Stream:
 
     @property
     def page_size_from(self) -> str:
-        """Who tells the page size: ``description``, ``configuration``, ``advise``, ``probe``, or empty."""
+        """What states the page size: ``description``, ``configuration``, ``advise``, ``probe``, or empty."""
         return self._payloads.page_size_from
 
     @property

@@ -16,7 +16,7 @@ from ..rules.threads import Side, Thread
 
 
 class EventKind(StrEnum):
-    """What an event tells."""
+    """What an event reports."""
 
     CALL = "call"
     RETURN = "return"
@@ -47,7 +47,7 @@ class Event:
         seq: number of the event in its capture, from 0, without gaps.
         time_us: microseconds since the migration's start on that side's clock.
         side: which end.
-        event: what it tells.
+        event: what it reports.
         origin: who says so.
         observed: seen, as opposed to derived from the source code's rules.
         phase: where the migration is.

@@ -43,7 +43,7 @@ class SectionHead:
     Attributes:
         section_id: the number that PART, END and footers refer to.
         idstr: the device's name, in UTF-8; data, never a file name.
-        instance_id: unsigned 32-bit number that tells devices of one idstr apart.
+        instance_id: unsigned 32-bit number that distinguishes devices of one idstr.
         version_id: unsigned 32-bit version of the device's format.
         kind: which of the four section records this is.
     """
@@ -122,7 +122,7 @@ class Section(Record):
 
     @property
     def instance_id(self) -> int:
-        """Unsigned 32-bit number that tells devices of one idstr apart."""
+        """Unsigned 32-bit number that distinguishes devices of one idstr."""
         return self.head.instance_id
 
     @property

@@ -1,4 +1,4 @@
-"""The return path: what the destination tells the source, as messages (migration/migration.c).
+"""The return path: what the destination sends the source, as messages (migration/migration.c).
 
 It has no header and no end mark: it may end after any message, and only there.
 """

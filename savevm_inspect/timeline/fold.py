@@ -48,7 +48,7 @@ _PLAIN: Final = ("phase", "dirty_pages", "iteration", "error")
 
 
 def _follow_lock(before: SideState, event: Event, changes: Changes) -> None:
-    """Every event tells whether its thread has the lock; what another thread holds, it says nothing about."""
+    """Every event says whether its thread has the lock; what another thread holds, it says nothing about."""
     held = _LOCK_NAMES.get(event.name or "") if event.event is EventKind.LOCK else event.bql
     if held and event.thread is not None:
         changes["lock_holder"] = event.thread

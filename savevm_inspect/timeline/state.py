@@ -76,7 +76,7 @@ class SideState:
 
     Attributes:
         time_us: its clock at its last event, in microseconds since the migration's start.
-        phase: where in the migration it is; ``None`` before its first event that tells.
+        phase: where in the migration it is; ``None`` before its first event that has one.
         status: what the migration reports to be doing (qapi/migration.json, MigrationStatus); empty before it says.
         guest: whether its VM runs.
         calls: handlers that have not returned, the one called last at the end.

@@ -25,7 +25,7 @@ class EventCard:
         rows: label and text of each fact.
         promise: what the handler promises; empty if the event lies in none that register.h has.
         span: the bytes that it wrote or read; ``None`` if it names none.
-        failed: whether it tells of an error.
+        failed: whether it reports an error.
     """
 
     index: int

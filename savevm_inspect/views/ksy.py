@@ -74,9 +74,9 @@ def ksy_document(
     """The format of a machine's stream, as plain data.
 
     Args:
-        description: what its devices' states consist of; ``None`` if nothing tells.
+        description: what its devices' states consist of; ``None`` if unknown.
         machine: name of the machine type; empty if it is not known.
-        page_size: bytes of a target page, where no record tells it.
+        page_size: bytes of a target page, where no record states it.
         lengths: bytes of the payload of each section that is not described, by (idstr, instance_id).
         offset: where in its file the stream starts, in bytes.
         footers: whether each section has one; then a section that does not end before one is an error.

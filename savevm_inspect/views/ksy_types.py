@@ -1,7 +1,7 @@
 """The schema of devices as types of Kaitai Struct.
 
-Each state (a device, a nested struct, a subsection) becomes a type, equal ones the same. What the wire tells is read
-from the wire: which subsections are there, and where a list ends. What only the description tells stands in the type:
+Each state (a device, a nested struct, a subsection) becomes a type, equal ones the same. What the wire states is read
+from the wire: which subsections are there, and where a list ends. The type holds what only the description states:
 lengths of arrays and buffers, and which elements of an array of pointers are null.
 """
 

@@ -5,7 +5,7 @@ A *layout* is a function that names the parts of a format to a :class:`Coder`, o
 both return what the part holds, and whatever else the layout does follows from that. So a layout can't read one
 format and write another, and what is decoded is encoded to the same bytes.
 
-Parts whose presence nothing before them tells are asked for with :meth:`Coder.has`: the decoder looks at the bytes
+Parts whose presence nothing before them states are asked for with :meth:`Coder.has`: the decoder looks at the bytes
 ahead, the encoder whether there are values.
 """
 
@@ -38,7 +38,7 @@ class Owner(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldContext:
-    """What a description tells of a field whose content it does not describe.
+    """What a description says of a field whose content it does not describe.
 
     Attributes:
         name: its name, with its index if it is an element.
@@ -136,7 +136,7 @@ class Coder(ABC):
 
         Args:
             name: of the part.
-            look: tells it by the bytes from here to the field's end.
+            look: decides it by the bytes from here to the field's end.
         """
 
     def subsection(self, name: str, body: Callable[["Coder", int], object], versions: Sequence[int] = (1,)) -> None:

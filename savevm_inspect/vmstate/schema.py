@@ -77,7 +77,7 @@ class DeviceKey(NamedTuple):
 
     Attributes:
         idstr: the device's name.
-        instance_id: tells devices of one idstr apart.
+        instance_id: distinguishes devices of one idstr.
         nth: how many sections of the same idstr and instance_id come before it: QEMU gives some devices the same
             ones (two ``-netdev user`` up to 7.2, the two channels of ``isa-ide``), and describes each in its turn.
     """
@@ -108,7 +108,7 @@ class Description:
 
         Args:
             idstr: the device's name.
-            instance_id: tells devices of one idstr apart.
+            instance_id: distinguishes devices of one idstr.
             nth: how many sections of the same idstr and instance_id come before it.
         """
         return self.devices.get(DeviceKey(idstr, instance_id, nth))

@@ -17,7 +17,7 @@ export default {
 
 
 class Fit(anywidget.AnyWidget):
-    """An invisible strip that tells the page when it becomes wider or narrower.
+    """An invisible strip that notifies the page when it becomes wider or narrower.
 
     plotly's figure widget is drawn before it has a place on the page, with a width of its own, and follows the
     window's width alone; in JupyterLab the window keeps its width when a side bar opens.

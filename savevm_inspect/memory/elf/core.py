@@ -32,14 +32,14 @@ def core_target(family: Family | None, cpus: Sequence[Registers], address_map: A
         address_map: where memory lies; a core of 32 bits must reach it, and have room for it.
 
     Raises:
-        AddressError: neither the machine type nor a processor tells the architecture.
+        AddressError: neither the machine type nor a processor shows the architecture.
     """
     if cpus:
         target = target_of(cpus[0])
     elif family is not None and family.target is not None:
         target = family.target
     else:
-        raise AddressError("neither the machine type nor a processor tells what architecture the core is of")
+        raise AddressError("neither the machine type nor a processor shows what architecture the core is of")
     low = not address_map.ranges or address_map.ranges[-1].end <= 1 << 32
     low = low and sum(_aligned(each.length) for each in address_map.ranges) <= _MOST_BYTES32
     return target if low or target.elf_class != CLASS32 else replace(target, elf_class=CLASS64)

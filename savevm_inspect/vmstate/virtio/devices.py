@@ -21,7 +21,7 @@ _SUBSECTION_NAMES = (b"virtio/", b"virtio-")
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What the part before tells.
+    """What the part before says.
 
     Attributes:
         guest_features: the lower 32 bits.
@@ -47,7 +47,7 @@ def network(coder: Coder, core: Core) -> None:
     coder.record(("alluni", "uint8"), ("nomulti", "uint8"), ("nouni", "uint8"), ("nobcast", "uint8"))
     coder.number("has_ufo", "uint8")
     offloads = bool(core.guest_features & _NET_F_CTRL_GUEST_OFFLOADS)
-    # The device has them if it was made with several pairs. Its configuration can't tell that as long as the guest
+    # The device has them if it was made with several pairs. Its configuration can't show that as long as the guest
     # did not read it, so what follows has to.
     if coder.has("max_queue_pairs", lambda data: not _subsections_begin(data, 8 * offloads)):
         coder.number("max_queue_pairs", "uint16", most=_NET_QUEUE_PAIRS_MAX)

@@ -1,6 +1,6 @@
 """What each transport saves before a virtio device: PCI, the s390x channel subsystem, memory-mapped registers.
 
-The first bytes tell them apart: version 2 of a PCI device, the virtual channel subsystem, a selector that is 0 or 1.
+The first bytes distinguish them: version 2 of a PCI device, the virtual channel subsystem, a selector that is 0 or 1.
 """
 
 from collections.abc import Callable

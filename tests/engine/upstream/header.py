@@ -137,7 +137,7 @@ HEADER: Final[dict[str, Header]] = {
     "save_live_iterate": Header(
         phase="iterations",
         bql="not held in a migration, held in savevm",
-        guards="the rate limit tells it when to stop",
+        guards="the rate limit says when to stop",
         returns="0 if there is more, 1 if not, negative for an error",
         differs="""\
 - The walk looks at the rate limit, too, before each entry; one that used it up leaves nothing to those after it

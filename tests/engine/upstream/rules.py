@@ -44,7 +44,7 @@ class Guard(StrEnum):
     NOT_ITERABLE = "the entry has no `save_setup`"
     SWITCHOVER_ACK = "the capability switchover-ack is on"
     FOUND = "the section or packet names an entry that is registered"
-    VERSION = "its version is not above the entry's; START and FULL alone tell it"
+    VERSION = "its version is not above the entry's; only START and FULL state it"
     NEAR = "the estimate is below the threshold"
 
 
