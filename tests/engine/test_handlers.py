@@ -103,6 +103,43 @@ def test_a_class_without_callbacks_is_refused() -> None:
         SaveVMHandlers.of(Path)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("save_iterate", "save_live_iterate"),
+        ("save_live_iterrate", "save_live_iterate"),
+        ("load_buffer", "load_state_buffer"),
+        ("is_actve", "is_active"),
+        ("has_post_copy", "has_postcopy"),
+        ("state_pending_estimated", "state_pending_estimate"),
+        ("switchover_started", "switchover_start"),
+        ("resume_prepared", "resume_prepare"),
+        ("save_live_complete_precopy", r"QEMU 7\.2; QEMU 10\.2 has save_complete"),
+        ("save_query_pending", "state_pending_estimate and state_pending_exact"),
+        ("load_qwzqwzqwzqwzqwz", "another name"),
+    ],
+)
+def test_a_method_that_only_looks_like_a_callback_is_refused(name: str, said: str) -> None:
+    kind = type("Device", (_Device,), {name: lambda self: 0})
+    with pytest.raises(TypeError, match=rf"Device\.{name} .*{said}"):
+        SaveVMHandlers.of(kind)
+
+
+@pytest.mark.parametrize("name", ["work", "_save_iterate", "saved", "attach", "receive"])
+def test_any_other_method_is_the_devices_own_business(name: str) -> None:
+    kind = type("Device", (_Device,), {name: lambda self: 0})
+    assert SaveVMHandlers.of(kind) == SaveVMHandlers.of(_Device)
+
+
+@pytest.mark.parametrize("name", UPSTREAM)
+def test_every_letter_counts(name: str) -> None:
+    """A callback with one letter left out is refused, whichever it is."""
+    for place in range(1, len(name)):
+        misspelt = name[:place] + name[place + 1 :]
+        with pytest.raises(TypeError, match=misspelt):
+            SaveVMHandlers.of(type("Device", (_Device,), {misspelt: lambda self: 0}))
+
+
 def test_pending_adds_up_part_by_part() -> None:
     total = Pending(must_precopy=1, can_postcopy=2) + Pending(must_precopy=10, can_postcopy=20)
     assert (total.must_precopy, total.can_postcopy, total.total) == (11, 22, 33)

@@ -130,7 +130,10 @@ class Vfio:
         """What the card would give if it stopped now (vfio_state_pending_exact)."""
         if self.card.state is CardState.PRE_COPY:
             self.precopy_init_size, self.precopy_dirty_size = self.card.precopy_sizes
-        return Pending(must_precopy=self.card.stop_copy_bytes)
+        left = self.card.stop_copy_bytes
+        return Pending(
+            must_precopy=left, stopcopy_bytes=max(left - self.precopy_init_size - self.precopy_dirty_size, 0)
+        )
 
     def save_live_iterate(self, f: QEMUFile) -> int:
         """Send a piece; the first one after all initial data says so, if anybody waits (vfio_save_iterate)."""

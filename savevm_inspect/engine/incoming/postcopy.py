@@ -231,7 +231,7 @@ class PostcopyIncoming:
             if self._quit or pipe is None or d.machine.ram is None:
                 return
             try:
-                yield from d.machine.ram.load_preempt(ChannelInput(pipe))
+                yield from d.machine.ram.read_preempt(ChannelInput(pipe))
             except SavevmError as error:
                 if self._quit:
                     return

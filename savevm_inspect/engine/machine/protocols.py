@@ -7,7 +7,7 @@ the wings above it that implement them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -44,12 +44,14 @@ class SaveCompletePrecopyThreadData:
     Attributes:
         idstr: its device's name.
         instance_id: which of the devices of that name.
+        handler_opaque: the device: upstream's threads get it here, and nothing else.
         multifd: takes the device's state, by ``queue_device_state``.
         should_exit: whether another thread has failed, and this one is to end (..._threads_should_exit).
     """
 
     idstr: str
     instance_id: int
+    handler_opaque: Any
     multifd: MultifdSendState
     should_exit: Callable[[], bool]
 
@@ -193,7 +195,7 @@ class RamIncoming(Protocol):
     def received_bitmap(self, name: str) -> bytes:
         """What was received of a block, a bit a page, least significant first (ramblock_recv_bitmap_send)."""
 
-    def load_preempt(self, f: QEMUFileInput) -> Steps[None]:
+    def read_preempt(self, f: QEMUFileInput) -> Steps[None]:
         """Read the channel for requested pages to its end."""
 
     def load_page(self, name: str, addr: int, content: bytes | None) -> None:

@@ -30,10 +30,15 @@ def message_of(error: Exception) -> str:
     return str(error) if isinstance(error, SavevmError) else f"{type(error).__name__}: {error}"
 
 
-def _negative(returned: Any) -> str:
-    if not isinstance(returned, int):
-        return f"returned {returned!r}, expected 0 or a negative number"
-    return f"returned {returned}" if returned < 0 else ""
+def _at_most(limit: int, expected: str) -> Callable[[Any], str]:
+    """A callback that returns a number: a negative one is its failure, one above the limit means nothing."""
+
+    def complaint(returned: Any) -> str:
+        if type(returned) is not int or returned > limit:  # True is an int to Python, and no answer here
+            return f"returned {returned!r}, expected {expected} or a negative number"
+        return f"returned {returned}" if returned < 0 else ""
+
+    return complaint
 
 
 def _false(returned: Any) -> str:
@@ -50,10 +55,10 @@ def _no_pending(returned: Any) -> str:
 
 _COMPLAINTS: Final[Mapping[Returns, Callable[[Any], str]]] = {
     Returns.NOTHING: lambda _: "",
-    Returns.ZERO_OR_NEGATIVE: _negative,
+    Returns.ZERO_OR_NEGATIVE: _at_most(0, "0"),
     Returns.TRUE_OR_FALSE: _false,
     Returns.ANSWER: _no_answer,
-    Returns.MORE_OR_DONE: _negative,
+    Returns.MORE_OR_DONE: _at_most(1, "0, 1"),
     Returns.PENDING: _no_pending,
 }
 """For each kind of return value, what makes of it a failure: a text, empty if all is well."""

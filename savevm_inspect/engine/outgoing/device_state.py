@@ -31,6 +31,7 @@ class SaveThreads:
         data = SaveCompletePrecopyThreadData(
             idstr=entry.idstr,
             instance_id=entry.instance_id,
+            handler_opaque=entry.opaque,
             multifd=multifd,
             should_exit=lambda: self._aborted,
         )

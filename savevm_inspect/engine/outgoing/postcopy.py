@@ -148,7 +148,7 @@ def postcopy_pause(s: OutgoingState) -> Steps[bool]:
 def _do_resume(s: OutgoingState) -> Steps[bool]:
     """Agree with the destination on what it has, then go on (postcopy_do_resume, postcopy_resume_handshake)."""
     try:
-        yield from s.savevm.resume_prepare()
+        yield from s.savevm.resume_prepare(s)
         s.open_preempt()
     except EngineError as error:
         s.propagate(error)

@@ -25,6 +25,7 @@ from ...stream.writer import (
 )
 from ...wire import MigCmd
 from ..machine.handlers import Pending
+from ..machine.protocols import MigrationState
 from ..machine.qemu_file import QEMUFile
 from ..machine.registry import SaveStateEntry
 from ..machine.side import MigrationSide, message_of
@@ -129,11 +130,15 @@ class SaveVM:
         described = ((entry.vmsd, entry.opaque) for entry in self._registry if entry.vmsd is not None)
         return any(vmsd.dev_unplug_pending(opaque) for vmsd, opaque in described if vmsd.dev_unplug_pending)
 
-    def resume_prepare(self) -> Steps[None]:
-        """Get everyone ready to go on after a broken postcopy (qemu_savevm_state_resume_prepare)."""
+    def resume_prepare(self, s: MigrationState) -> Steps[None]:
+        """Get everyone ready to go on after a broken postcopy (qemu_savevm_state_resume_prepare).
+
+        Args:
+            s: the migration that goes on.
+        """
         for entry in self._registry:
             if entry.has("resume_prepare") and (yield from self._side.is_active(entry)):
-                yield from self._side.call(entry, "resume_prepare")
+                yield from self._side.call(entry, "resume_prepare", s)
 
     def pending(self, handler: str) -> Steps[Pending]:
         """Add up what is left (qemu_savevm_state_pending_estimate and _exact).

@@ -144,17 +144,17 @@ class RamDevice:
             self._machine.bql.unlock()
         return self.state_pending_estimate()
 
-    def resume_prepare(self) -> Steps[int]:
+    def resume_prepare(self, s: MigrationState) -> Steps[int]:
         """Ask what the destination has received; the rest is to be sent (ram_resume_prepare)."""
-        source, (state, _) = self._source, self._started()
+        state, _ = self._started()
         self._bitmaps_wanted = {block.name for block in state.blocks}
         for block in state.blocks:
-            source.send_recv_bitmap(block.name)
-        yield from source.rp_wait(lambda: not self._bitmaps_wanted, "bitmaps of received pages")
+            s.send_recv_bitmap(block.name)
+        yield from s.rp_wait(lambda: not self._bitmaps_wanted, "bitmaps of received pages")
         if self._bitmaps_wanted:
             return -1
         state.recount()
-        self._saver, self._preempt = BarePages(self._machine, source.to_dst_file), None
+        self._saver, self._preempt = BarePages(self._machine, s.to_dst_file), None
         return 0
 
     # What other parts of the source ask of it.
@@ -266,7 +266,7 @@ class RamDevice:
         yield from self._load.section(f)
         return 0
 
-    def load_preempt(self, f: QEMUFileInput) -> Steps[None]:
+    def read_preempt(self, f: QEMUFileInput) -> Steps[None]:
         """Read the channel for requested pages to its end."""
         yield from self._load.preempt(f)
 

@@ -8,6 +8,7 @@ from typing import Final
 from savevm_inspect.engine.devices.inactive import Inactive
 from savevm_inspect.engine.machine.handlers import DeviceError, Pending, SaveVMHandlers
 from savevm_inspect.engine.machine.machine import Machine
+from savevm_inspect.engine.machine.protocols import MigrationState
 from savevm_inspect.engine.machine.qemu_file import QEMUFile, QEMUFileInput, RateLimit
 from savevm_inspect.engine.machine.vmsd import MigrationPriority, VMStateDescription, VMStateField
 from savevm_inspect.engine.outgoing.migration import OutgoingMigration
@@ -170,13 +171,12 @@ class DrivenRam:
         """Whether pages may follow late."""
         return self._source.options.has(Capability.POSTCOPY_RAM)
 
-    def resume_prepare(self) -> Steps[int]:
+    def resume_prepare(self, s: MigrationState) -> Steps[int]:
         """Ask for as many bitmaps as QEMU did."""
-        source = self._source
         self._bitmaps = {f"block{number}" for number in range(self._progress.plan.bitmaps)}
         for name in sorted(self._bitmaps):
-            source.send_recv_bitmap(name)
-        yield from source.rp_wait(lambda: not self._bitmaps, "bitmaps of received pages")
+            s.send_recv_bitmap(name)
+        yield from s.rp_wait(lambda: not self._bitmaps, "bitmaps of received pages")
         return -1 if self._bitmaps else 0
 
     # What other parts of the source ask of it.
