@@ -12,6 +12,7 @@ from typing import Final
 
 from ..errors import NotFound
 from .callbacks import CALLBACKS, Callback, Place, Returns
+from .compat import REFERENCE, Version
 from .phases import Phase
 from .signatures import (
     COMPATIBLE,
@@ -157,19 +158,19 @@ _OF_10_0: Final = (
     *_same("switchover_ack_needed", "switchover_start"),
 )
 
+_FINAL_QUERY: Final = Place(side=Side.SOURCE, phase=Phase.SWITCHOVER, thread=Thread.MIGRATION, bql=True)
+
 _OF_11_1: Final = (
     *_same(
         "save_state", "save_prepare", "save_setup", "save_cleanup", "save_complete", "save_complete_precopy_thread"
     ),
-    *_same("is_active", "has_postcopy", "is_active_iterate"),
+    _like("is_active", places=(*CALLBACKS["is_active"].places, _FINAL_QUERY)),
+    *_same("has_postcopy", "is_active_iterate"),
     Callback(
         name="save_query_pending",
         promise="Says how many bytes are left: guessed, exact, or for the last time with the VM stopped.",
         signature=Signature(returns="void", parameters=(OPAQUE, PENDING_DATA, EXACT, FINAL)),
-        places=(
-            *CALLBACKS["state_pending_estimate"].places,
-            Place(side=Side.SOURCE, phase=Phase.SWITCHOVER, thread=Thread.MIGRATION, bql=True),
-        ),
+        places=(*CALLBACKS["state_pending_estimate"].places, _FINAL_QUERY),
         returns=Returns.PENDING,
         absent="the device adds nothing, so the switchover may come while it still has data",
         does=_PENDING_JOBS,
@@ -196,7 +197,7 @@ INTERFACES: Final[Mapping[str, Interface]] = {
 }
 """Each version's structure, the oldest first."""
 
-PLAYED: Final = "10.2"
+PLAYED: Final = str(REFERENCE)
 """The version that the engine plays by default, and whose callbacks its devices have."""
 
 
@@ -212,11 +213,17 @@ def find_interface(version: str) -> Interface:
     return found
 
 
+def interface_of(version: Version) -> Interface:
+    """The structure of any version; between two that are known, that of the later one."""
+    return next((each for each in INTERFACES.values() if Version.parse(each.version) >= version), _NEWEST)
+
+
 def find_callback(name: str) -> Callback | None:
     """A callback of whatever version has it, 10.2's before all others; ``None`` if none has."""
     return next((found for each in _BY_PREFERENCE if (found := each.callbacks.get(name)) is not None), None)
 
 
+_NEWEST: Final = tuple(INTERFACES.values())[-1]
 _BY_PREFERENCE: Final = (INTERFACES[PLAYED], *(each for each in INTERFACES.values() if each.version != PLAYED))
 
 

@@ -64,6 +64,8 @@ class Event:
         iteration: number of the pass over RAM, from 1.
         must_precopy: pending bytes that must be sent while the source is stopped or running.
         can_postcopy: pending bytes that may be sent after the destination started.
+        stopcopy_bytes: how many of ``must_precopy`` can be sent only once the source has stopped, where QEMU tells
+            them apart (from 11.1 on).
         threshold_bytes: pending bytes that fit into the downtime limit.
         bandwidth_bytes_per_s: what the threshold was computed from.
         dirty_pages: pages that are dirty.
@@ -108,6 +110,7 @@ class Event:
     addr: int | None = None
     repeats: int | None = None
     derived: tuple[str, ...] | None = None
+    stopcopy_bytes: int | None = None
 
     def to_json(self) -> str:
         """The event as one line of ``events.jsonl``, without the newline."""

@@ -4,6 +4,7 @@ import pytest
 
 from savevm_inspect.errors import NotFound
 from savevm_inspect.rules.callbacks import CALLBACKS
+from savevm_inspect.rules.compat import Version
 from savevm_inspect.rules.interfaces import (
     INTERFACES,
     PLAYED,
@@ -13,6 +14,7 @@ from savevm_inspect.rules.interfaces import (
     differences,
     find_callback,
     find_interface,
+    interface_of,
 )
 
 VERSIONS = list(INTERFACES)
@@ -69,6 +71,7 @@ def test_what_changed_from_10_2_to_11_1() -> None:
     assert _changes(INTERFACES["10.2"], INTERFACES["11.1"]) == {
         (ChangeKind.MERGED, ("state_pending_estimate", "state_pending_exact"), ("save_query_pending",)),
         (ChangeKind.GONE, ("switchover_ack_needed",), ()),
+        (ChangeKind.PLACES, ("is_active",), ("is_active",)),
     }
 
 
@@ -100,6 +103,22 @@ def test_a_callback_is_found_by_the_name_of_any_version() -> None:
             assert found.name == name
     assert find_callback("save_query_pending") is INTERFACES["11.1"].callbacks["save_query_pending"]
     assert find_callback("save_nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("version", "structure"),
+    [
+        ("2.0", "7.2"),
+        ("7.2", "7.2"),
+        ("8.0", "10.0"),
+        ("10.0", "10.0"),
+        ("10.1", "10.2"),
+        ("11.0", "11.1"),
+        ("12.0", "11.1"),
+    ],
+)
+def test_versions_in_between_have_the_later_structure(version: str, structure: str) -> None:
+    assert interface_of(Version.parse(version)) is INTERFACES[structure]
 
 
 def test_an_unknown_version_is_refused_with_those_that_are_known() -> None:

@@ -146,13 +146,20 @@ class DirtyBitmaps:
                 return
 
     def state_pending_estimate(self) -> Steps[Pending]:
-        """One byte for each bit, as upstream counts (dirty_bitmap_state_pending)."""
-        yield from self._machine.bql.lock()
+        """One byte for each bit, as upstream counts (dirty_bitmap_state_pending).
+
+        The last query of 11.1 holds the lock already.
+        """
+        bql = self._machine.bql
+        locked = bql.held
+        if not locked:
+            yield from bql.lock()
         left = sum(
             -(-max(bitmap.total_sectors - sector, 0) * BDRV_SECTOR_SIZE // bitmap.granularity_bytes)
             for bitmap, sector in self._left
         )
-        self._machine.bql.unlock()
+        if not locked:
+            bql.unlock()
         return Pending(can_postcopy=left)
 
     def state_pending_exact(self) -> Steps[Pending]:

@@ -64,7 +64,7 @@ class IncomingCommands:
         d = self._d
         if d.to_src_file is None:
             d.open_return_path()
-            unasked = not d.machine.compat.has(Behaviour.ACK_ONLY_WHEN_NEEDED)
+            unasked = d.counts_acks and not d.machine.compat.has(Behaviour.ACK_ONLY_WHEN_NEEDED)
             if unasked and d.options.has(Capability.SWITCHOVER_ACK) and not d.switchover_ack_pending:
                 d.send(MigRpMessage.MIG_RP_MSG_SWITCHOVER_ACK)  # no device needs to be asked
         yield CHECKPOINT
@@ -127,7 +127,7 @@ class IncomingCommands:
         d = self._d
         d.enter(Phase.SWITCHOVER)
         for entry in d.machine.registry:
-            if entry.has("switchover_start"):
+            if d.has(entry, "switchover_start"):
                 yield from d.call(entry, "switchover_start")
         d.enter(Phase.LOAD)
         return False

@@ -64,7 +64,7 @@ class LoadVM:
                 raise d.fail("it can't be migrated", entry=entry)
         yield from self._header(f)
         yield from self._setup(f)
-        if d.options.has(Capability.SWITCHOVER_ACK):
+        if d.options.has(Capability.SWITCHOVER_ACK) and d.counts_acks:
             yield from self._switchover_ack_needed()
         d.enter(Phase.LOAD)
         try:
@@ -177,7 +177,7 @@ class LoadVM:
     def _setup(self, f: QEMUFileInput) -> Steps[None]:
         """Have everyone get ready (qemu_loadvm_state_setup)."""
         for entry in self._d.machine.registry:
-            if entry.has("load_setup") and (yield from self._d.is_active(entry)):
+            if self._d.has(entry, "load_setup") and (yield from self._d.is_active(entry)):
                 try:
                     yield from self._d.call(entry, "load_setup", f=f)
                 except EngineError:
@@ -188,7 +188,7 @@ class LoadVM:
         """Count the devices that must agree to the switchover (qemu_loadvm_state_switchover_ack_needed)."""
         d = self._d
         for entry in d.machine.registry:
-            if entry.has("switchover_ack_needed") and (yield from d.call(entry, "switchover_ack_needed")):
+            if self._d.has(entry, "switchover_ack_needed") and (yield from d.call(entry, "switchover_ack_needed")):
                 d.switchover_ack_pending += 1
 
     def _section_start_full(self, f: QEMUFileInput, record: VmRecord, offset: int) -> Steps[None]:
@@ -222,7 +222,7 @@ class LoadVM:
                 vmstate_load_state(f, entry.vmsd, entry.opaque, entry.load_version_id)
             except Exception as error:  # a hook is somebody else's code and may raise anything
                 raise d.fail(message_of(error), entry=entry) from error
-        elif entry.has("load_state"):
+        elif self._d.has(entry, "load_state"):
             yield from d.call(entry, "load_state", entry.load_version_id, f=f)
         else:
             raise d.fail("it has no load_state", entry=entry)
@@ -268,7 +268,7 @@ class LoadVM:
         """Have everyone give up their bookkeeping (qemu_loadvm_state_cleanup)."""
         d = self._d
         for entry in d.machine.registry:
-            if not entry.has("load_cleanup"):
+            if not self._d.has(entry, "load_cleanup"):
                 continue
             try:
                 yield from d.call(entry, "load_cleanup")

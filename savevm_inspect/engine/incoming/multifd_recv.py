@@ -155,7 +155,7 @@ class MultifdRecv:
     def _device_state(self, packet: MultifdPacket, f: QEMUFileInput) -> Steps[None]:
         """Hand a piece of state to its device (multifd_device_state_recv, qemu_loadvm_load_state_buffer)."""
         entry = self._side.machine.registry.find_se(packet.idstr, packet.instance_id)
-        if entry is None or not entry.has("load_state_buffer"):
+        if entry is None or not self._side.has(entry, "load_state_buffer"):
             raise BadPayload(
                 f"state of {packet.idstr!r}, instance {packet.instance_id}, which can't take it here",
                 offset=packet.span.offset,

@@ -114,12 +114,22 @@ class IncomingState(MigrationSide):
         f.fflush()
         self.emit(EventKind.RECORD, name=message.name, offset=span.offset, length=span.length, upstream="return path")
 
+    @property
+    def counts_acks(self) -> bool:
+        """Whether it is this end that counts the devices that must agree to the switchover."""
+        return self.machine.interface.doing("switchover_ack_needed") is not None
+
     def approve_switchover(self) -> None:
         """A device agrees to the switchover; the last one's word goes to the source (qemu_loadvm_approve_switchover).
+
+        From 11.1 on the source counts, and hears of each device.
 
         Raises:
             EngineError: nobody waits for it.
         """
+        if not self.counts_acks:
+            self.send(MigRpMessage.MIG_RP_MSG_SWITCHOVER_ACK)
+            return
         if not self.switchover_ack_pending:
             raise self.fail("a device agrees to the switchover, and nobody waits for it")
         self.switchover_ack_pending -= 1

@@ -58,6 +58,17 @@ class Bql:
         self.unlock()
         return result
 
+    def outside(self, steps: Steps[Result]) -> Steps[Result]:
+        """Do something without the lock, and take it again at the end or when that fails."""
+        self.unlock()
+        try:
+            result = yield from steps
+        except Exception:
+            yield from self.lock()
+            raise
+        yield from self.lock()
+        return result
+
     def unlock(self, *, emit: bool = True) -> None:
         """Give the lock up (bql_unlock).
 

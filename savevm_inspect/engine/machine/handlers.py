@@ -11,6 +11,9 @@ from ...rules.interfaces import INTERFACES, PLAYED
 from .protocols import MigrationState, SaveCompletePrecopyThreadData
 from .qemu_file import QEMUFile, QEMUFileInput
 
+METHODS: Final = {job: callback.name for callback in CALLBACKS.values() for job in callback.jobs}
+"""Job -> the callback of :class:`SaveVMHandlers` that does it."""
+
 _PREFIXES: Final = ("save_", "load_")
 _NEAR: Final = 0.8
 """How alike two names are, from 0 to 1, for one to be taken for the other misspelt."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ...errors import printable
 from ...rules.compat import REFERENCE, Behaviour, Compat, Version
+from ...rules.interfaces import Interface, interface_of
 from ..sim.clock import Clock
 from ..sim.scheduler import Scheduler
 from .bql import Bql
@@ -85,6 +86,7 @@ class Machine:
         runstate: what it does.
         registry: what is saved of it.
         bql: its lock.
+        interface: which callbacks its QEMU calls, under which names.
         stats: what its devices count.
         devices: what was built in, in that order.
         disks: name and length in bytes of each disk.
@@ -103,6 +105,7 @@ class Machine:
     runstate: RunState = RunState.PAUSED
     registry: Registry = field(default_factory=Registry)
     bql: Bql = field(init=False)
+    interface: Interface = field(init=False)
     stats: MigrationStats = field(default_factory=MigrationStats)
     devices: list[object] = field(default_factory=list)
     disks: tuple[tuple[str, int], ...] = ()
@@ -121,6 +124,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         self.bql = Bql(self.scheduler)
+        self.interface = interface_of(self.qemu)
         self.clock.listen(self.guest.catch_up)
 
     @property

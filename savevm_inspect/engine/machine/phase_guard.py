@@ -1,11 +1,11 @@
 """Which phase may follow which, and which callback may be called where.
 
-What may be called is not written here: it follows from the places in
-:data:`~savevm_inspect.rules.callbacks.CALLBACKS`.
+What may be called is not written here: it follows from the places of the callbacks, as QEMU's version has them.
 """
 
 from ...errors import EngineError
-from ...rules.callbacks import CALLBACKS, Place
+from ...rules.callbacks import Place
+from ...rules.interfaces import INTERFACES, PLAYED, Interface
 from ...rules.phases import PHASE_TRANSITIONS, Phase
 from ...rules.threads import Side, Thread
 
@@ -15,10 +15,12 @@ class PhaseGuard:
 
     Args:
         side: which end.
+        interface: what the version of QEMU calls where.
     """
 
-    def __init__(self, side: Side) -> None:
+    def __init__(self, side: Side, interface: Interface = INTERFACES[PLAYED]) -> None:
         self.side = side
+        self._callbacks = interface.callbacks
         self.phase = next(iter(PHASE_TRANSITIONS[side]))
 
     def enter(self, phase: Phase) -> None:
@@ -46,7 +48,7 @@ class PhaseGuard:
             EngineError: this phase, thread or state of the lock is not among its places.
         """
         here = Place(side=self.side, phase=self.phase, thread=thread, bql=bql)
-        if here not in CALLBACKS[handler].places:
+        if here not in self._callbacks[handler].places:
             lock = "with" if bql else "without"
             raise EngineError(
                 f"must not be called here on the {self.side} (thread {thread}, {lock} the big QEMU lock)",

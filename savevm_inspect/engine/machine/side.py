@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...errors import EngineError, SavevmError, StreamError
-from ...rules.callbacks import CALLBACKS, Returns
+from ...rules.callbacks import Returns
 from ...rules.options import Options
 from ...rules.phases import Phase
+from ...rules.signatures import PENDING_DATA
 from ...rules.status import MigrationStatus, follows, in_postcopy
 from ...rules.threads import Side, Thread
 from ...span import Span
 from ...stream.events import Event, EventKind
 from ...stream.records import SectionKind
 from ..sim.scheduler import CHECKPOINT, Scheduler, Steps, Task, Wait
-from .handlers import Pending
+from .handlers import METHODS, Pending
 from .machine import Machine
 from .phase_guard import PhaseGuard
 from .qemu_file import QEMUFile, QEMUFileInput
@@ -69,7 +70,7 @@ class Figures:
     """How much was left to send at one look.
 
     Attributes:
-        name: how it was found out: ``estimate`` or ``exact``.
+        name: how it was found out: ``estimate``, ``exact`` or, for the last time, ``final``.
         pending: what all devices said together, in bytes.
         threshold_bytes: what fits into the downtime limit.
         bandwidth_bytes_per_s: what the threshold was computed from.
@@ -101,7 +102,7 @@ class MigrationSide:
         self.side = side
         self.machine = machine
         self.options = options
-        self.guard = PhaseGuard(side)
+        self.guard = PhaseGuard(side, machine.interface)
         self.status = MigrationStatus.NONE
         self.error: EngineError | None = None
         self.open_sections: dict[int, SaveStateEntry] = {}
@@ -198,10 +199,18 @@ class MigrationSide:
             name=figures.name,
             must_precopy=figures.pending.must_precopy,
             can_postcopy=figures.pending.can_postcopy,
+            stopcopy_bytes=self._stopcopy(figures.pending),
             threshold_bytes=figures.threshold_bytes,
             bandwidth_bytes_per_s=figures.bandwidth_bytes_per_s,
             dirty_pages=stats.dirty_pages,
             iteration=stats.dirty_sync_count,
+        )
+
+    def _stopcopy(self, pending: Pending) -> int | None:
+        """What waits for the VM to stop, if this version tells it apart."""
+        callback = self.machine.interface.doing("state_pending_exact")
+        return (
+            pending.stopcopy_bytes if callback is not None and PENDING_DATA in callback.signature.parameters else None
         )
 
     def tell_command(self, name: str, span: Span) -> None:
@@ -265,18 +274,37 @@ class MigrationSide:
         failure.__cause__ = error
         return failure
 
+    def has(self, entry: SaveStateEntry, job: str) -> bool:
+        """Whether this version of QEMU has a callback for a job, and the device has it, too.
+
+        Args:
+            entry: which device.
+            job: as of :class:`~savevm_inspect.rules.callbacks.Callback`.
+        """
+        callback = self.machine.interface.doing(job)
+        if callback is None or not entry.has(METHODS[job]):
+            return False
+        # Where completing has two callbacks, only devices that postcopy carries have the second.
+        return job != "save_live_complete_postcopy" or len(callback.jobs) > 1 or entry.has("has_postcopy")
+
     def call(
-        self, entry: SaveStateEntry, handler: str, *args: Any, f: QEMUFile | QEMUFileInput | None = None
+        self,
+        entry: SaveStateEntry,
+        job: str,
+        *args: Any,
+        f: QEMUFile | QEMUFileInput | None = None,
+        function: Callable[..., Any] | None = None,
     ) -> Steps[Any]:
-        """Call a handler, telling of it before and after.
+        """Call a handler under the name that this version of QEMU has for it, emitting an event before and after.
 
         A handler that is a generator may wait for others while it runs.
 
         Args:
             entry: whose handler; it must have it.
-            handler: name of the callback.
+            job: what is to be done; mostly the name of a callback.
             *args: what it gets after the opaque and the file.
             f: the file it writes to or reads from.
+            function: what to call, where one callback of this version is several of the device's.
 
         Returns:
             What the handler returned.
@@ -285,12 +313,15 @@ class MigrationSide:
             EngineError: it may not be called here, it raised, or what it returned means failure.
         """
         task, held = self.scheduler.current, self.machine.bql.held
+        callback = self.machine.interface.doing(job)
+        assert callback is not None
+        handler = callback.name
         self.guard.require(handler, str(entry), thread=task.thread, bql=held)
         who = {"call_id": self._calls, "handler": handler, **_who(entry)}
         self._calls += 1
         self.emit(EventKind.CALL, **who)
         yield CHECKPOINT
-        function = getattr(entry.ops, handler)
+        function = function or getattr(entry.ops, METHODS[job])
         start = _position(f)
         cause: Exception | None = None
         returned: Any = None
@@ -298,17 +329,27 @@ class MigrationSide:
             returned = function(entry.opaque, *args) if f is None else function(entry.opaque, f, *args)
             if isinstance(returned, Generator):
                 returned = yield from returned
-            failure = _COMPLAINTS[CALLBACKS[handler].returns](returned)
+            failure = _COMPLAINTS[callback.returns](returned)
         except Exception as error:  # noqa: BLE001 - a handler is somebody else's code and may raise anything
             cause, failure = error, f"{type(error).__name__}: {error}"
         if self.machine.bql.held is not held:
             failure = failure or f"returned {'without' if held else 'with'} the big QEMU lock"
             yield from self._restore_lock(task, held=held)
-        self.emit(EventKind.RETURN, **who, **_outcome(returned, failure), **_bytes_of(f, start))
+        self.emit(EventKind.RETURN, **who, **self._outcome(returned, failure), **_bytes_of(f, start))
         yield CHECKPOINT
         if failure:
             raise EngineError(failure, phase=self.phase, handler=handler, section=str(entry)) from cause
         return returned
+
+    def _outcome(self, returned: Any, failure: str) -> dict[str, Any]:
+        """What the return event says: a number or an answer, or the pending bytes, or what went wrong."""
+        told: dict[str, Any] = {"error": failure} if failure else {}
+        if isinstance(returned, Pending):
+            told |= {"must_precopy": returned.must_precopy, "can_postcopy": returned.can_postcopy}
+            told |= {"stopcopy_bytes": self._stopcopy(returned)}
+        elif isinstance(returned, int):
+            told["returned"] = returned
+        return told
 
     def _restore_lock(self, task: Task, *, held: bool) -> Steps[None]:
         """Undo what a handler did to the lock and did not undo: the caller relies on it."""
@@ -320,7 +361,7 @@ class MigrationSide:
 
     def is_active(self, entry: SaveStateEntry) -> Steps[bool]:
         """Ask a device whether it takes part; one that can't be asked does."""
-        if not entry.has("is_active"):
+        if not self.has(entry, "is_active"):
             return True
         answer: bool = yield from self.call(entry, "is_active")
         return answer
@@ -379,13 +420,3 @@ def _bytes_of(f: QEMUFile | QEMUFileInput | None, start: int) -> dict[str, Any]:
     if f is None or (isinstance(f, QEMUFile) and not f.placed):
         return {}
     return {"channel": f.channel, "offset": start, "length": _position(f) - start}
-
-
-def _outcome(returned: Any, failure: str) -> dict[str, Any]:
-    """What the return event says of the value: numbers and answers, or the pending bytes, or what went wrong."""
-    keys: dict[str, Any] = {"error": failure} if failure else {}
-    if isinstance(returned, Pending):
-        keys |= {"must_precopy": returned.must_precopy, "can_postcopy": returned.can_postcopy}
-    elif isinstance(returned, int):
-        keys["returned"] = returned
-    return keys

@@ -55,7 +55,7 @@ class BackgroundSnapshot:
         yield from s.machine.bql.lock()
         s.savevm.header(s.to_dst_file)
         try:
-            yield from s.savevm.setup(s.to_dst_file)
+            yield from s.setup()
         except EngineError as error:
             failure = error
         s.machine.bql.unlock()

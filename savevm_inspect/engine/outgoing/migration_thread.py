@@ -11,9 +11,7 @@ from ...rules.options import Capability
 from ...rules.phases import Phase
 from ...rules.status import MigrationStatus, is_active
 from ...wire import MigCmd
-from ..machine.handlers import Pending
 from ..machine.machine import RunState
-from ..machine.side import Figures
 from ..sim.scheduler import CHECKPOINT, Steps
 from .postcopy import postcopy_pause, postcopy_start, send_postcopy_advise
 from .state import OutgoingState
@@ -75,13 +73,11 @@ class MigrationThread:
             send_postcopy_advise(s)
         yield CHECKPOINT
         failed = False
-        yield from s.machine.bql.lock()
         try:
-            yield from s.savevm.setup(s.to_dst_file)
+            yield from s.setup()
         except EngineError as error:
             s.propagate(error)
             failed = True
-        s.machine.bql.unlock()
         yield from s.wait_unplug()
         yield CHECKPOINT
         if failed:  # upstream, too, is active for a moment before it says that the setup failed
@@ -120,17 +116,13 @@ class MigrationThread:
         s = self._s
         in_postcopy = s.in_postcopy
         can_switchover = self._can_switchover()
-        pending = yield from s.savevm.pending("state_pending_estimate")
-        yield from self._emit_pending("estimate", pending)
+        pending = yield from s.pending.look()
         if in_postcopy:
             ready = not pending.total
             if s.status is _S.POSTCOPY_DEVICE and (s.package_loaded or ready):
                 yield from self._wait_package()
                 s.set_state(_S.POSTCOPY_ACTIVE, old=_S.POSTCOPY_DEVICE)
         else:
-            if pending.total < s.pace.threshold_bytes:
-                pending = yield from s.savevm.pending("state_pending_exact")
-                yield from self._emit_pending("exact", pending)
             if pending.must_precopy <= s.pace.threshold_bytes and can_switchover and s.postcopy_wanted:
                 yield from postcopy_start(s)
                 s.machine.clock.advance(_ROUND_US)
@@ -213,15 +205,3 @@ class MigrationThread:
             return _Error.RECOVERED if (yield from postcopy_pause(s)) else _Error.FATAL
         s.set_state(_S.FAILED)
         return _Error.FATAL
-
-    def _emit_pending(self, name: str, pending: Pending) -> Steps[None]:
-        pace = self._s.pace
-        self._s.tell_pending(
-            Figures(
-                name=name,
-                pending=pending,
-                threshold_bytes=pace.threshold_bytes,
-                bandwidth_bytes_per_s=pace.bandwidth_bytes_per_s,
-            )
-        )
-        yield CHECKPOINT

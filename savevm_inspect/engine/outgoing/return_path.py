@@ -28,7 +28,7 @@ class ReturnPath:
         task: the thread; ``None`` before it was begun.
         pongs: how many were heard.
         package_loaded: the destination has loaded the device state of postcopy.
-        switchover_acked: the destination agreed to the switchover.
+        switchover_acks: how often the destination agreed to the switchover.
     """
 
     def __init__(self, side: MigrationSide, f: QEMUFileInput) -> None:
@@ -37,7 +37,7 @@ class ReturnPath:
         self.task: Task | None = None
         self.pongs = 0
         self.package_loaded = False
-        self.switchover_acked = False
+        self.switchover_acks = 0
 
     def open(self) -> None:
         """Begin to listen (open_return_path_on_source)."""
@@ -93,7 +93,7 @@ class ReturnPath:
         self._side.set_state(_S.POSTCOPY_ACTIVE, old=_S.POSTCOPY_RECOVER)
 
     def _switchover_ack(self, _message: ReturnMessage) -> None:
-        self.switchover_acked = True
+        self.switchover_acks += 1
 
 
 def _value(message: ReturnMessage, name: str) -> Any:

@@ -7,7 +7,7 @@ when, in which thread and under which lock, is up to :mod:`.migration_thread`, :
 
 import errno
 import json
-from typing import Any
+from typing import Any, Final
 
 from ...errors import EngineError
 from ...rules.compat import Behaviour
@@ -24,7 +24,6 @@ from ...stream.writer import (
     put_section_header,
 )
 from ...wire import MigCmd
-from ..machine.handlers import Pending
 from ..machine.protocols import MigrationState
 from ..machine.qemu_file import QEMUFile
 from ..machine.registry import SaveStateEntry
@@ -35,6 +34,10 @@ from ..sim.scheduler import CHECKPOINT, Steps
 from .configuration import describe_configuration
 from .device_state import SaveThreads
 from .multifd_send import MultifdSend
+
+_COMPLETE_PRECOPY: Final = "save_live_complete_precopy"
+_COMPLETE_POSTCOPY: Final = "save_live_complete_postcopy"
+"""Jobs; whether one callback does both depends on the version."""
 
 
 class SaveVM:
@@ -111,7 +114,7 @@ class SaveVM:
     def prepare(self) -> Steps[None]:
         """Ask everyone whether the VM can be migrated (qemu_savevm_state_prepare)."""
         for entry in self._registry:
-            if entry.has("save_prepare") and (yield from self._side.is_active(entry)):
+            if self._side.has(entry, "save_prepare") and (yield from self._side.is_active(entry)):
                 yield from self._side.call(entry, "save_prepare")
 
     def setup(self, f: QEMUFile) -> Steps[None]:
@@ -122,7 +125,7 @@ class SaveVM:
         for entry in self._registry:
             if entry.vmsd is not None and entry.vmsd.early_setup:
                 yield from self._save(f, entry)
-            elif entry.has("save_setup") and (yield from self._side.is_active(entry)):
+            elif self._side.has(entry, "save_setup") and (yield from self._side.is_active(entry)):
                 yield from self._section(f, entry, SectionKind.START, "save_setup")
 
     def guest_unplug_pending(self) -> bool:
@@ -137,20 +140,8 @@ class SaveVM:
             s: the migration that goes on.
         """
         for entry in self._registry:
-            if entry.has("resume_prepare") and (yield from self._side.is_active(entry)):
+            if self._side.has(entry, "resume_prepare") and (yield from self._side.is_active(entry)):
                 yield from self._side.call(entry, "resume_prepare", s)
-
-    def pending(self, handler: str) -> Steps[Pending]:
-        """Add up what is left (qemu_savevm_state_pending_estimate and _exact).
-
-        Args:
-            handler: ``state_pending_estimate`` or ``state_pending_exact``.
-        """
-        total = Pending()
-        for entry in self._registry:
-            if entry.has(handler) and (yield from self._side.is_active(entry)):
-                total += yield from self._side.call(entry, handler)
-        return total
 
     def iterate(self, f: QEMUFile, *, postcopy: bool) -> Steps[bool]:
         """Give each device its turn, one PART section each (qemu_savevm_state_iterate).
@@ -164,11 +155,13 @@ class SaveVM:
         """
         finished = True
         for entry in self._registry:
-            if not entry.has("save_live_iterate"):
+            if not self._side.has(entry, "save_live_iterate"):
                 continue
             if not (yield from self._side.is_active(entry)):
                 continue
-            if entry.has("is_active_iterate") and not (yield from self._side.call(entry, "is_active_iterate")):
+            if self._side.has(entry, "is_active_iterate") and not (
+                yield from self._side.call(entry, "is_active_iterate")
+            ):
                 continue
             if postcopy and not (yield from self._has_postcopy(entry)):
                 continue
@@ -181,7 +174,7 @@ class SaveVM:
     def postcopy_prepare(self, f: QEMUFile) -> Steps[None]:
         """Have everyone send what must go before postcopy, in a PART section (qemu_savevm_state_postcopy_prepare)."""
         for entry in self._registry:
-            if entry.has("save_postcopy_prepare") and (yield from self._side.is_active(entry)):
+            if self._side.has(entry, "save_postcopy_prepare") and (yield from self._side.is_active(entry)):
                 yield from self._section(f, entry, SectionKind.PART, "save_postcopy_prepare")
 
     def needs_switchover_ack(self) -> bool:
@@ -217,14 +210,14 @@ class SaveVM:
                 for entry in self._registry:
                     if in_postcopy and (yield from self._has_postcopy(entry)):
                         continue
-                    if entry.has("save_complete_precopy_thread"):
+                    if self._side.has(entry, "save_complete_precopy_thread"):
                         threads.spawn(entry)
             for entry in self._registry:
-                if not entry.has("save_complete"):
+                if not self._side.has(entry, _COMPLETE_PRECOPY):
                     continue
                 if in_postcopy and (yield from self._has_postcopy(entry)):
                     continue
-                yield from self._complete(f, entry)
+                yield from self._complete(f, entry, _COMPLETE_PRECOPY)
         except EngineError:
             yield from threads.abort()
             raise
@@ -238,11 +231,11 @@ class SaveVM:
         """Write the END sections while the destination runs (qemu_savevm_state_complete_postcopy).
 
         Upstream asks nobody for has_postcopy here, so that what was completed when the VM stopped is completed
-        a second time.
+        a second time; up to 10.1 this walk has a callback of its own, which such devices lack.
         """
         for entry in self._registry:
-            if entry.has("save_complete"):
-                yield from self._complete(f, entry)
+            if self._side.has(entry, _COMPLETE_POSTCOPY):
+                yield from self._complete(f, entry, _COMPLETE_POSTCOPY)
         self._side.emit_record("eof", put_eof(f).span)
         f.end_record()
         f.fflush()
@@ -271,7 +264,7 @@ class SaveVM:
     def cleanup(self) -> Steps[None]:
         """Have everyone give up their bookkeeping, whatever became of the migration (qemu_savevm_state_cleanup)."""
         for entry in self._registry:
-            if not entry.has("save_cleanup"):
+            if not self._side.has(entry, "save_cleanup"):
                 continue
             try:
                 yield from self._side.call(entry, "save_cleanup")
@@ -280,15 +273,15 @@ class SaveVM:
 
     def _has_postcopy(self, entry: SaveStateEntry) -> Steps[bool]:
         """Ask whether a device's data may follow late; one that can't be asked may not."""
-        if not entry.has("has_postcopy"):
+        if not self._side.has(entry, "has_postcopy"):
             return False
         answer: bool = yield from self._side.call(entry, "has_postcopy")
         return answer
 
-    def _complete(self, f: QEMUFile, entry: SaveStateEntry) -> Steps[None]:
+    def _complete(self, f: QEMUFile, entry: SaveStateEntry, job: str) -> Steps[None]:
         """Write one END section, if the device takes part (qemu_savevm_complete)."""
         if (yield from self._side.is_active(entry)):
-            yield from self._section(f, entry, SectionKind.END, "save_complete")
+            yield from self._section(f, entry, SectionKind.END, job)
 
     def _section(self, f: QEMUFile, entry: SaveStateEntry, kind: SectionKind, handler: str) -> Steps[int]:
         """Write a section around what a handler writes; its footer comes even if the handler fails.
@@ -313,7 +306,7 @@ class SaveVM:
     def _save(self, f: QEMUFile, entry: SaveStateEntry) -> Steps[None]:
         """Write one device's whole state as a FULL section, if it has any to write (vmstate_save)."""
         described = entry.vmsd
-        if described is None and not entry.has("save_state"):
+        if described is None and not self._side.has(entry, "save_state"):
             return
         if described is not None and not self._needed(entry, described):
             self._side.emit(EventKind.LOG, name="skip", idstr=entry.idstr, instance_id=entry.instance_id)

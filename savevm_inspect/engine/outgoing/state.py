@@ -6,6 +6,7 @@ Upstream this is the structure MigrationState. What its user asks for is :mod:`.
 from collections.abc import Callable, Sequence
 
 from ...payload.ram import RamWriter
+from ...rules.callbacks import Place
 from ...rules.compat import Behaviour
 from ...rules.options import Capability, Options
 from ...rules.phases import Phase
@@ -20,6 +21,7 @@ from ..sim.file_channel import FileChannel
 from ..sim.scheduler import CHECKPOINT, Steps, Task, Wait
 from .multifd_send import MultifdSend
 from .pace import Pace
+from .pending import PendingQuery
 from .return_path import ReturnPath
 from .savevm import SaveVM
 
@@ -39,6 +41,7 @@ class OutgoingState(MigrationSide):
         f: the main channel's writing half; ``None`` while there is no connection (upstream: to_dst_file).
         rate: the rate limit, over all channels.
         pace: when a round may begin, and from when on little enough is left.
+        pending: what is left to send.
         savevm: the walks over all devices.
         multifd: the channels for pages; ``None`` without the capability.
         preempt: the channel for requested pages; ``None`` without the capability or before the switchover.
@@ -56,6 +59,7 @@ class OutgoingState(MigrationSide):
         self.f: QEMUFile | None = None
         self.rate = RateLimit()
         self.pace = Pace(self, self.rate)
+        self.pending = PendingQuery(self, self.pace)
         self.savevm = SaveVM(self)
         self.multifd: MultifdSend | None = None
         self.preempt: QEMUFile | None = None
@@ -79,12 +83,26 @@ class OutgoingState(MigrationSide):
     @property
     def switchover_acked(self) -> bool:
         """Whether the destination has agreed to the switchover."""
-        return self.return_path is not None and self.return_path.switchover_acked
+        wanted = self.pending.acks_wanted if self.pending.counts_acks else 1
+        acks = self.return_path.switchover_acks if self.return_path is not None else 0
+        return acks >= wanted
 
     @property
     def package_loaded(self) -> bool:
         """Whether the destination has loaded the device state of postcopy."""
         return self.return_path is not None and self.return_path.package_loaded
+
+    def setup(self) -> Steps[None]:
+        """Write the START sections, under the lock where this version takes it (qemu_savevm_state_do_setup)."""
+        place = Place(side=Side.SOURCE, phase=Phase.SETUP, thread=self.scheduler.current.thread, bql=True)
+        callback, bql = self.machine.interface.doing("save_setup"), self.machine.bql
+        locked = callback is not None and place in callback.places
+        if locked is bql.held:
+            yield from self.savevm.setup(self.to_dst_file)
+        elif locked:
+            yield from bql.around(self.savevm.setup(self.to_dst_file))
+        else:
+            yield from bql.outside(self.savevm.setup(self.to_dst_file))
 
     # The VM.
 

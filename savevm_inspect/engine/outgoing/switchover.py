@@ -33,5 +33,6 @@ def switchover_start(s: OutgoingState) -> Steps[None]:
         s.set_state(_S.DEVICE)
     yield CHECKPOINT
     s.rate.set(RATE_LIMIT_DISABLED)
+    yield from s.pending.final()
     s.savevm.maybe_send_switchover_start(s.to_dst_file)
     yield CHECKPOINT

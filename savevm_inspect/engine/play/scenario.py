@@ -31,7 +31,8 @@ class Scenario:
         title: what it is headed with.
         teaches: what there is to see.
         machine: type of both machines.
-        interface: the version of QEMU that both sides play, as ``10.2``.
+        interface: the version of QEMU that both sides play, as ``10.2``: its behaviour, and its callbacks under their
+            names and in their places.
         devices: what is built into both, in the order of registration.
         destination_devices: what is built into the destination instead; empty for the same.
         ram_block: name of the block of guest memory.

@@ -47,7 +47,7 @@ def _savevm_state(s: OutgoingMigration, f: QEMUFile) -> Steps[None]:
     s.f = f
     try:
         s.savevm.header(f)
-        yield from s.savevm.setup(f)
+        yield from s.setup()
         s.enter(Phase.ITERATE)
         while not f.get_error():
             if (yield from s.savevm.iterate(f, postcopy=False)):

@@ -53,6 +53,7 @@ class RamDevice:
         self._bitmaps_wanted: set[str] = set()
         self._last_request = ""
         self._guarded = False
+        self._synced_last = False
         self._load = RamLoad(machine)
 
     @classmethod
@@ -67,16 +68,22 @@ class RamDevice:
 
     def save_setup(self, f: QEMUFile) -> Steps[int]:
         """Mark all pages dirty, collect the log once, write the block list (ram_save_setup)."""
+        bql = self._machine.bql
+        locked = bql.held
+        if not locked:  # as 7.2 calls it: RAM takes the lock by itself, for its bitmap (ram_init_bitmaps)
+            yield from bql.lock()
         self._state = RamState(self._machine, self._blocks())
         self._state.sync()
+        self._synced_last = False
         self._saver = self._make_saver(f, self._state)
         self._saver.put_block_list([self._listed(block) for block in self._machine.guest.blocks])
         # The channels are brought into line, for which the lock is given up for a moment.
-        self._machine.bql.unlock()
+        bql.unlock()
         yield CHECKPOINT
         if isinstance(self._saver, MultifdPages):
             self._saver.flush_and_sync()
-        yield from self._machine.bql.lock()
+        if locked:
+            yield from bql.lock()
         self._saver.writer.put_eos()
         return f.fflush()
 
@@ -113,7 +120,7 @@ class RamDevice:
         if isinstance(saver, XbzrlePages):
             saver.last_stage = True
         if not self._source.in_postcopy:
-            state.sync(last_stage=True)
+            self._sync_last(state)
         while not f.get_error() and self._find_and_save(f, _BATCH_PAGES):
             yield from self._let_others()
         if isinstance(saver, MappedPages):
@@ -136,13 +143,24 @@ class RamDevice:
         return Pending(can_postcopy=left) if self.has_postcopy() else Pending(must_precopy=left)
 
     def state_pending_exact(self) -> Steps[Pending]:
-        """What the bitmap says after collecting the log, for which the lock is taken (ram_state_pending_exact)."""
+        """What the bitmap says after collecting the log, for which the lock is taken (ram_state_pending_exact).
+
+        A query with the VM stopped holds the lock already, and is the last one (from 11.1 on).
+        """
         state, _ = self._started()
-        if not self._source.in_postcopy:
+        if self._machine.bql.held:
+            self._sync_last(state)
+        elif not self._source.in_postcopy:
             yield from self._machine.bql.lock()
             state.sync()
             self._machine.bql.unlock()
         return self.state_pending_estimate()
+
+    def _sync_last(self, state: RamState) -> None:
+        """Collect the log for the last time, once (migration_bitmap_sync_precopy with last_stage)."""
+        if not self._synced_last:
+            state.sync(last_stage=True)
+            self._synced_last = True
 
     def resume_prepare(self, s: MigrationState) -> Steps[int]:
         """Ask what the destination has received; the rest is to be sent (ram_resume_prepare)."""
@@ -177,7 +195,7 @@ class RamDevice:
             Name of a block; start and length of each range in bytes.
         """
         state, _ = self._started()
-        state.sync(last_stage=True)
+        self._sync_last(state)
         state.restart()
         step = _MAX_DISCARDS_PER_COMMAND
         return [

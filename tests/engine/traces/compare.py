@@ -21,7 +21,15 @@ from .drive import PING, PONG, drive
 from .plan import plan_of
 from .truth import SKIPPED, TraceTruth, course, read_truth
 
-_WRITES: Final = frozenset(("save_live_iterate", "save_complete", "save_postcopy_prepare"))
+_WRITES: Final = frozenset(
+    (
+        "save_live_iterate",
+        "save_complete",
+        "save_live_complete_precopy",
+        "save_live_complete_postcopy",
+        "save_postcopy_prepare",
+    )
+)
 _REQUESTS: Final = "MIG_RP_MSG_REQ_PAGES"
 _ANY: Final = " *"
 _PING_LINES: Final = frozenset(("savevm_send_ping", "loadvm_process_command_ping"))

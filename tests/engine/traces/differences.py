@@ -53,17 +53,6 @@ _AFTER: Final = "after 10.2; by the trace alone"
 
 DIFFERENCES_FROM_10_2: Final[tuple[Difference, ...]] = (
     Difference(
-        versions=("7.2",),
-        event="pending",
-        here="an estimate, then exact figures if it is below the threshold",
-        there="one call, which gets the threshold and synchronises by itself: the exact figures alone",
-        upstream="c8df4a7aef, 8.0: state_pending_estimate and _exact instead of save_live_pending",
-        side=_SOURCE,
-        thread=Thread.MIGRATION,
-        engine=r"^pending estimate 0 0\n(?=pending exact )",
-        qemu="",
-    ),
-    Difference(
         versions=("7.2", "10.0"),
         event="SHUT at the end of postcopy",
         here="the main thread cleans up and sends it",
@@ -98,29 +87,6 @@ DIFFERENCES_FROM_10_2: Final[tuple[Difference, ...]] = (
         engine=r"^(pending estimate 0 0\n)(?=section begins ram\nsection end ram )",
         qemu=r"\1pending exact 0 0\n",
         kinds=_POSTCOPY,
-    ),
-    Difference(
-        versions=("11.1",),
-        event="pending before postcopy",
-        here="exact figures if the whole of the estimate is below the threshold",
-        there="exact figures in each round: asked by what precopy must still send, which is nothing",
-        upstream=_AFTER,
-        side=_SOURCE,
-        thread=Thread.MIGRATION,
-        engine=r"^(pending estimate 0 \d+\n)(?=(?:.*\n)*?state device\n)",
-        qemu=r"\1pending exact *\n",
-        kinds=_POSTCOPY,
-    ),
-    Difference(
-        versions=("11.1",),
-        event="pending at the switchover",
-        here="none; RAM synchronises when it is completed or discards",
-        there="a last query (final=1) when the VM has stopped",
-        upstream=_AFTER,
-        side=_SOURCE,
-        thread=Thread.MIGRATION,
-        engine=r"^state device\n",
-        qemu="state device\npending exact *\n",
     ),
     Difference(
         versions=("10.0", "11.1"),

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from savevm_inspect.engine.incoming.postcopy import PostcopyState
+from savevm_inspect.engine.outgoing.pending import PendingQuery
 from savevm_inspect.engine.play.migration import Migration
 from savevm_inspect.engine.play.scenario import OUR_MACHINE, Scenario
 from savevm_inspect.engine.play.script import UserAction
@@ -79,6 +80,7 @@ def drive(plan: Plan) -> Driven:
     source = migration.source
     source.rate = DrivenRate()
     source.pace = DrivenPace(source, progress)
+    source.pending = PendingQuery(source, source.pace)
     migration.scheduler.start(Thread.MAIN, _user(migration, progress), daemon=True)
     migration.scheduler.start(Thread.FAULT, _guest(migration, progress), daemon=True)
     driven.events = tuple(migration.steps())

@@ -45,6 +45,7 @@ class Round:
     Attributes:
         estimate: the cheap figures; ``None`` if they are not known.
         exact: the dear ones; ``None`` if they were not asked for.
+        final: those of the last query, when the VM has stopped; ``None`` if there was none.
         stated_bytes: the threshold; ``None`` if the version does not log it.
         parts: what the PART sections' handlers returned; none if the rate limit was used up.
         package_loaded: postcopy became active in it.
@@ -53,22 +54,23 @@ class Round:
 
     estimate: Pending | None = None
     exact: Pending | None = None
+    final: Pending | None = None
     stated_bytes: int | None = None
     parts: list[int] = field(default_factory=list)
     package_loaded: bool = False
     then: Then = Then.GOES_ON
 
     def threshold_bytes(self, version: str) -> int:
-        """The smallest threshold with which QEMU 10.2 asks and ends as the version did.
+        """The smallest threshold with which QEMU asks and ends as it did.
 
         Args:
-            version: 11.1 asks for exact figures by what precopy must still send, others by the whole.
+            version: 11.1 asks for exact figures also if precopy has nothing more to send.
         """
         if self.stated_bytes is not None:
             return self.stated_bytes
         estimate = self.estimate or Pending()
-        asked = estimate.must_precopy if version == "11.1" else estimate.total
-        least = asked + 1 if self.exact is not None else 0
+        anyway = version == "11.1" and not estimate.must_precopy
+        least = estimate.total + 1 if self.exact is not None and not anyway else 0
         last = self.exact or estimate
         return max(least, last.total) if self.then is Then.COMPLETES else least
 
@@ -169,11 +171,12 @@ def _add_figures(rounds: list[Round], seen: Course) -> None:
     last = rounds[-1] if rounds else None
     if figures.name == "estimate":
         rounds.append(Round(estimate=pending, stated_bytes=figures.threshold_bytes))
-    elif last is not None and last.exact is None and not last.parts:
+    elif figures.name == "final" and last is not None:
+        last.final = pending
+    elif last is not None and last.exact is None and not last.parts and figures.threshold_bytes is None:
         last.exact = pending
-    elif figures.threshold_bytes is not None:
+    else:  # 7.2 has one call, which gives the exact figures alone
         rounds.append(Round(exact=pending, stated_bytes=figures.threshold_bytes))
-    # else it is asked at the switchover, after a round that has had its figures
 
 
 def _requests(events: Sequence[Event]) -> tuple[list[int], list[int]]:
