@@ -75,7 +75,16 @@ def _figures(event: Event) -> str:
     """What the event counts, and how it failed."""
     parts = [
         f"{key} {value}"
-        for key in ("must_precopy", "can_postcopy", "threshold_bytes", "dirty_pages", "returned", "addr", "repeats")
+        for key in (
+            "must_precopy",
+            "can_postcopy",
+            "stopcopy_bytes",
+            "threshold_bytes",
+            "dirty_pages",
+            "returned",
+            "addr",
+            "repeats",
+        )
         if (value := getattr(event, key)) is not None
     ]
     if event.error and event.error not in parts:  # an error may be the returned value in words

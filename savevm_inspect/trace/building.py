@@ -138,10 +138,15 @@ class EventBuilder:
             return None  # whether the listen thread takes the lock to clean up depends on the version
         return thread is Thread.MAIN or (thread in _WALKERS and self._held)
 
-    def devices(self, handler: str) -> Iterator[Keys]:
-        """The devices that iterate and have a handler that no section gives away."""
+    def handler(self, job: str) -> str | None:
+        """What the log's version calls the callback that does a job; ``None`` if it has none."""
+        callback = self._facts.interface.doing(job)
+        return callback.name if callback is not None else None
+
+    def devices(self, job: str) -> Iterator[Keys]:
+        """The devices that iterate and have a handler for a job that no section gives away."""
         for section_id, idstr in self._facts.iterable.items():
-            if handler in OPS.get(idstr, frozenset()):
+            if job in OPS.get(idstr, frozenset()):
                 yield self.who(section_id, idstr)
 
     def who(self, section_id: int, idstr: str) -> Keys:

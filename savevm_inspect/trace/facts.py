@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..rules.interfaces import INTERFACES, PLAYED, Interface
 from ..rules.threads import Side, Thread
 from ..stream.events import EventKind
 from .lines import TraceLine
@@ -34,6 +35,7 @@ class Facts:
         full: for each section that begins, in order, 0 if it iterates, 1 if a description saves it at once,
             2 if a ``save_state`` does.
         iterable: devices that iterate, idstr by section_id, in the order of their first section.
+        interface: of the version that the lines are of: it names the callbacks.
         capabilities: names of the migration capabilities that the lines give away.
         understood: how many lines are trace events of the table.
     """
@@ -46,6 +48,7 @@ class Facts:
     internal: bool = False
     full: bytearray = field(default_factory=bytearray)
     iterable: dict[int, str] = field(default_factory=dict)
+    interface: Interface = INTERFACES[PLAYED]
     capabilities: tuple[str, ...] = ()
     understood: int = 0
 
@@ -172,9 +175,15 @@ class _Look:
             internal=internal,
             full=self._full,
             iterable=self._iterable if side is Side.SOURCE else self._loaded,
+            interface=INTERFACES[self._version()],
             capabilities=given_away,
             understood=self._seen.total(),
         )
+
+    def _version(self) -> str:
+        """The version that the log looks like: by an event of it alone, or by the style of its lines."""
+        told = next((version for name, version in _VERSION_OF.items() if self._seen[name]), "")
+        return told or (_NUMBERS_THREADS if self._votes or self._asks else PLAYED)
 
     def _pending_seen(self) -> bool:
         return any(MEANINGS[name].kind is EventKind.PENDING for name in self._seen)
@@ -187,6 +196,16 @@ class _Look:
                 named[thread_id] = Thread.FAULT
         return named
 
+
+_VERSION_OF: Final = {
+    "migrate_pending": "7.2",
+    "qemu_savevm_query_pending": "11.1",
+    "migration_call_notifiers": "11.1",
+}
+"""A trace event -> the only version that is known here to have it."""
+
+_NUMBERS_THREADS: Final = "10.0"
+"""The newest version here whose lines begin with the number of the thread."""
 
 _LOOKS: Final = {
     "savevm_section_start": _Look._section_start,

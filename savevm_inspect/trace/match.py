@@ -177,7 +177,16 @@ class StreamMatch:
 
 
 _WITH_BYTES: Final = frozenset(
-    ("save_state", "save_setup", "save_live_iterate", "save_complete", "save_postcopy_prepare", "load_state")
+    (
+        "save_state",
+        "save_setup",
+        "save_live_iterate",
+        "save_complete",
+        "save_live_complete_precopy",
+        "save_live_complete_postcopy",
+        "save_postcopy_prepare",
+        "load_state",
+    )
 )
 """Handlers that write or read the payload of the section that they are called for."""
 

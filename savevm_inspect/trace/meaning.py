@@ -15,7 +15,16 @@ Keys = dict[str, Any]
 
 _LARGEST: Final = (1 << 63) - 1
 _NUMBERS: Final = frozenset(
-    ("section_id", "instance_id", "version_id", "must_precopy", "can_postcopy", "threshold_bytes", "dirty_pages")
+    (
+        "section_id",
+        "instance_id",
+        "version_id",
+        "must_precopy",
+        "can_postcopy",
+        "stopcopy_bytes",
+        "threshold_bytes",
+        "dirty_pages",
+    )
 )
 
 
@@ -142,9 +151,11 @@ def pending_of_7_2(groups: Mapping[str, str]) -> Keys:
 
 
 def pending_of_11(groups: Mapping[str, str]) -> Keys:
-    """What must be sent with the source stopped is given apart, and counts as what must be sent in precopy."""
+    """What can be sent only with the source stopped is given apart; it is part of ``must_precopy``, too."""
+    stopcopy_bytes = number(groups["stopcopy"])
     return {
-        "name": "exact" if groups["exact"] == "1" else "estimate",
-        "must_precopy": number(groups["precopy"]) + number(groups["stopcopy"]),
+        "name": "final" if groups["final"] == "1" else "exact" if groups["exact"] == "1" else "estimate",
+        "must_precopy": number(groups["precopy"]) + stopcopy_bytes,
         "can_postcopy": number(groups["postcopy"]),
+        "stopcopy_bytes": stopcopy_bytes,
     }

@@ -10,6 +10,12 @@ from ..stream.records import SectionKind
 from .building import EventBuilder, HandlerCall, ParsedEvent
 from .facts import Facts
 
+_ESTIMATE: Final = "state_pending_estimate"
+_EXACT: Final = "state_pending_exact"
+_QUERY: Final = "save_query_pending"
+_COMPLETE_PRECOPY: Final = "save_live_complete_precopy"
+_COMPLETE_POSTCOPY: Final = "save_live_complete_postcopy"
+_FIGURES: Final = ("must_precopy", "can_postcopy", "stopcopy_bytes")
 _BLOCK_BEFORE: Final = "(null)"
 _AFTER_SETUP: Final = frozenset(
     ("migrate_set_state", "migration_thread_setup_complete", "savevm_state_iterate", "savevm_section_start")
@@ -150,8 +156,10 @@ class Saving:
         if self.next_is_full:
             return SectionKind.FULL, "save_state" if self._facts.full[self._begun] == 2 else None
         if self._completing or self._builder.course.phase in (Phase.SWITCHOVER, Phase.COMPLETE):
-            return SectionKind.END, "save_complete"
-        return SectionKind.PART, "save_live_iterate" if self._turn else "save_postcopy_prepare"
+            return SectionKind.END, self._builder.handler(
+                _COMPLETE_POSTCOPY if self._completing else _COMPLETE_PRECOPY
+            )
+        return SectionKind.PART, self._builder.handler("save_live_iterate" if self._turn else "save_postcopy_prepare")
 
     def _section_end(self, parsed: ParsedEvent) -> Iterator[Event]:
         section_id, kind, call = self._section or (None, None, None)
@@ -177,9 +185,12 @@ class Saving:
         self._synchronised = self._turn = False
         if self._iteration:
             parsed.derive(iteration=self._iteration)
-        handler = f"state_pending_{parsed.keys['name']}"
-        devices = list(self._builder.devices(handler))
-        alone = {key: parsed.keys[key] for key in ("must_precopy", "can_postcopy")} if len(devices) == 1 else {}
+        job = _ESTIMATE if parsed.keys["name"] == "estimate" else _EXACT
+        handler = self._builder.handler(job)
+        if handler is None:
+            return
+        devices = list(self._builder.devices(job))
+        alone = {key: parsed.keys[key] for key in _FIGURES if key in parsed.keys} if len(devices) == 1 else {}
         for who in devices:
             if self._exact is not None and self._exact.who == who:
                 call, self._exact = self._exact, None
@@ -193,11 +204,15 @@ class Saving:
         self._iteration += 1
         parsed.derive(iteration=self._iteration)
         is_alone = self._section is None and self._setting_up is None and self._exact is None
-        if self._builder.course.phase is Phase.ITERATE and parsed.thread is Thread.MIGRATION and is_alone:
+        handler = self._builder.handler(_EXACT)
+        asked = self._builder.course.phase is Phase.ITERATE or (
+            self._builder.course.phase is Phase.COMPLETE and handler == _QUERY  # which is made once more there
+        )
+        if handler is not None and asked and parsed.thread is Thread.MIGRATION and is_alone:
             self._synchronised = True
-            for who in self._builder.devices("state_pending_exact"):
+            for who in self._builder.devices(_EXACT):
                 if who["idstr"] == "ram":
-                    self._exact, event = self._builder.call(parsed, "state_pending_exact", who, parsed.thread)
+                    self._exact, event = self._builder.call(parsed, handler, who, parsed.thread)
                     yield event
                     return
 

@@ -30,7 +30,7 @@ _RETURNED: Final = r"(?P<returned>-?\d+)"
 _BLOCK: Final = r"(?P<name>.*): \d+d?"
 _DOWNTIME: Final = r"type=\S+ idstr=(?P<idstr>.*) instance_id=(?P<instance_id>\d+) downtime=-?\d+"
 _QUERY: Final = (
-    r"exact=(?P<exact>\d), final=\d, precopy=(?P<precopy>\d+), stopcopy=(?P<stopcopy>\d+), "
+    r"exact=(?P<exact>\d), final=(?P<final>\d), precopy=(?P<precopy>\d+), stopcopy=(?P<stopcopy>\d+), "
     r"postcopy=(?P<postcopy>\d+), total=.*"
 )
 
@@ -131,7 +131,7 @@ _ROWS: Final = (
         name="qemu_savevm_query_pending",
         kind=EventKind.PENDING,
         idle=True,
-        summary="what is left to send, guessed or exact (11.1)",
+        summary="what is left to send, guessed, exact or for the last time (11.1)",
         pattern=_QUERY,
         read=pending_of_11,
     ),

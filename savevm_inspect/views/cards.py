@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..rules.callbacks import CALLBACKS, Returns
+from ..rules.callbacks import Returns
+from ..rules.interfaces import find_callback
 from ..rules.phases import Phase
 from ..span import Span
 from ..stream.events import Event, EventKind
@@ -53,7 +54,7 @@ def event_card(timeline: Timeline, index: int) -> EventCard:
     event = timeline.events[index]
     own_call = event.event in (EventKind.CALL, EventKind.RETURN)
     handler = event.handler or ""
-    callback = CALLBACKS.get(handler)
+    callback = find_callback(handler)
     rows = [
         ("side", event.side.value),
         ("thread", event.thread.value if event.thread else _UNSAID),
@@ -124,7 +125,7 @@ def _returned(event: Event) -> str:
         return f"must_precopy {event.must_precopy}, can_postcopy {event.can_postcopy or 0}"
     if event.returned is not None:
         return str(event.returned)
-    callback = CALLBACKS.get(event.handler or "")
+    callback = find_callback(event.handler or "")
     return "nothing: it is void" if callback is not None and callback.returns is Returns.NOTHING else _UNSAID
 
 
@@ -145,6 +146,7 @@ def _rate(bytes_per_s: int) -> str:
 _FIGURES: Final[tuple[tuple[str, str, Callable[[int], str]], ...]] = (
     ("must_precopy", "must_precopy", bytes_text),
     ("can_postcopy", "can_postcopy", bytes_text),
+    ("stopcopy_bytes", "of these with the VM stopped", bytes_text),
     ("threshold_bytes", "threshold", bytes_text),
     ("bandwidth_bytes_per_s", "bandwidth", _rate),
     ("dirty_pages", "dirty pages", str),

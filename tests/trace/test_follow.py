@@ -235,4 +235,4 @@ def test_what_needs_the_source_stopped_must_be_sent_in_precopy() -> None:
         for e in events_of(SOURCE + f"qemu_savevm_query_pending {query}\n")
         if "stopcopy" in (e.upstream or "") and e.event is EventKind.PENDING
     ]
-    assert (event.name, event.must_precopy, event.can_postcopy) == ("exact", 7, 5)
+    assert (event.name, event.must_precopy, event.can_postcopy, event.stopcopy_bytes) == ("exact", 7, 5, 4)

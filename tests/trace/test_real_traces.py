@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from savevm_inspect.container.source import Source
+from savevm_inspect.rules.interfaces import INTERFACES
 from savevm_inspect.rules.phases import Phase
 from savevm_inspect.rules.threads import Side, Thread
 from savevm_inspect.stream.events import Event, EventKind, Origin
@@ -226,10 +227,31 @@ def handlers(name: str, kind: str, capture_path: CapturePath) -> list[str | None
 @pytest.mark.parametrize("version", ["7.2", "10.0", "11.1"])
 def test_what_a_precopy_source_calls(version: str, capture_path: CapturePath) -> None:
     called = handlers(f"trace-pc-{version}-precopy", "src.trace", capture_path)
+    asked = [INTERFACES[version].doing(job) for job in ("state_pending_estimate", "state_pending_exact")]
+    complete = INTERFACES[version].doing("save_live_complete_precopy")
+    assert complete is not None
     assert called[0] == "save_setup"
-    assert called[-2:] == ["save_complete", "save_cleanup"]
-    middle = set(called[1:-2])
-    assert middle == {"state_pending_estimate", "state_pending_exact", "save_live_iterate"}
+    assert called[-2:] == [complete.name, "save_cleanup"]
+    final = int(version == "11.1")  # one more query, when the VM has stopped
+    assert set(called[1 : -2 - final]) == {"save_live_iterate", *(each.name for each in asked if each is not None)}
+    assert called[-2 - final : -2] == ["save_query_pending"] * final
+
+
+@pytest.mark.parametrize("version", ["7.2", "10.0", "11.1"])
+def test_every_call_has_the_name_that_its_version_has(version: str, capture_path: CapturePath) -> None:
+    for way in ("precopy", "postcopy", "multifd", "xbzrle"):
+        lines = lines_of(capture_path(f"trace-pc-{version}-{way}", "src.trace"))
+        assert look_at(lines).interface.version == version
+        called = {event.handler for event in events_of(lines) if event.event is EventKind.CALL}
+        assert called <= INTERFACES[version].callbacks.keys()
+
+
+def test_11_1_says_which_bytes_wait_for_the_vm_to_stop_and_looks_once_more_then(capture_path: CapturePath) -> None:
+    events = events_of(lines_of(capture_path("trace-pc-11.1-precopy", "src.trace")))
+    pending = [event for event in events if event.event is EventKind.PENDING]
+    assert {event.stopcopy_bytes for event in pending} == {0}
+    assert [event.name for event in pending].count("final") == 1
+    assert pending[-1].name == "final"
 
 
 @pytest.mark.parametrize("version", ["7.2", "10.0", "11.1"])
