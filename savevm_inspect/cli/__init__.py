@@ -19,6 +19,7 @@ _VERBS = {
     "record": ("record:command", "Record a migration into a capture folder."),
     "events": ("events:command", "What happened in a migration, also by QEMU's own trace; for Perfetto, too."),
     "scenarios": ("scenarios:command", "What the engine can play."),
+    "header": ("header:command", "What is known of each callback of a register.h."),
     "lab": ("lab:command", "Open JupyterLab on the notebooks."),
 }
 

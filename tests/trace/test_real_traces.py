@@ -241,7 +241,7 @@ def test_what_a_precopy_source_calls(version: str, capture_path: CapturePath) ->
 def test_every_call_has_the_name_that_its_version_has(version: str, capture_path: CapturePath) -> None:
     for way in ("precopy", "postcopy", "multifd", "xbzrle"):
         lines = lines_of(capture_path(f"trace-pc-{version}-{way}", "src.trace"))
-        assert look_at(lines).interface.version == version
+        assert scan_log(lines).interface.version == version
         called = {event.handler for event in events_of(lines) if event.event is EventKind.CALL}
         assert called <= INTERFACES[version].callbacks.keys()
 
