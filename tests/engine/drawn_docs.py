@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from savevm_inspect.rules.callbacks import CALLBACKS
+from savevm_inspect.rules.callbacks import CALLBACKS, Callback, Place
 from savevm_inspect.rules.compat import CHANGES
+from savevm_inspect.rules.interfaces import INTERFACES, Change, Difference, Interface, differences
 
 from .traces.differences import DIFFERENCES_FROM_10_2
 from .upstream.course import COMMANDS, DIFFERENCES, FAILURES, TRANSITIONS
@@ -46,16 +48,90 @@ def _callback(name: str) -> Iterator[str]:
         "lock": (header.bql, _lock(name, ways)),
         "guards, in this order": (header.guards, _lines(_guards(walk, name) for walk in walks.values())),
         "section": ("", _list(section for walk in own for section in walk.sections) or "none"),
+        "parameters": (f"`{callback.signature}`", _parameters(callback)),
         "returns": (header.returns, callback.returns.value),
         "failure": (header.failure, _lines(_failure(walk) for walk in own if walk.failure) or "none"),
         "without it": ("", callback.absent),
         "never in": ("", _list(NEVER[name]) or "no mode: all call it"),
     }
+    if callback.advice:
+        rows["advice"] = (callback.advice, "—")
+    if callback.legacy:
+        rows["legacy"] = (
+            "yes: a VMStateDescription is to take its place",
+            "VFIO's configuration, slirp and others keep it",
+        )
     yield f"### `{name}`\n\n{callback.promise}\n"
     yield "| | the header says | the code does |\n|---|---|---|"
     for what, (says, does) in rows.items():
         yield f"| {what} | {says or '—'} | {does} |"
     yield "\n" + header.differs
+
+
+def _parameters(callback: Callback) -> str:
+    return _lines(f"`{each.name}`: {each.meaning}" for each in callback.signature.parameters)
+
+
+def _interfaces() -> str:
+    """The structures of other versions: how they are known, what changed, and the callbacks that 10.2 has not."""
+    versions = _table(
+        "QEMU | callbacks | known from | read off",
+        ((each.version, len(each.callbacks), each.source.value, each.evidence) for each in INTERFACES.values()),
+    )
+    changes = _table(
+        "from | to | what | before | after",
+        (
+            (old.version, new.version, each.change.value, *_before_and_after(old, new, each))
+            for old, new in pairwise(INTERFACES.values())
+            for each in differences(old, new)
+        ),
+    )
+    others = _table(
+        "callback | QEMU | what it is given | parameters | called",
+        (
+            (f"`{name}`", ", ".join(_versions_with(name)), f"`{found.signature}`", _parameters(found), _places(found))
+            for name, found in _of_other_versions().items()
+        ),
+    )
+    return f"{versions}\n{changes}\n{others}"
+
+
+def _before_and_after(old: Interface, new: Interface, difference: Difference) -> tuple[str, str]:
+    sides = ((old, difference.before), (new, difference.after))
+    show: Callable[[Callback], str] = {
+        Change.SIGNATURE: lambda callback: f"`{callback.name}`: `{callback.signature}`",
+        Change.PLACES: lambda callback: f"`{callback.name}`: {_lock_of(callback, old, new)}",
+    }.get(difference.change, lambda callback: f"`{callback.name}`")
+    before, after = (_lines(show(each.callbacks[name]) for name in names) or "—" for each, names in sides)
+    return before, after
+
+
+def _lock_of(callback: Callback, old: Interface, new: Interface) -> str:
+    """The places that only one of both versions has."""
+    other = (new if old.callbacks.get(callback.name) is callback else old).callbacks[callback.name]
+    own = [place for place in callback.places if place not in other.places]
+    return "; ".join(_place(place) for place in own) or "no others"
+
+
+def _place(place: Place) -> str:
+    return f"{place.side}, {place.phase}, {place.thread}, {'with' if place.bql else 'without'} the lock"
+
+
+def _places(callback: Callback) -> str:
+    return _lines(_place(place) for place in callback.places)
+
+
+def _of_other_versions() -> dict[str, Callback]:
+    return {
+        name: callback
+        for each in INTERFACES.values()
+        for name, callback in each.callbacks.items()
+        if name not in CALLBACKS
+    }
+
+
+def _versions_with(name: str) -> list[str]:
+    return [each.version for each in INTERFACES.values() if name in each.callbacks]
 
 
 def _calls(walk: Any, name: str) -> bool:
@@ -154,6 +230,7 @@ def _compat() -> str:
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
     "callbacks": _callbacks,
+    "interfaces": _interfaces,
     "compat": _compat,
     "transitions": _transitions,
     "commands": _commands,
