@@ -59,11 +59,11 @@ def _verdict(document: dict[str, Any]) -> list[str]:
     version = f"QEMU {nearest['version']}" + (" (inferred)" if nearest["source"] == "inferred" else "")
     if document["equals"]:
         return [f"{len(document['callbacks'])} callbacks, as {version} has them"]
-    told = [f"{len(document['callbacks'])} callbacks; the nearest version is {version}, which differs:"]
-    told += [f"  it has {name}, which is not declared here" for name in nearest["missing"]]
-    told += [f"  it has no {cell(name)}" for name in nearest["more"]]
-    told += [
+    lines = [f"{len(document['callbacks'])} callbacks; the nearest version is {version}, which differs:"]
+    lines += [f"  it has {name}, which is not declared here" for name in nearest["missing"]]
+    lines += [f"  it has no {cell(name)}" for name in nearest["more"]]
+    lines += [
         f"  {each['name']} is {each['there']} there, {cell(each['here'])} here"
         for each in nearest["other_parameters"]
     ]
-    return told + ["  it has them in another order"] * nearest["other_order"]
+    return lines + ["  it has them in another order"] * nearest["other_order"]

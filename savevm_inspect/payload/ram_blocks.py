@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import BadPayload, Unsupported
+from ..rules.options import Capability
 from ..stream.cursor import Cursor
 from ..stream.writer import Writer
 from ..wire import MAPPED_RAM_HDR_VERSION, RamSaveFlag
@@ -81,8 +82,8 @@ def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...
             )
         if name in blocks:
             raise BadPayload(f"block {name!r} is listed twice", offset=offset, section=cursor.section)
-        gpa = cursor.be64("a RAM block's address") if "x-ignore-shared" in capabilities else None
-        mapped = _read_mapped(cursor, used, page_size) if "mapped-ram" in capabilities else None
+        gpa = cursor.be64("a RAM block's address") if Capability.X_IGNORE_SHARED in capabilities else None
+        mapped = _read_mapped(cursor, used, page_size) if Capability.MAPPED_RAM in capabilities else None
         blocks[name] = RamBlock(name, used, gpa=gpa, mapped=mapped)
         left -= used
     return list(blocks.values())

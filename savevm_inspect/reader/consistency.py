@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from ..errors import BadPayload, StreamError
 from ..memory.page_table import PageTable
 from ..payload.page_log import PageKind
+from ..rules.options import Capability
 from ..stream.records import MultifdInitial, MultifdPacket, Record
 from ..wire import MultifdFlag
 from .payloads import Payloads
@@ -27,7 +28,12 @@ def check_channels(records: Sequence[Record], payloads: Payloads, pages: PageTab
         What is inconsistent.
     """
     ram, forgotten = payloads.ram, pages.final.not_sent_again
-    if ram is None or ram.hooks or any(block.mapped for block in ram.blocks) or "x-ignore-shared" in ram.capabilities:
+    if (
+        ram is None
+        or ram.hooks
+        or any(block.mapped for block in ram.blocks)
+        or Capability.X_IGNORE_SHARED in ram.capabilities
+    ):
         unsent = 0  # there, pages that were not sent are no sign of anything
     else:
         unsent = pages.final.missing - forgotten

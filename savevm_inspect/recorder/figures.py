@@ -3,25 +3,15 @@
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ..rules.phases import Phase
+from ..rules.status import ENTERED, MigrationStatus
 from ..rules.threads import Side
 from ..stream.events import Event, EventKind, Origin
 
-PHASE_OF_STATUS = {
-    "setup": Phase.SETUP,
-    "wait-unplug": Phase.SETUP,
-    "active": Phase.ITERATE,
-    "pre-switchover": Phase.SWITCHOVER,
-    "device": Phase.COMPLETE,
-    "completed": Phase.CLEANUP,
-    "failing": Phase.CLEANUP,
-    "failed": Phase.CLEANUP,
-    "cancelling": Phase.CLEANUP,
-    "cancelled": Phase.CLEANUP,
-}
-"""Migration status (qapi/migration.json, MigrationStatus) -> phase, for a precopy source."""
+PHASE_OF_STATUS: Final = {status.value: each.phase for status, each in ENTERED[Side.SOURCE].items()}
+"""Migration status of a source -> phase."""
 
 
 class EventSink(Protocol):
@@ -88,7 +78,7 @@ class FigureEvents:
                 self._add(event=EventKind.QMP, name=name, iteration=data.get("pass"))
             case "STOP":
                 # QEMU stops the guest to switch over before it says a new status, if it says one at all.
-                if self._status == "active":
+                if self._status == MigrationStatus.ACTIVE:
                     self._phase = Phase.SWITCHOVER
                 self._add(event=EventKind.QMP, name=name)
             case _:
@@ -109,7 +99,7 @@ class FigureEvents:
         remaining, page_size = ram.get("remaining"), ram.get("page-size")
         status = figures.get("status", "")
         # While it is active this is the rate the threshold is computed from, later the whole run's average.
-        mbps = ram.get("mbps", 0) if status == "active" else 0
+        mbps = ram.get("mbps", 0) if status == MigrationStatus.ACTIVE else 0
         self._add(
             event=EventKind.PENDING,
             # An answer may be read after an event that QEMU sent later; its figures are of its own status.

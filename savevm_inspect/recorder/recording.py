@@ -13,6 +13,7 @@ from typing import Any
 from ..container.capture_folder import CaptureOutcome
 from ..container.capture_writer import CaptureWriter
 from ..errors import RecordError
+from ..rules.status import MigrationStatus
 from .figures import EventList, FigureEvents
 from .options import RecordOptions
 from .process import QemuCommand, QemuProcess
@@ -166,7 +167,7 @@ class Recording:
             figures.on_figures(migration, spool.written_bytes)
             spool.check()
             status = migration.get("status", "")
-            if status == "completed":
+            if status == MigrationStatus.COMPLETED:
                 return migration
             if status in _ENDED_BADLY:
                 self._outcome = CaptureOutcome(status)

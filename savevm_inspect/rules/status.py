@@ -1,15 +1,17 @@
 """What a migration reports to be doing, and what may follow what (qapi/migration.json, MigrationStatus)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from .compat import Behaviour, Compat
-from .threads import Side
+from .phases import Phase
+from .threads import Side, Thread
 
 
 class MigrationStatus(StrEnum):
-    """QEMU's names; all of 10.2's but ``colo``."""
+    """QEMU's names; all of 10.2's but ``colo``, and ``failing``, which is later."""
 
     NONE = "none"
     SETUP = "setup"
@@ -23,6 +25,7 @@ class MigrationStatus(StrEnum):
     POSTCOPY_RECOVER_SETUP = "postcopy-recover-setup"
     POSTCOPY_RECOVER = "postcopy-recover"
     COMPLETED = "completed"
+    FAILING = "failing"
     FAILED = "failed"
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
@@ -70,6 +73,61 @@ Read off the calls of migrate_set_state in QEMU 10.2's migration.c, savevm.c and
 have ``failing`` between a failure and ``failed``.
 """
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """What begins with a migration status.
+
+    Attributes:
+        phase: the phase that begins with it.
+        thread: the thread that sets it; ``None`` if versions differ, or several do.
+        bql: whether that thread holds the big QEMU lock from here on; ``None`` if nothing changes.
+    """
+
+    phase: Phase
+    thread: Thread | None = None
+    bql: bool | None = None
+
+
+ENTERED: Final[Mapping[Side, Mapping[MigrationStatus, Entered]]] = {
+    Side.SOURCE: {
+        _S.SETUP: Entered(phase=Phase.SETUP, thread=Thread.MAIN),
+        _S.WAIT_UNPLUG: Entered(phase=Phase.SETUP, thread=Thread.MIGRATION, bql=False),
+        _S.ACTIVE: Entered(phase=Phase.ITERATE, thread=Thread.MIGRATION, bql=False),
+        _S.PRE_SWITCHOVER: Entered(phase=Phase.SWITCHOVER, thread=Thread.MIGRATION),
+        _S.DEVICE: Entered(phase=Phase.COMPLETE, thread=Thread.MIGRATION, bql=True),
+        _S.POSTCOPY_DEVICE: Entered(phase=Phase.POSTCOPY, thread=Thread.MIGRATION, bql=False),
+        _S.POSTCOPY_ACTIVE: Entered(phase=Phase.POSTCOPY, bql=False),
+        _S.POSTCOPY_PAUSED: Entered(phase=Phase.POSTCOPY_PAUSED, thread=Thread.MIGRATION, bql=False),
+        _S.POSTCOPY_RECOVER_SETUP: Entered(phase=Phase.POSTCOPY_RECOVER, thread=Thread.MAIN),
+        _S.POSTCOPY_RECOVER: Entered(phase=Phase.POSTCOPY_RECOVER, thread=Thread.MAIN),
+        _S.COMPLETED: Entered(phase=Phase.CLEANUP, thread=Thread.MIGRATION, bql=False),
+        _S.FAILING: Entered(phase=Phase.CLEANUP),
+        _S.FAILED: Entered(phase=Phase.CLEANUP),
+        _S.CANCELLING: Entered(phase=Phase.CLEANUP),
+        _S.CANCELLED: Entered(phase=Phase.CLEANUP, thread=Thread.MAIN),
+    },
+    Side.DESTINATION: {
+        _S.SETUP: Entered(phase=Phase.SETUP, thread=Thread.MAIN),
+        _S.ACTIVE: Entered(phase=Phase.SETUP, thread=Thread.MAIN),
+        _S.POSTCOPY_DEVICE: Entered(phase=Phase.POSTCOPY),
+        _S.POSTCOPY_ACTIVE: Entered(phase=Phase.POSTCOPY),
+        _S.POSTCOPY_PAUSED: Entered(phase=Phase.POSTCOPY_PAUSED, thread=Thread.LISTEN),
+        _S.POSTCOPY_RECOVER: Entered(phase=Phase.POSTCOPY_RECOVER, thread=Thread.MAIN),
+        _S.COMPLETED: Entered(phase=Phase.CLEANUP),
+        _S.FAILING: Entered(phase=Phase.CLEANUP),
+        _S.FAILED: Entered(phase=Phase.CLEANUP),
+    },
+}
+"""Migration status (qapi/migration.json, MigrationStatus) -> what it entails (callers of migrate_set_state)."""
+
+
+def entered(side: Side, name: str) -> Entered | None:
+    """What begins with a status by its name; ``None`` for one that is not known on that side."""
+    return ENTERED[side].get(MigrationStatus(name)) if name in _NAMES else None
+
+
+_NAMES: Final = frozenset(status.value for status in MigrationStatus)
 _Transitions = Mapping[Side, Mapping[MigrationStatus, tuple[MigrationStatus, ...]]]
 
 EARLIER_TRANSITIONS: Final[Mapping[Behaviour, _Transitions]] = {

@@ -3,12 +3,13 @@
 from typing import Any
 
 from ..rules.phases import Phase
+from ..rules.status import MigrationStatus, entered
 from ..rules.threads import Side
 from ..stream.events import EventKind
 from .facts import Facts
 from .lines import TraceLine
 from .meaning import Meaning
-from .rules import CHECKPOINT_PHASE, STATUSES
+from .rules import CHECKPOINT_PHASE
 
 _Step = tuple[Phase | None, bool | None]
 """The phase that begins, and whether the lock is held from here on; ``None`` if that does not change."""
@@ -55,7 +56,7 @@ class Course:
 
     def _of_status(self, name: str) -> _Step:
         self._status = name
-        status = STATUSES[self._side].get(name)
+        status = entered(self._side, name)
         if status is None:
             return None, None
         if status.phase is Phase.POSTCOPY and self.phase is Phase.ITERATE:
@@ -70,7 +71,7 @@ class Course:
             return phase, None if phase is None else True
         if line.name == "migration_completion_vm_stop" and self.phase is Phase.ITERATE:
             return Phase.SWITCHOVER, True
-        if meaning.idle and self._status == "postcopy-active" and self.phase is Phase.COMPLETE:
+        if meaning.idle and self._status == MigrationStatus.POSTCOPY_ACTIVE and self.phase is Phase.COMPLETE:
             return Phase.POSTCOPY, False  # 7.2 says the status before it completes what can't follow later
         return meaning.phase, meaning.bql
 

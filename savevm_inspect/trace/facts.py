@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..rules.interfaces import INTERFACES, PLAYED, Interface
+from ..rules.options import Capability
 from ..rules.threads import Side, Thread
 from ..stream.events import EventKind
 from .lines import TraceLine
@@ -36,7 +37,7 @@ class Facts:
             2 if a ``save_state`` does.
         iterable: devices that iterate, idstr by section_id, in the order of their first section.
         interface: of the version that the lines are of: it names the callbacks.
-        capabilities: names of the migration capabilities that the lines give away.
+        capabilities: those that the lines give away.
         understood: how many lines are trace events of the table.
     """
 
@@ -49,7 +50,7 @@ class Facts:
     full: bytearray = field(default_factory=bytearray)
     iterable: dict[int, str] = field(default_factory=dict)
     interface: Interface = INTERFACES[PLAYED]
-    capabilities: tuple[str, ...] = ()
+    capabilities: tuple[Capability, ...] = ()
     understood: int = 0
 
 
@@ -165,7 +166,7 @@ class _Look:
         iterated = self._seen["savevm_state_iterate"] > 0
         internal = iterated and not self._seen["migration_thread_setup_complete"]
         snapshot = iterated and bool(self._devices_first) and not internal and not self._pending_seen()
-        given_away = (*self._given_away, *(("background-snapshot",) if snapshot else ()))
+        given_away = (*self._given_away, *((Capability.BACKGROUND_SNAPSHOT,) if snapshot else ()))
         return Facts(
             side=side,
             start_us=start,
@@ -182,8 +183,8 @@ class _Look:
 
     def _version(self) -> str:
         """The version that the log looks like: by an event of it alone, or by the style of its lines."""
-        told = next((version for name, version in _VERSION_OF.items() if self._seen[name]), "")
-        return told or (_NUMBERS_THREADS if self._votes or self._asks else PLAYED)
+        known = next((version for name, version in _VERSION_OF.items() if self._seen[name]), "")
+        return known or (_NUMBERS_THREADS if self._votes or self._asks else PLAYED)
 
     def _pending_seen(self) -> bool:
         return any(MEANINGS[name].kind is EventKind.PENDING for name in self._seen)
@@ -216,17 +217,17 @@ _LOOKS: Final = {
 }
 
 _GIVEN_AWAY: Final = {
-    "savevm_send_open_return_path": "return-path",
-    "loadvm_process_command com=OPEN_RETURN_PATH len=0": "return-path",
-    "savevm_command_send com=0x3 len=16": "postcopy-ram",
-    "loadvm_process_command com=POSTCOPY_ADVISE len=16": "postcopy-ram",
-    "multifd_send_sync_main_signal": "multifd",
-    "multifd_recv_sync_main_signal": "multifd",
-    "multifd_send_thread_start": "multifd",
-    "multifd_recv_thread_start": "multifd",
-    "postcopy_preempt_thread_entry": "postcopy-preempt",
-    "loadvm_state_switchover_ack_needed": "switchover-ack",
-    "source_return_path_thread_switchover_acked": "switchover-ack",
-    "migrate_set_state new state pre-switchover": "pause-before-switchover",
+    "savevm_send_open_return_path": Capability.RETURN_PATH,
+    "loadvm_process_command com=OPEN_RETURN_PATH len=0": Capability.RETURN_PATH,
+    "savevm_command_send com=0x3 len=16": Capability.POSTCOPY_RAM,
+    "loadvm_process_command com=POSTCOPY_ADVISE len=16": Capability.POSTCOPY_RAM,
+    "multifd_send_sync_main_signal": Capability.MULTIFD,
+    "multifd_recv_sync_main_signal": Capability.MULTIFD,
+    "multifd_send_thread_start": Capability.MULTIFD,
+    "multifd_recv_thread_start": Capability.MULTIFD,
+    "postcopy_preempt_thread_entry": Capability.POSTCOPY_PREEMPT,
+    "loadvm_state_switchover_ack_needed": Capability.SWITCHOVER_ACK,
+    "source_return_path_thread_switchover_acked": Capability.SWITCHOVER_ACK,
+    "migrate_set_state new state pre-switchover": Capability.PAUSE_BEFORE_SWITCHOVER,
 }
 """A line's event, or event and arguments -> the capability that must be on for QEMU to log it."""

@@ -5,59 +5,11 @@ by its name in ``derived``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from ..rules.devices import DEVICE_OPS
 from ..rules.phases import Phase
-from ..rules.threads import Side, Thread
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """What a migration status entails.
-
-    Attributes:
-        phase: the phase that begins with it.
-        thread: the thread that sets it; ``None`` if versions differ, or several do.
-        bql: whether that thread holds the big QEMU lock from here on; ``None`` if nothing changes.
-    """
-
-    phase: Phase
-    thread: Thread | None = None
-    bql: bool | None = None
-
-
-STATUSES: Final[Mapping[Side, Mapping[str, Status]]] = {
-    Side.SOURCE: {
-        "setup": Status(phase=Phase.SETUP, thread=Thread.MAIN),
-        "wait-unplug": Status(phase=Phase.SETUP, thread=Thread.MIGRATION, bql=False),
-        "active": Status(phase=Phase.ITERATE, thread=Thread.MIGRATION, bql=False),
-        "pre-switchover": Status(phase=Phase.SWITCHOVER, thread=Thread.MIGRATION),
-        "device": Status(phase=Phase.COMPLETE, thread=Thread.MIGRATION, bql=True),
-        "postcopy-device": Status(phase=Phase.POSTCOPY, thread=Thread.MIGRATION, bql=False),
-        "postcopy-active": Status(phase=Phase.POSTCOPY, bql=False),
-        "postcopy-paused": Status(phase=Phase.POSTCOPY_PAUSED, thread=Thread.MIGRATION, bql=False),
-        "postcopy-recover-setup": Status(phase=Phase.POSTCOPY_RECOVER, thread=Thread.MAIN),
-        "postcopy-recover": Status(phase=Phase.POSTCOPY_RECOVER, thread=Thread.MAIN),
-        "completed": Status(phase=Phase.CLEANUP, thread=Thread.MIGRATION, bql=False),
-        "failing": Status(phase=Phase.CLEANUP),
-        "failed": Status(phase=Phase.CLEANUP),
-        "cancelling": Status(phase=Phase.CLEANUP),
-        "cancelled": Status(phase=Phase.CLEANUP, thread=Thread.MAIN),
-    },
-    Side.DESTINATION: {
-        "setup": Status(phase=Phase.SETUP, thread=Thread.MAIN),
-        "active": Status(phase=Phase.SETUP, thread=Thread.MAIN),
-        "postcopy-device": Status(phase=Phase.POSTCOPY),
-        "postcopy-active": Status(phase=Phase.POSTCOPY),
-        "postcopy-paused": Status(phase=Phase.POSTCOPY_PAUSED, thread=Thread.LISTEN),
-        "postcopy-recover": Status(phase=Phase.POSTCOPY_RECOVER, thread=Thread.MAIN),
-        "completed": Status(phase=Phase.CLEANUP),
-        "failing": Status(phase=Phase.CLEANUP),
-        "failed": Status(phase=Phase.CLEANUP),
-    },
-}
-"""Migration status (qapi/migration.json, MigrationStatus) -> what it entails (callers of migrate_set_state)."""
+from ..rules.threads import Thread
 
 CHECKPOINT_PHASE: Final[Mapping[str, Phase]] = {
     "src-downtime-start": Phase.SWITCHOVER,
@@ -97,25 +49,22 @@ Whether the destination's VM starts depends on whether the source's ran (migrati
 process_incoming_migration_bh), so that an idle source is shown as running there.
 """
 
-OPS: Final[Mapping[str, frozenset[str]]] = {
-    "ram": frozenset(
-        (
-            "save_cleanup",
-            "state_pending_estimate",
-            "state_pending_exact",
-            "load_setup",
-            "load_cleanup",
-            "resume_prepare",
-        )
-    ),
-    "dirty-bitmap": frozenset(("save_cleanup", "state_pending_estimate", "state_pending_exact")),
-    "spapr/htab": frozenset(("save_cleanup",)),
-    "s390-storage_attributes": frozenset(("save_cleanup", "state_pending_estimate", "state_pending_exact")),
-}
-"""idstr -> the handlers that a device is known to have and that no section gives away.
+_IN_NO_SECTION: Final = frozenset(
+    (
+        "save_cleanup",
+        "state_pending_estimate",
+        "state_pending_exact",
+        "load_setup",
+        "load_cleanup",
+        "resume_prepare",
+    )
+)
+"""Jobs of which no section shows that they were done."""
 
-Of ram.c, block-dirty-bitmap.c, hw/ppc/spapr.c and hw/s390x/s390-stattrib.c. Of a device that is not here, calls
-are emitted where a section shows that they were made.
+OPS: Final[Mapping[str, frozenset[str]]] = {idstr: ops & _IN_NO_SECTION for idstr, ops in DEVICE_OPS.items()}
+"""idstr -> the jobs that the device is known to do and that no section gives away.
+
+Of a device that is not here, calls are derived where a section shows that they were made.
 """
 
 CALLED_AT_ONCE: Final[Mapping[str, str]] = {

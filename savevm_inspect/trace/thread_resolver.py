@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ..rules.status import entered
 from ..rules.threads import Side, Thread
 from ..stream.events import EventKind
 from .facts import Facts
 from .lines import TraceLine
 from .meaning import Meaning
-from .rules import CHECKPOINT_THREAD, SNAPSHOT_CHECKPOINT_THREAD, STATUSES
+from .rules import CHECKPOINT_THREAD, SNAPSHOT_CHECKPOINT_THREAD
 
 
 class ThreadResolver:
@@ -58,7 +59,7 @@ class ThreadResolver:
 
     def _by_name(self, line: TraceLine, meaning: Meaning, keys: dict[str, Any]) -> Thread | None:
         if meaning.kind is EventKind.STATE:
-            status = STATUSES[self._side].get(keys["name"])
+            status = entered(self._side, keys["name"])
             return status.thread if status is not None else None
         if line.name == "vmstate_downtime_checkpoint":
             table = SNAPSHOT_CHECKPOINT_THREAD if self._facts.snapshot else CHECKPOINT_THREAD

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..payload.page_log import PageKind
 from ..payload.ram_blocks import RamBlock
 from ..reader.stream import Stream
+from ..rules.options import Capability
 from ..span import Span
 from ..stream.cursor import Cursor
 from ..stream.records import PageRun, Section, SectionKind
@@ -99,7 +100,7 @@ class RamNames:
 
     def _block_list(self, walk: Walk) -> Iterator[NamedBytes]:
         stream = self._stream
-        mapped = stream.configuration is not None and "mapped-ram" in stream.configuration.capabilities
+        mapped = stream.configuration is not None and Capability.MAPPED_RAM in stream.configuration.capabilities
         yield from walk.number(
             _WORD_BYTES, "total size", lambda word: f"{word & -stream.page_size} bytes, RAM_SAVE_FLAG_MEM_SIZE"
         )

@@ -52,14 +52,14 @@ def test_a_changed_header_says_how_it_differs(tmp_path: Path) -> None:
     assert [each["name"] for each in nearest["other_parameters"]] == ["save_setup"]
     unknown = [row for row in document["callbacks"] if not row["known"]]
     assert [(row["name"], row["near"][0]) for row in unknown] == [("save_live_iterated", "save_live_iterate")]
-    told = CliRunner().invoke(command, [str(path)], catch_exceptions=False).stdout
+    printed = CliRunner().invoke(command, [str(path)], catch_exceptions=False).stdout
     for said in (
         "has resume_prepare",
         "has no save_live_iterated",
         "nearest name is save_live_iterate",
         "save_setup is int",
     ):
-        assert said in told
+        assert said in printed
 
 
 def test_a_file_that_is_no_register_h_is_one_line(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from savevm_inspect.rules.callbacks import CALLBACKS, Callback, Place
 from savevm_inspect.rules.compat import CHANGES
-from savevm_inspect.rules.interfaces import INTERFACES, Change, Difference, Interface, differences
+from savevm_inspect.rules.interfaces import INTERFACES, ChangeKind, Difference, Interface, differences
 
 from .traces.differences import DIFFERENCES_FROM_10_2
 from .upstream.course import COMMANDS, DIFFERENCES, FAILURES, TRANSITIONS
@@ -99,8 +99,8 @@ def _interfaces() -> str:
 def _before_and_after(old: Interface, new: Interface, difference: Difference) -> tuple[str, str]:
     sides = ((old, difference.before), (new, difference.after))
     show: Callable[[Callback], str] = {
-        Change.SIGNATURE: lambda callback: f"`{callback.name}`: `{callback.signature}`",
-        Change.PLACES: lambda callback: f"`{callback.name}`: {_lock_of(callback, old, new)}",
+        ChangeKind.SIGNATURE: lambda callback: f"`{callback.name}`: `{callback.signature}`",
+        ChangeKind.PLACES: lambda callback: f"`{callback.name}`: {_lock_of(callback, old, new)}",
     }.get(difference.change, lambda callback: f"`{callback.name}`")
     before, after = (_lines(show(each.callbacks[name]) for name in names) or "—" for each, names in sides)
     return before, after

@@ -149,7 +149,7 @@ class MultifdRecv:
                 content = bytes(f.buffer[offset - f.base : offset - f.base + length])
             else:
                 content = unpacked.data[offset : offset + length]
-            ram.load_page(blocks[int(row["block"])].name, int(row["addr"]), content)
+            ram.receive_page(blocks[int(row["block"])].name, int(row["addr"]), content)
         log.clear()
 
     def _device_state(self, packet: MultifdPacket, f: QEMUFileInput) -> Steps[None]:

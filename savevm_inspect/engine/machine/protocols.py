@@ -198,7 +198,7 @@ class RamIncoming(Protocol):
     def read_preempt(self, f: QEMUFileInput) -> Steps[None]:
         """Read the channel for requested pages to its end."""
 
-    def load_page(self, name: str, addr: int, content: bytes | None) -> None:
+    def receive_page(self, name: str, addr: int, content: bytes | None) -> None:
         """Write a page that came over another channel; ``None`` for one of zeros."""
 
     def discard(self, name: str, start: int, length: int, offset: int) -> None:

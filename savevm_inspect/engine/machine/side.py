@@ -343,13 +343,13 @@ class MigrationSide:
 
     def _outcome(self, returned: Any, failure: str) -> dict[str, Any]:
         """What the return event says: a number or an answer, or the pending bytes, or what went wrong."""
-        told: dict[str, Any] = {"error": failure} if failure else {}
+        keys: dict[str, Any] = {"error": failure} if failure else {}
         if isinstance(returned, Pending):
-            told |= {"must_precopy": returned.must_precopy, "can_postcopy": returned.can_postcopy}
-            told |= {"stopcopy_bytes": self._stopcopy(returned)}
+            keys |= {"must_precopy": returned.must_precopy, "can_postcopy": returned.can_postcopy}
+            keys |= {"stopcopy_bytes": self._stopcopy(returned)}
         elif isinstance(returned, int):
-            told["returned"] = returned
-        return told
+            keys["returned"] = returned
+        return keys
 
     def _restore_lock(self, task: Task, *, held: bool) -> Steps[None]:
         """Undo what a handler did to the lock and did not undo: the caller relies on it."""

@@ -1,7 +1,7 @@
 """Asking all devices what is left to send, by the callbacks that the played version of QEMU has for it.
 
 Up to 7.2 one callback guesses, and synchronises by itself if it guesses less than the threshold; then there are two
-for that; from 11.1 on one query that is told which of both is wanted, and that is made once more when the VM has
+for that; from 11.1 on one query that says which of both is wanted, and that is made once more when the VM has
 stopped (migration/savevm.c, qemu_savevm_state_pending, ..._pending_estimate and _exact, qemu_savevm_query_pending).
 """
 

@@ -300,9 +300,9 @@ class RamDevice:
         """For each block what was received, shape (pages,); nothing while nothing is being loaded."""
         return self._load.received
 
-    def load_page(self, name: str, addr: int, content: bytes | None) -> None:
+    def receive_page(self, name: str, addr: int, content: bytes | None) -> None:
         """Write a page that came over another channel; ``None`` for one of zeros."""
-        self._load.load_page(name, addr, content)
+        self._load.receive_page(name, addr, content)
 
     def expect_faults(self) -> None:
         """From here on the guest waits for pages that are not there (postcopy_ram_incoming_setup)."""

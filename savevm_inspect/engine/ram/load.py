@@ -85,7 +85,7 @@ class RamLoad:
             raise DeviceError("load_setup has not run")
         return self._reader
 
-    def load_page(self, name: str, addr: int, content: bytes | None) -> None:
+    def receive_page(self, name: str, addr: int, content: bytes | None) -> None:
         """Write one page to memory (ram_load_multifd_pages); the caller has checked where it lies.
 
         Raises:
