@@ -26,7 +26,7 @@ from savevm_inspect.engine.play.migration import Migration
 from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.play.stepper import Stepper
 from savevm_inspect.engine.scenarios import NONE_DEVICES, SCENARIOS
-from savevm_inspect.engine.sim.clock import Clock, Link
+from savevm_inspect.engine.sim.clock import Link, VirtualClock
 from savevm_inspect.engine.sim.file_channel import FileChannel
 from savevm_inspect.engine.sim.network import Network
 from savevm_inspect.engine.sim.scheduler import Scheduler, Steps, Wait
@@ -92,7 +92,7 @@ class Outlet(FileChannel):
 
 def produce(mib: int, sink: Callable[[bytes | memoryview], object] = len) -> float:
     """Seconds that the source takes to write the stream."""
-    scheduler = Scheduler(Clock())
+    scheduler = Scheduler(VirtualClock())
     scenario = scenario_of(mib)
     network = Network(scheduler.clock, bandwidth_bytes_per_s=scenario.link_bytes_per_s)
     source = OutgoingMigration(scenario.build_source(scheduler), scenario.source_options, network)
@@ -112,7 +112,7 @@ def produce(mib: int, sink: Callable[[bytes | memoryview], object] = len) -> flo
 
 def load(mib: int, path: Path) -> float:
     """Seconds that the destination takes to load it."""
-    scheduler = Scheduler(Clock())
+    scheduler = Scheduler(VirtualClock())
     scenario = scenario_of(mib)
     destination = IncomingMigration(scenario.build_destination(scheduler), scenario.destination_options)
     destination.machine.guest.blocks[0].page_contents[:, 0] = 0  # touched, as the source's is

@@ -15,7 +15,7 @@ from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.play.script import Step, UserAction
 from savevm_inspect.engine.play.transport import Transport
 from savevm_inspect.engine.scenarios import SCENARIOS
-from savevm_inspect.engine.sim.clock import Clock
+from savevm_inspect.engine.sim.clock import VirtualClock
 from savevm_inspect.engine.sim.pipe import Pipe
 from savevm_inspect.engine.sim.scheduler import Scheduler
 from savevm_inspect.errors import EngineError
@@ -43,7 +43,7 @@ STREAM, ENDS = stream_of(TINY)
 
 
 def load(data: bytes, *, scenario: Scenario = TINY) -> tuple[IncomingMigration, list[Event], EngineError | None]:
-    scheduler = Scheduler(Clock())
+    scheduler = Scheduler(VirtualClock())
     destination = IncomingMigration(scenario.build_destination(scheduler), scenario.destination_options)
     destination.load_file(data)
     events = list(scheduler.run())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from savevm_inspect.engine.machine.qemu_file import IO_BUF_SIZE, QEMUFile, QEMUFileInput
-from savevm_inspect.engine.sim.clock import Clock, Link
+from savevm_inspect.engine.sim.clock import Link, VirtualClock
 from savevm_inspect.engine.sim.pipe import Pipe
 from savevm_inspect.errors import SavevmError, Truncated
 
@@ -19,8 +19,8 @@ ITEMS = st.one_of(
 )
 
 
-def channel(bandwidth: int = 1_000_000) -> tuple[QEMUFile, bytearray, Clock]:
-    clock, out = Clock(), bytearray()
+def channel(bandwidth: int = 1_000_000) -> tuple[QEMUFile, bytearray, VirtualClock]:
+    clock, out = VirtualClock(), bytearray()
     return QEMUFile(Pipe(clock, Link(clock, bandwidth), sink=out.extend)), out, clock
 
 
@@ -80,4 +80,4 @@ def test_the_first_error_sticks_and_nothing_goes_out_after_it() -> None:
 
 def test_a_link_without_bandwidth_is_refused() -> None:
     with pytest.raises(SavevmError, match="carries nothing"):
-        Link(Clock(), 0)
+        Link(VirtualClock(), 0)

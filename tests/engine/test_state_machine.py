@@ -169,10 +169,10 @@ class Migrations(RuleBasedStateMachine):
 
 
 def _nobody() -> Any:
-    from savevm_inspect.engine.sim.clock import Clock  # noqa: PLC0415
+    from savevm_inspect.engine.sim.clock import VirtualClock  # noqa: PLC0415
     from savevm_inspect.engine.sim.scheduler import Scheduler  # noqa: PLC0415
 
-    return Scheduler(Clock())
+    return Scheduler(VirtualClock())
 
 
 def assert_phases_follow(made: Run) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmap, DirtyBitmaps
 from savevm_inspect.engine.machine.qemu_file import BufferFile
 from savevm_inspect.engine.scenarios import Scenario
-from savevm_inspect.engine.sim.clock import Clock
+from savevm_inspect.engine.sim.clock import VirtualClock
 from savevm_inspect.engine.sim.scheduler import Scheduler
 from savevm_inspect.errors import BadPayload, SavevmError, Truncated, UnknownRecord, Unsupported
 from savevm_inspect.payload import FIELD_PAYLOADS
@@ -83,7 +83,7 @@ def test_all_that_the_engine_sends(sent: list[DirtyBitmap]) -> None:
         bitmap.bits = bitmap.bits[:length]
         bitmap.__post_init__()
     scenario = Scenario(name="bitmaps", title="", teaches="", devices=(DirtyBitmaps.attach,), ram_bytes=0)
-    (device,) = scenario.build_source(Scheduler(Clock())).devices
+    (device,) = scenario.build_source(Scheduler(VirtualClock())).devices
     assert isinstance(device, DirtyBitmaps)
     device.bitmaps = sent
     reader = DirtyBitmapReader()

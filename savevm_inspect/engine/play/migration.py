@@ -9,7 +9,7 @@ from ...rules.threads import Side, Thread
 from ...stream.events import Event
 from ..incoming.migration import IncomingMigration
 from ..outgoing.migration import OutgoingMigration
-from ..sim.clock import Clock, Link
+from ..sim.clock import Link, VirtualClock
 from ..sim.file_channel import FileChannel
 from ..sim.network import Network, Watch
 from ..sim.scheduler import CHECKPOINT, Choose, Deadlock, Scheduler, Steps, Wait, fair
@@ -44,7 +44,7 @@ class Migration:
 
     def __init__(self, scenario: Scenario, watch: Watch | None = None, *, choose: Choose = fair) -> None:
         self.scenario = scenario
-        self.clock = Clock()
+        self.clock = VirtualClock()
         self.scheduler = Scheduler(self.clock, choose)
         self.network: Network = Network(
             self.clock,

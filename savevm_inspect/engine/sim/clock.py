@@ -1,13 +1,32 @@
 """Virtual time, and a link that takes some of it for every byte; nothing here looks at a real clock."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from ...errors import SavevmError
 
 US_PER_S = 1_000_000
 
 
-class Clock:
+class Clock(Protocol):
+    """The time that both machines live in."""
+
+    @property
+    def now_us(self) -> int:
+        """Microseconds since the migration's start."""
+
+    def listen(self, listener: Callable[[int], None]) -> None:
+        """Have a function called with the new time, in microseconds, whenever it moves on."""
+
+    def advance(self, by_us: int) -> None:
+        """Let time pass.
+
+        Args:
+            by_us: how much, in microseconds, not negative.
+        """
+
+
+class VirtualClock:
     """Microseconds since the migration's start, moved on by whoever uses time up."""
 
     def __init__(self) -> None:
