@@ -26,7 +26,7 @@ from savevm_inspect.rules.threads import Side
 from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.wire import MULTIFD_MAGIC, MULTIFD_VERSION, MultifdFlag
 
-from .running import memory_after, run
+from ..running import memory_after, run
 
 TINY = replace(SCENARIOS["bitmaps"], ram_bytes=3 << 12, filled=1.0, workload=Workload())
 ONE_CHANNEL = MigrationParameters(multifd_channels=1)
