@@ -9,6 +9,7 @@ from rich.text import Text
 from ..errors import SavevmError
 from ..rules.register_h import LIMIT_BYTES, read_register_h
 from ..views.header import header_document
+from ..views.json_documents import marked
 from .options import cell, print_json, show, table, takes_json
 
 
@@ -27,7 +28,7 @@ def command(file: Path, as_json: bool) -> None:
     except SavevmError as error:
         raise SavevmError(f"{file}: {error}") from error
     if as_json:
-        print_json({"format": "savevm-inspect/header", "version": 1, "file": str(file), **document})
+        print_json(marked("header", {"file": str(file), **document}))
         return
     _show(document)
 

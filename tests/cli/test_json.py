@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 import savevm_inspect as si
 from savevm_inspect.cli import cli
+from savevm_inspect.rules.interfaces import INTERFACES
 from savevm_inspect.span import Span
 from savevm_inspect.stream.values import FieldValue
 from savevm_inspect.views.json_documents import DOCUMENTS, Document, Form, JsonType, json_value
 from savevm_inspect.vmstate.scalars import SCALARS
 
+from ..rules.test_register_h import written
 from .drawn_docs import DOC, drawn
 
 
@@ -62,8 +64,15 @@ SOURCES = dict.fromkeys(("info", "sections", "show", "check", "ram stats", "ram 
 
 
 @pytest.mark.parametrize(("verb", "name"), [(verb, name) for verb in DOCUMENTS for name in SOURCES.get(verb, ("",))])
-def test_each_verb_prints_what_its_table_says(verb: str, name: str, capture_path: Callable[[str], Path]) -> None:
+def test_each_verb_prints_what_its_table_says(
+    verb: str, name: str, capture_path: Callable[[str], Path], tmp_path: Path
+) -> None:
     source = [str(capture_path(name))] if name else []
+    if verb == "header":
+        signatures = INTERFACES["10.2"].signatures
+        header = written([*signatures.items(), ("save_anything", signatures["save_setup"])])
+        source = [str(tmp_path / "register.h")]
+        Path(source[0]).write_text(header)
     result = CliRunner().invoke(cli, [*verb.split(), *source, "--json"])
     printed = json.loads(result.stdout)
     assert printed or (verb, name) == ("show", "trace-pc-10.0-cancel"), "it was cut within RAM"
