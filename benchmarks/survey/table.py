@@ -63,6 +63,7 @@ def lines(rows: list[Row]) -> Iterator[str]:
     rows = sorted(rows, key=lambda row: (_version(row), row["key"]))
     machines = [row for row in rows if not row["device"]]
     devices = [row for row in rows if row["device"]]
+    yield from (f"{len(rows)} starts.", "")
     yield from ("### By QEMU", "")
     yield from _table("QEMU", _by(rows, "qemu"))
     yield from ("### Machine types, by target", "")
