@@ -14,6 +14,7 @@ import grimp
 
 import savevm_inspect
 
+from . import api_doc
 from .retired_words import hits
 
 ROOT = Path(__file__).parent.parent
@@ -80,6 +81,10 @@ def test_without_the_extra_the_package_still_lists_what_is_there() -> None:
     assert "open_stream" in names.split()
     assert "replay" not in names.split()
     assert "pip install 'savevm-inspect[lab]'" in error
+
+
+def test_the_document_of_the_interface_is_current() -> None:
+    assert api_doc.DOC.read_text(encoding="utf-8") == api_doc.drawn(), "python tests/api_doc.py renews it"
 
 
 def python_of_documents() -> Iterator[tuple[str, str]]:

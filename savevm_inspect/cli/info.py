@@ -1,11 +1,13 @@
 """``savevm-inspect info``."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
+from ..errors import printable
 from ..views.json_documents import marked
 from ..views.summary import summary
 from .options import cell, print_json, show, table, takes_json
@@ -15,9 +17,15 @@ from .source import Chosen, takes_source
 @click.command("info")
 @takes_source
 @takes_json
-def command(chosen: Chosen, as_json: bool) -> None:
+@click.option("--xml", "as_xml", is_flag=True, help="Print the domain XML of a save image of libvirt's instead.")
+def command(chosen: Chosen, as_json: bool, as_xml: bool) -> None:
     """Say what SOURCE is, whether it is whole, and whose its bytes are."""
+    if as_json and as_xml:
+        raise click.UsageError("give one of --json and --xml")
     with chosen.open(strict=False) as stream:
+        if as_xml:
+            _print_xml(stream.domain_xml)
+            return
         if not stream.records:
             raise stream.problems[0]
         facts = summary(stream)
@@ -33,6 +41,15 @@ def command(chosen: Chosen, as_json: bool) -> None:
     for name, value in (*_lines(facts), *about):
         grid.add_row(cell(name), cell(value))
     show(grid)
+
+
+def _print_xml(text: str) -> None:
+    """As it was written; a terminal gets nothing that it would obey."""
+    if sys.stdout.isatty():
+        for line in text.splitlines():
+            click.echo(printable(line))
+    else:
+        click.echo(text.encode("utf-8", "surrogateescape"))
 
 
 _DESCRIPTIONS = {

@@ -47,6 +47,14 @@ class Remarkable(Protocol):
         """Where that comes from: ``stream`` if it is its own."""
 
     @property
+    def offset(self) -> int:
+        """Where it starts, in bytes."""
+
+    @property
+    def schema_unused(self) -> bool:
+        """Whether a schema was given for nothing."""
+
+    @property
     def ram_hooks(self) -> Sequence[int]:
         """Offsets of the words of RAM that leave pages to somebody else."""
 
@@ -60,6 +68,9 @@ def remarks(stream: Remarkable) -> Iterator[Remark]:
     Yields:
         The remarks, kind by kind.
     """
+    if stream.schema_unused:
+        what = "the schema that was given is not used: the stream has its own description"
+        yield Remark(offset=stream.offset, section="", message=what)
     yield from _device_state_alone(stream)
     yield from _inferred_ends(stream)
     yield from _pages_elsewhere(stream)

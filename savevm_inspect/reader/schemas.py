@@ -27,6 +27,9 @@ LIBRARY = "library"
 _INDEX = "index.json"
 _AHEAD_BYTES = 64
 _SPACE = b" \t\r\n"
+_DUMP_VMSTATE = b'"vmschkmachine"'
+_DUMP_AHEAD_BYTES = 4096
+"""What -dump-vmstate writes begins with the machine type under that key (dump_vmstate_json_to_file)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +94,39 @@ def load_schema(source: SourceLike) -> Schema:
             if len(buffer) > LIMIT_BYTES:
                 raise SchemaError(f"{opened.name}: {len(buffer)} bytes, more than {LIMIT_BYTES}")
             text: bytes | None = bytes(buffer)
+            if _DUMP_VMSTATE in bytes(buffer[:_DUMP_AHEAD_BYTES]):
+                raise SchemaError(
+                    f"{opened.name} is what -dump-vmstate writes: the fields that devices may have, without their "
+                    "types and instances; give a description, or a stream that has one"
+                )
         else:
             text = find_description(buffer)
         if text is None:
             raise SchemaError(f"{opened.name} is no description, and no stream that has one")
         own = configuration_of(buffer)
         return Schema(origin="given", machine=own.machine if own else "", description=parse_description(text))
+
+
+def check_schema(wanted: SourceLike) -> None:
+    """See whether there is a schema, without a stream that it is for.
+
+    Args:
+        wanted: as for :func:`choose_schema`.
+
+    Raises:
+        SavevmError: it can't be opened, is no description, or is not in the library.
+    """
+    if not isinstance(wanted, str) or wanted.partition(":")[0] != LIBRARY:
+        load_schema(wanted)
+    elif name := wanted.partition(":")[2]:
+        _entry(name)
+
+
+def _entry(name: str) -> LibraryEntry:
+    for entry in library():
+        if entry.name == name:
+            return entry
+    raise NotFound(f"no schema {name!r} in the library; it has: {', '.join(each.name for each in library())}")
 
 
 def description_of(source: Source, offset: int) -> bytes:
@@ -147,10 +177,7 @@ def choose_schema(
         return _checked(load_schema(wanted), configuration)
     name = wanted.partition(":")[2]
     if name:
-        entry = next((entry for entry in library() if entry.name == name), None)
-        if entry is None:
-            raise NotFound(f"no schema {name!r} in the library; it has: {', '.join(each.name for each in library())}")
-        return _checked(entry.load(), configuration)
+        return _checked(_entry(name).load(), configuration)
     machine = configuration.machine if configuration else ""
     return _best_fit([entry for entry in library() if entry.machine == machine], machine, described_sections)
 

@@ -52,6 +52,7 @@ class Stream:
         problems: what is wrong with it, in the order in which it was found; empty if ``strict``.
         description: the schema it was read with; ``None`` if there is none that fits.
         schema_from: where that comes from: ``stream``, ``given``, ``library:NAME`` or ``none``.
+        schema_unused: a schema was given, and not used, since the stream has its own description.
     """
 
     def __init__(self, inputs: Inputs, *, schema: SourceLike | None = None, strict: bool = True) -> None:
@@ -69,7 +70,10 @@ class Stream:
         found = self._read_described()
         if self._schema_error is not None:
             self._report(self._schema_error)
-        if schema is not None and self.description is None:
+        self.schema_unused = schema is not None and self.description is not None
+        if schema is not None and self.schema_unused:
+            self._check_schema(schema)
+        elif schema is not None:
             found = self._adopt(schema) or found
         if found.errors and not strict:
             found = attempt(inputs, self.description, self._resources, ends_at=self._description_at, salvage=True)
@@ -117,6 +121,15 @@ class Stream:
                 self.schema_from = "stream"
         except SchemaError as error:
             self._schema_error = error
+
+    def _check_schema(self, given: SourceLike) -> None:
+        """See that a schema that is not needed is one: whoever gives it would believe that it was used."""
+        from .schemas import check_schema  # noqa: PLC0415
+
+        try:
+            check_schema(given)
+        except SavevmError as error:
+            self._report(error)
 
     def _adopt(self, wanted: SourceLike) -> Attempt | None:
         """Read the stream with a schema from elsewhere; one that does not fit is refused and not used."""
@@ -192,6 +205,17 @@ class Stream:
     def source(self) -> Source:
         """The container: its facts, documents and notes."""
         return self._source
+
+    @property
+    def domain_xml(self) -> str:
+        """The XML of the domain, as libvirt wrote it into a save image.
+
+        Raises:
+            NotFound: it is no image of libvirt's.
+        """
+        if "domain" not in self._source.documents:
+            raise NotFound(f"{self.name}: no save image of libvirt's, so it holds no domain XML")
+        return self._source.documents["domain"]
 
     @property
     def name(self) -> str:
@@ -447,7 +471,8 @@ def open_stream(
     """Open a migration stream and read its records.
 
     Args:
-        source: path of a file in any container or of a capture folder, ``-`` for standard input, or bytes.
+        source: path of a file in any container or of a capture folder, ``-`` for standard input; a file
+            object, read from where it stands; or bytes.
         offset: where the stream starts, in bytes: in the file, or in what its container holds.
         channels: the further forward channels, in the order in which the source connected; a capture folder
             knows its own.

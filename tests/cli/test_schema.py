@@ -133,3 +133,14 @@ def test_no_format_of_a_description_that_is_none(capture_path: Callable[[str], P
     assert result.stderr.count("\n") == 1
     assert "page_size" in result.stderr
     assert [each.name for each in tmp_path.iterdir()] == ["broken.mig"]
+
+
+def test_info_prints_the_domain_of_a_save_image(capture_path: Callable[[str], Path]) -> None:
+    image = Path(__file__).parents[1] / "captures" / "t-7.2-libvirt-gzip.save.xz"
+    printed = run("info", image, "--xml")
+    with si.open_stream(image) as stream:
+        assert printed.stdout == stream.domain_xml + "\n"
+    assert run("info", image, "--xml", "--json").returncode == 2
+    refused = run("info", capture_path("none-11.1"), "--xml")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "no domain XML" in refused.stderr

@@ -279,3 +279,33 @@ def test_a_claim_longer_than_the_stream_is_refused(capture_path: Captures) -> No
         SchemaError, match=r"section timer \(instance 0\).*after field 'unused'.* reaches past the footer"
     ):
         si.open_stream(bare(path), schema=changed)
+
+
+def test_a_schema_that_is_not_needed_is_checked_and_said(capture_path: Captures, tmp_path: Path) -> None:
+    path = capture_path("none-11.1")
+    for given in (path, schemas.LIBRARY, f"{schemas.LIBRARY}:none-7.2"):
+        with si.open_stream(path, schema=given) as stream:
+            assert stream.schema_from == "stream"
+            assert ["given is not used" in str(remark) for remark in stream.remarks] == [True]
+    with si.open_stream(path) as stream:
+        assert not stream.remarks
+    (tmp_path / "none").write_bytes(b"no description")
+    for wrong in (tmp_path / "none", tmp_path / "missing", f"{schemas.LIBRARY}:nope"):
+        with pytest.raises(si.SavevmError):
+            si.open_stream(path, schema=wrong)
+        with si.open_stream(path, schema=wrong, strict=False) as stream:
+            assert len(stream.problems) == 1
+
+
+def test_what_dump_vmstate_writes_is_named(capture_path: Captures) -> None:
+    written = json.dumps({"vmschkmachine": {"Name": "none"}, "timer": {"Name": "timer", "version_id": 2}}, indent=2)
+    with pytest.raises(SchemaError, match="what -dump-vmstate writes"):
+        si.open_stream(bare(capture_path("none-11.1")), schema=written.encode())
+
+
+def test_the_domain_of_a_save_image_is_there_as_it_was_written(capture_path: Captures) -> None:
+    with si.open_stream(CAPTURES / "t-7.2-libvirt-gzip.save.xz") as stream:
+        assert stream.domain_xml.lstrip().startswith("<")
+        assert stream.domain_xml == stream.source.documents["domain"]
+    with si.open_stream(capture_path("none-11.1")) as stream, pytest.raises(NotFound, match="no save image"):
+        _ = stream.domain_xml
