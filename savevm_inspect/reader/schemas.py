@@ -104,7 +104,10 @@ def load_schema(source: SourceLike) -> Schema:
         if text is None:
             raise SchemaError(f"{opened.name} is no description, and no stream that has one")
         own = configuration_of(buffer)
-        return Schema(origin="given", machine=own.machine if own else "", description=parse_description(text))
+        description = parse_description(text)
+        if description.refused and not description.devices:
+            raise next(iter(description.refused.values()))
+        return Schema(origin="given", machine=own.machine if own else "", description=description)
 
 
 def check_schema(wanted: SourceLike) -> None:

@@ -78,7 +78,7 @@ class Stream:
         if found.errors and not strict:
             found = attempt(inputs, self.description, self._resources, ends_at=self._description_at, salvage=True)
         self._payloads, self._channels = found.payloads, found.channels
-        self._broken = bool(found.errors or self.problems)
+        self._broken = bool(found.errors or inputs.main.problems)
         self.records: tuple[Record, ...] = tuple(self._channels.records)
         for error in (*found.errors, *self._unsupported_versions()):
             self._report(error)
@@ -101,8 +101,10 @@ class Stream:
                 return described
         if own is not None:
             bare = attempt(self._inputs, None, self._resources)
-            if not bare.errors and not any(_is_unknown(record) for record in bare.channels.records):
-                return bare  # the description was of what follows
+            ends_elsewhere = own_description(bare.channels.records) is None
+            if ends_elsewhere and not bare.errors and not any(_is_unknown(each) for each in bare.channels.records):
+                self._use(None)
+                return bare  # the description is of what follows
         self._use(own)
         return found
 
@@ -150,11 +152,18 @@ class Stream:
         return found
 
     def _doubt_by_comparison(self, found: Attempt) -> StreamError | None:
-        """What broke a reading with a schema, if the stream is sound without it."""
-        if not found.errors:
+        """What broke a reading with a schema, or made it end early, if the stream is sound without it."""
+        unknown = next((each for each in found.channels.records if _is_unknown(each)), None)
+        if not found.errors and unknown is None:
             return None
         with ExitStack() as resources:
-            return None if attempt(self._inputs, None, resources).errors else found.errors[0]
+            bare = attempt(self._inputs, None, resources)
+            if bare.errors or unknown in bare.channels.records:
+                return None
+        if found.errors:
+            return found.errors[0]
+        assert unknown is not None  # there is nothing else to doubt
+        return BadPayload("with it, the stream ends early", offset=unknown.span.offset)
 
     def _count_described(self, description: Description) -> int:
         """How many sections a schema describes; raises if it does not fit."""

@@ -16,7 +16,7 @@ def test_bytes_that_were_lost_are_found(capture_path: Callable[[str], Path]) -> 
     with si.open_stream(bytes(data), strict=False) as stream:
         breakage = find_breakage(stream)
         assert breakage is not None
-        assert len(stream.sections) == before
+        assert len([section for section in stream.sections if not section.salvaged]) == before
     assert breakage.start == broken.span.offset
     assert breakage.head is not None
     assert breakage.head.idstr == "cpu"
