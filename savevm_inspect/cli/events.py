@@ -51,9 +51,15 @@ def command(source: Path, side: str | None, as_json: bool, perfetto: Path | None
             stream.close()
 
 
+_SPARE = ("bytes", "thread", "figures", "time", "phase")
+"""What a narrow terminal does without, in that order."""
+
+
 def _list(events: Iterable[Event]) -> None:
     grid = table(
-        "seq", "time", "side", "phase", "thread", "event", "", "figures", "bytes", "", numbers=("seq", "time")
+        *("seq", "time", "side", "phase", "thread", "event", "", "figures", "bytes", ""),
+        numbers=("seq", "time", "bytes"),
+        spare=_SPARE,
     )
     for event in events:
         grid.add_row(

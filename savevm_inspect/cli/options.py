@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ..errors import printable
 
-_WIDTH_OF_FILES = 1000
+_WIDTH_OF_FILES = 100_000
+"""Each row is one line in a file or a pipe."""
+
+_TEXT_WIDTH = 12
+"""Text may be folded into as many characters."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,17 +56,55 @@ def console(*, stderr: bool = False) -> Console:
 def show(what: Table | Text) -> None:
     """Print to stdout, without the spaces that tables end their lines in."""
     out = console()
+    if isinstance(what, Grid):
+        what.fit(out.width)
     with out.capture() as capture:
         out.print(what, soft_wrap=isinstance(what, Text))
     for line in capture.get().splitlines():
         click.echo(line.rstrip())
 
 
-def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
-    """An empty table; columns named in ``numbers`` are set to the right."""
-    grid = Table(box=None, pad_edge=False, header_style="bold")
+class Grid(Table):
+    """A table that does without some of its columns in a narrow terminal.
+
+    Args:
+        spare: headings of the columns that can be missed, the one that goes first as the first.
+    """
+
+    def __init__(self, spare: tuple[str, ...]) -> None:
+        super().__init__(box=None, pad_edge=False, header_style="bold")
+        self._spare = spare
+
+    def fit(self, width: int) -> None:
+        """Take away columns until the others fit; numbers are never broken over lines.
+
+        Args:
+            width: of the terminal, in characters.
+        """
+        for heading in self._spare:
+            if sum(map(_least_width, self.columns)) + len(self.columns) - 1 <= width:
+                return
+            self.columns = [column for column in self.columns if column.header != heading]
+
+
+def _least_width(column: Column) -> int:
+    """How narrow a column can be: as wide as its longest number, or some characters of its text."""
+    widest = max((cell_len(str(each)) for each in (column.header, *column.cells)), default=0)
+    return widest if column.no_wrap else min(widest, _TEXT_WIDTH)
+
+
+def table(*columns: str, numbers: tuple[str, ...] = (), spare: tuple[str, ...] = ()) -> Grid:
+    """An empty table.
+
+    Args:
+        columns: their headings.
+        numbers: those that are set to the right, and never broken over lines.
+        spare: those that can be missed in a narrow terminal, the one that goes first as the first.
+    """
+    grid = Grid(spare)
     for column in columns:
-        grid.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        number = column in numbers
+        grid.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=number)
     return grid
 
 

@@ -45,7 +45,7 @@ def _show(facts: dict[str, Any]) -> None:
 
 
 def _counts(heading: str, names: list[str], rows: list[dict[str, Any]], columns: dict[str, str]) -> Table:
-    grid = table(heading, *columns, numbers=tuple(columns))
+    grid = table(heading, *columns, numbers=tuple(columns), spare=_SPARE)
     for name, row in zip(names, rows, strict=True):
         grid.add_row(cell(name), *(str(row[key]) for key in columns.values()))
     return grid
@@ -61,6 +61,9 @@ _SENT = {
 }
 _COSTS = {"bytes for pages": "page_bytes", "of these wasted": "wasted_bytes"}
 """Columns of blocks and iterations: the heading, and the key of ``ram_stats``."""
+
+_SPARE = ("compressed", "xbzrle", "never sent", "sent again", "of these wasted", "zero", "bytes for pages", "bytes")
+"""What a narrow terminal does without, in that order."""
 
 _ITERATIONS_FROM = {
     "events": "Iterations as the capture's events state them.",

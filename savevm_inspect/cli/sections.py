@@ -29,7 +29,9 @@ def command(chosen: Chosen, as_json: bool) -> None:
 def _show(rows: Iterable[dict[str, Any]]) -> None:
     numbers = ("start", "length", "id", "instance", "version")
     grid = table(
-        "start", "length", "kind", "id", "idstr", "instance", "version", "framing", "decoded", numbers=numbers
+        *("start", "length", "kind", "id", "idstr", "instance", "version", "framing", "decoded"),
+        numbers=numbers,
+        spare=("version", "framing", "id", "instance", "kind"),
     )
     for row in rows:
         grid.add_row(

@@ -66,8 +66,8 @@ def _fields(stream: Stream, device: Device) -> Iterator[FieldValue]:
 
 
 def _show(rows: Sequence[tuple[Device, FieldValue]], *, whole: bool, several: bool) -> None:
-    columns = ("device",) if several else ()
-    grid = table(*columns, "offset", "length", "field", "type", "value", numbers=("offset", "length"))
+    columns = (*(("device",) if several else ()), "offset", "length", "field", "type", "value")
+    grid = table(*columns, numbers=("offset", "length"), spare=("length", "type"))
     for device, field in rows:
         grid.add_row(
             *((cell(_name(device)),) if several else ()),
