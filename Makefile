@@ -27,7 +27,7 @@ test-all: $(STAMP) lint  ## all tests; what the machine lacks is skipped with it
 random: SEED := $(or $(SEED),$(strip $(shell od -An -N4 -tu4 /dev/urandom)))
 random: $(STAMP)  ## search laws with another seed than test does; SEED=N repeats a search
 	@echo 'make random SEED=$(SEED)'
-	$(PYTEST) --dist worksteal -m 'hypothesis and not ($(NEEDY))' --hypothesis-profile random --hypothesis-seed $(SEED) $(ARGS)
+	$(PYTEST) --dist worksteal $(shell grep -rl --include='test_*.py' hypothesis tests) -m 'hypothesis and not ($(NEEDY))' --hypothesis-profile random --hypothesis-seed $(SEED) $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
