@@ -211,6 +211,6 @@ def assert_cleanups(made: Run, side: Side, handler: str, end: Any) -> None:
 
 
 Migrations.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=20, suppress_health_check=list(HealthCheck)
+    max_examples=50, stateful_step_count=20, suppress_health_check=list(HealthCheck)
 )
 TestMigrations = Migrations.TestCase

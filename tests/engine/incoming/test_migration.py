@@ -72,7 +72,7 @@ def test_a_stream_that_is_cut_anywhere_fails_and_is_cleaned_up() -> None:
         assert destination.status is expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.integers(0, len(STREAM) - 1), st.integers(1, 255))
 def test_a_wrong_byte_never_gets_further_than_an_engine_error(offset: int, change: int) -> None:
     data = bytearray(STREAM)
