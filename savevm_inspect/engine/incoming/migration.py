@@ -118,7 +118,8 @@ class IncomingMigration(IncomingState):
         yield from self.loadvm.cleanup()
         yield from self.end_load_threads()
         self.close_return_path()
-        if self.connection is not None:  # nobody reads any more: a source that goes on writing finds out
+        if self.connection is not None:  # it is closed in both directions: a source that goes on, or waits, finds out
+            self.connection.back.close()
             for pipe in self.connection.forward:
                 pipe.hang_up()
         yield CHECKPOINT

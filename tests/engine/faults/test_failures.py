@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from savevm_inspect.engine.devices.faulty import Fault, How
+from savevm_inspect.engine.machine.guest import Workload
 from savevm_inspect.engine.machine.machine import RunState
+from savevm_inspect.engine.play.script import Step, UserAction
 from savevm_inspect.rules.callbacks import CALLBACKS, Returns
 from savevm_inspect.rules.options import Capability
 from savevm_inspect.rules.phases import Phase
@@ -21,7 +23,9 @@ from .places import (
     LOST,
     PAUSED,
     PLACES,
+    POSTCOPY,
     PRECOPY,
+    RAM,
     SCENARIOS,
     UNHEARD,
     WAITS,
@@ -104,6 +108,18 @@ def test_a_slow_callback_harms_nobody(place: Place) -> None:
     called = calls[call_number(place) - 1]
     returned = next(e for e in ran.of(place.side, EventKind.RETURN) if e.call_id == called.call_id)
     assert returned.time_us - called.time_us >= Fault(handler=place.handler, idstr="", how=How.STALL).stall_us
+
+
+def test_a_source_that_waits_for_an_answer_learns_of_a_destination_that_failed_before_it_could_answer() -> None:
+    """With a preempt channel, postcopy begins when the destination has answered a ping."""
+    fault = Fault(handler="load_setup", idstr=RAM, how=How.FAIL)
+    script = (Step(do=UserAction.MIGRATE_START_POSTCOPY, status=_S.ACTIVE),)
+    capabilities = POSTCOPY.capabilities | {Capability.POSTCOPY_PREEMPT}
+    scenario = replace(POSTCOPY, latency_us=0, ram_bytes=32 << 12, script=script, capabilities=capabilities)
+    ran = run(replace(scenario, workload=Workload(writes_per_s=0), faults=(fault,)))
+    assert (ran.migration.source.status, ran.migration.destination.status) == (_S.FAILED, _S.FAILED)
+    assert ran.migration.source.machine.guest.running
+    assert_nothing_left_over(ran)
 
 
 @pytest.mark.parametrize("seed", range(3))
