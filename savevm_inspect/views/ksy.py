@@ -84,6 +84,8 @@ def ksy_document(
     Raises:
         SchemaError: no format can be made of the description.
     """
+    if description is not None and description.refused:
+        raise next(iter(description.refused.values()))
     parts = json.loads(files("savevm_inspect._ksy").joinpath("parts.json").read_text("utf-8"))
     document: dict[str, Any] = parts["stream"]
     types: dict[str, Any] = document["types"]

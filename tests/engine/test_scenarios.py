@@ -84,9 +84,9 @@ def test_a_recording_holds_the_bytes_and_the_events(name: str, tmp_path: Path) -
     assert list(folder.events()) == events == heard
 
 
-def test_an_unknown_scenario_is_named_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="no scenario 'nope'; there are quickstart, idle"):
-        record_scenario("nope", tmp_path / "capture")
+def test_an_unknown_scenario_is_refused_with_a_near_name(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"no scenario 'quickstrat'; did you mean quickstart\?"):
+        record_scenario("quickstrat", tmp_path / "capture")
     assert not list(tmp_path.iterdir())
 
 

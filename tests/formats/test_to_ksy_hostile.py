@@ -15,7 +15,7 @@ import savevm_inspect as si
 from savevm_inspect.errors import SchemaError
 from savevm_inspect.views.ksy import ksy_document, ksy_of_stream
 from savevm_inspect.views.yaml_text import yaml_text
-from savevm_inspect.vmstate.fields import NUMBERS
+from savevm_inspect.vmstate.scalars import SCALARS
 from savevm_inspect.vmstate.schema import parse_description
 from savevm_inspect.wire import QEMU_VM_FILE_MAGIC, VmRecord
 
@@ -64,7 +64,7 @@ def plain_fields(draw: st.DrawFn) -> tuple[str, int, Make]:
     kind = draw(
         st.sampled_from(
             [
-                *NUMBERS,
+                *SCALARS,
                 "buffer",
                 "unused_buffer",
                 "nullptr",
@@ -80,11 +80,11 @@ def plain_fields(draw: st.DrawFn) -> tuple[str, int, Make]:
             ]
         )
     )
-    if kind in NUMBERS:
-        size = NUMBERS[kind].size_bytes
-        if NUMBERS[kind].code == "?":
+    if kind in SCALARS:
+        size = SCALARS[kind].size_bytes
+        if SCALARS[kind].code == "?":
             return kind, size, lambda chance: bytes([chance.randrange(2)])
-        if NUMBERS[kind].code == "q":
+        if SCALARS[kind].code == "q":
             return kind, size, signed_64_bits
         return kind, size, lambda chance: of_bytes(chance, size)
     if kind in ("nullptr", "ptr-marker"):

@@ -107,6 +107,9 @@ def stopped(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[[str],
         if machine.linux and not stopped_guests.LINUX:
             remedy = "tests/qemu/bring_linux.sh brings one; SAVEVM_LINUX names its folder"
             (pytest.fail if "linux" in REQUIRED else pytest.skip)(f"no Linux guest on this machine; {remedy}")
+        if machine.linux and not (Path(stopped_guests.LINUX) / machine.linux / "initramfs").exists():
+            remedy = f"SAVEVM_LINUX_ARCHITECTURES={machine.linux} tests/qemu/bring_linux.sh brings it"
+            pytest.skip(f"no Linux guest for {machine.linux}; {remedy}")
         if command != qemu_command and not _is_there(command):
             required = "linux" in REQUIRED and len(command) == 1 and machine.linux
             remedy = "Debian's packages qemu-system-* bring it, into a chroot with bring_qemus.sh's SAVEVM_PACKAGES"
