@@ -70,6 +70,8 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
         """
         if n < 0:
             raise InvalidArgumentError(f"requested invalid {n} amount of bytes")
+        if not n:
+            return b""  # also after the end, as the runtime's own
         start = self._step(n)
         return bytes(self.view[start : start + n])
 

@@ -61,7 +61,7 @@ class Decoder(Coder):
 
     def count(self, name: str, kind: str = "uint32", *, most: int | None = None) -> int:
         value = self.number(name, kind, most=most)
-        if value > self.cursor.remaining:
+        if not 0 <= value <= self.cursor.remaining:
             self.refuse(f"{name} is {value}, {self.cursor.remaining} bytes are left")
         return value
 
@@ -77,6 +77,8 @@ class Decoder(Coder):
         self, name: str, length: int, kind: str = "buffer", *, meaning: Callable[[bytes], str] | None = None
     ) -> bytes:
         start = self.cursor.pos
+        if length < 0:
+            self.refuse(f"{name} of {length} bytes")
         data = bytes(self.cursor.take(length, name))
         self.leaf(name, kind, data, start, meaning(data) if meaning else "")
         return data

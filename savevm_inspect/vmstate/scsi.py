@@ -107,7 +107,7 @@ def _disk_without_emulated(coder: Coder, cdb: bytes, retry: bool) -> None:
 def _passthrough(coder: Coder, cdb: bytes, _retry: bool) -> None:
     """hw/scsi/scsi-generic.c, scsi_generic_save_request."""
     length = coder.number("buflen", "int32")
-    if length and _is_to_device(cdb):
+    if length > 0 and _is_to_device(cdb):
         coder.buffer("data", length)
 
 

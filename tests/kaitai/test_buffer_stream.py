@@ -4,7 +4,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kaitaistruct import EndOfStreamError, InvalidArgumentError, KaitaiStream
 
@@ -48,6 +48,7 @@ operation = st.one_of(
 )
 
 
+@example(b"", [("seek", 1), ("read_bytes", 0)])
 @given(st.binary(max_size=64), st.lists(operation, max_size=20))
 def test_whatever_is_done_one_after_another_it_does_as_the_runtimes_own(data: bytes, operations: list[Any]) -> None:
     ours, theirs = BufferStream(memoryview(data)), KaitaiStream(BytesIO(data))

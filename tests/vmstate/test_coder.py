@@ -6,7 +6,7 @@ from random import Random
 from typing import NoReturn
 
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 
 from savevm_inspect.errors import EncodeError, SavevmError
@@ -137,6 +137,7 @@ def layouts_for(kind: str, owner: str) -> tuple[Layout, ...]:
 @pytest.mark.parametrize(("kind", "owner"), EVERY)
 @settings(max_examples=10, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], deadline=None)
 @given(seed=st.integers(0, 2**64), size=st.integers(9, 40), version=st.integers(1, 3))
+@example(seed=6_990_221_289_858, size=9, version=1)
 def test_what_is_made_is_decoded_and_encoded_to_the_same_bytes(
     kind: str, owner: str, seed: int, size: int, version: int
 ) -> None:
