@@ -70,8 +70,6 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
         """
         if n < 0:
             raise InvalidArgumentError(f"requested invalid {n} amount of bytes")
-        if not n:
-            return b""  # also after the end, as the runtime's own
         start = self._step(n)
         return bytes(self.view[start : start + n])
 
@@ -128,7 +126,7 @@ class BufferStream(KaitaiStream):  # type: ignore[misc] # the runtime has no typ
 
     def _step(self, n: int) -> int:
         start = self._position
-        if n > self._end - start:
+        if n and n > self._end - start:  # nothing can be read anywhere, as from the runtime's own
             left = max(self._end - start, 0)
             raise EndOfStreamError(f"requested {n} bytes, but only {left} bytes available", n, left)
         self._position = start + n
