@@ -19,12 +19,18 @@ def read_configuration(cursor: Cursor) -> Configuration:
 
     Raises:
         Truncated: it ends early.
-        BadPayload: a name is not UTF-8, a page size impossible, or a subsection unknown or repeated.
+        BadPayload: a name is not UTF-8 or not printable, a page size impossible, or a subsection unknown or repeated.
     """
     start = cursor.pos
     cursor.require(1, "the configuration")
     cursor.section = "configuration"
-    machine = cursor.text(cursor.be32("the length of the machine's name"), "the machine's name")
+    length = cursor.be32("the length of the machine's name")
+    offset = cursor.offset
+    machine = cursor.text(length, "the machine's name")
+    if not machine.isprintable():
+        raise BadPayload(
+            f"a machine named {machine[:32]!r}, which no machine type is", offset=offset, section=cursor.section
+        )
     subsections: dict[str, Any] = {}
     while cursor.peek() == bytes((VmRecord.QEMU_VM_SUBSECTION,)):
         offset = cursor.offset

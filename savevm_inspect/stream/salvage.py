@@ -20,6 +20,8 @@ from .records import Broken, Framing, Record, Section, SectionHead, SectionKind
 _HEADER = rb"[\x01\x04]\x00\x00[\x00-\xff]{2}[\x02-\xff](?=[\x21-\x7e])"
 """How a START or FULL section begins: type, id, the length of its idstr, and text."""
 
+_STARTS = (VmRecord.QEMU_VM_SECTION_START, VmRecord.QEMU_VM_SECTION_FULL)
+
 _COST_PER_BYTE = 8
 """How often the bytes that are left may be looked at in vain; hostile ones can look like many sections."""
 
@@ -72,6 +74,7 @@ class SalvagingFramer(Framer):
         super().__init__(cursor, payloads, resumes=resumes, may_break=may_break, ends_at=ends_at)
         self._on_break = on_break
         self._trying = False
+        self._doubtful: set[int] = set()
         self._cost = 0
 
     def _go_on(self, start: int, error: StreamError) -> Iterator[Record]:
@@ -81,6 +84,8 @@ class SalvagingFramer(Framer):
         head, self._reading = self._reading, None
         if head is not None and head.kind is SectionKind.FULL:
             self._heads.pop(head.section_id, None)  # a damaged number may be that of another section
+        elif head is not None and head.kind is SectionKind.START:
+            self._doubtful.add(head.section_id)  # as before, but its parts may follow
         if len(self._heads) <= 1:
             self._sends_footers = True  # what looked like none may be the damage
             self._payloads.note_footers(True)
@@ -137,10 +142,13 @@ class SalvagingFramer(Framer):
         cursor.pos = pos
         section_id = int.from_bytes(cursor.buffer[pos + 1 : pos + 5])
         mark, known = self._payloads.mark(section_id), self._heads.get(section_id)
+        if section_id in self._doubtful and cursor.buffer[pos] in _STARTS:
+            self._heads.pop(section_id, None)
         self._trying = True
         try:
             record = self._read_record()
             if isinstance(record, Section) and self._is_certain(record):
+                self._doubtful.discard(section_id)
                 return record
             self._cost += cursor.pos - pos
         except Truncated:

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import savevm_inspect as si
@@ -40,6 +40,17 @@ for _name, _data in DATA.items():
     with si.open_stream(_data) as _stream:
         SOUND[_name] = _stream.sections
 ENDS = {name: end_of(name) for name in DATA}
+CONFIRMED_AT = {
+    name: [*(follower.payload.offset for follower in sections[1:]), sections[-1].span.end + 1]
+    for name, sections in SOUND.items()
+}
+"""Of each section where what follows it has shown what it is: the next one's header, or the EOF record, ends."""
+
+
+def damaged(name: str, start: int, end: int, fill: str) -> tuple[str, int, int, bytes]:
+    """A stream, damaged from one offset to another."""
+    data = DATA[name]
+    return name, start, end, data[:start] + FILLS[fill](data[start:end], start) + data[end:]
 
 
 @st.composite
@@ -52,12 +63,14 @@ def damages(draw: st.DrawFn, names: list[str]) -> tuple[str, int, int, bytes]:
     else:  # where it hurts: about the header of a section
         start = draw(st.sampled_from(SOUND[name])).span.offset + draw(st.integers(-6, 24))
     end = min(len(data), start + draw(st.sampled_from([1, 2, 8, 64, 512, 4096])))
-    fill = FILLS[draw(st.sampled_from(sorted(FILLS)))]
-    return name, start, end, data[:start] + fill(data[start:end], start) + data[end:]
+    return damaged(name, start, end, draw(st.sampled_from(sorted(FILLS))))
 
 
 @settings(max_examples=150, deadline=None)
 @given(damages(DESCRIBED))
+@example(damaged("both-pc-2.0.mig", 11, 13, "zeros"))  # RAM's START takes the number of a device that follows
+@example(damaged("two-user-netdevs-7.2.mig", 12, 13, "noise"))  # the machine's name swallows what follows
+@example(damaged("two-user-netdevs-7.2.mig", 122, 634, "zeros"))  # a header and the description
 def test_what_comes_after_damage_is_read_and_marked(damage: tuple[str, int, int, bytes]) -> None:
     name, start, end, data = damage
     try:
@@ -71,10 +84,10 @@ def test_what_comes_after_damage_is_read_and_marked(damage: tuple[str, int, int,
             assert stream.records or problems  # the header itself
         elif start < ENDS[name]:
             found = {section.span: section for section in sections_of(stream)}
-            for sound in SOUND[name]:
+            for sound, confirmed_at in zip(SOUND[name], CONFIRMED_AT[name], strict=True):
                 # Without a description what follows a footer must confirm it, so it must be sound, too.
-                last = start - 1 if end > ENDS[name] else start
-                if sound.kind is SectionKind.FULL and (sound.span.end <= last or sound.span.offset >= end):
+                sound_to = confirmed_at if end > ENDS[name] else sound.span.end
+                if sound.kind is SectionKind.FULL and (sound_to <= start or sound.span.offset >= end):
                     assert sound.span in found
                     assert found[sound.span].head == sound.head
                     assert found[sound.span].payload == sound.payload
