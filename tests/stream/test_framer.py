@@ -115,7 +115,7 @@ def put_configuration(data: tuple[str, int | None, tuple[str, ...], bytes]) -> t
 
 @given(
     st.tuples(
-        st.text(max_size=20),
+        st.text(st.characters(exclude_categories=["C", "Z"]), max_size=20),  # printable
         st.none() | st.integers(8, 24),
         st.lists(st.text(min_size=1, max_size=20), max_size=3).map(tuple),
         st.just(b"") | st.binary(min_size=16, max_size=16),
