@@ -127,9 +127,9 @@ device's fields are, and with them where it surely ends, is in the description a
   types: { ...types, ...Object.fromEntries(imported(envelope)), device_payload: asType(part("device_payload")) },
   enums: envelope.enums,
 };
-const bricks = Object.fromEntries(
-  parts.filter(({ meta: { id } }) => id !== "device_payload").map((each) => [each.meta.id, asType(each)]),
-);
+const bricks = parts.filter(({ meta: { id } }) => id !== "device_payload");
+const named = (value) => Object.fromEntries(bricks.map((each) => [each.meta.id, value(each)]));
 writeFileSync(webFile, yaml.dump(stream, { lineWidth: -1, noRefs: true }));
-writeFileSync(partsFile, `${JSON.stringify({ stream, types: bricks }, null, 1)}\n`);
-console.log(`${STREAM}: ${Object.keys(stream.types).length} types; ${Object.keys(bricks).length} parts`);
+const partsText = JSON.stringify({ stream, types: named(asType), imports: named(({ meta }) => meta.imports ?? []) }, null, 1);
+writeFileSync(partsFile, `${partsText}\n`);
+console.log(`${STREAM}: ${Object.keys(stream.types).length} types; ${bricks.length} parts`);

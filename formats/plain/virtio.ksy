@@ -7,10 +7,12 @@ meta:
   ks-version: 0.11
   endian: be
   imports:
+    - backend_chunk
     - msix_table
     - pci_config
     - subsection_ahead
     - subsection_head
+    - virtqueue_element
 doc: |
   A virtio device writes its state with code of its own, of which the description knows nothing but the length: the
   transport's part, the queues, the device's own part, and subsections.
@@ -525,16 +527,9 @@ types:
       - id: head
         type: subsection_head(0)
       - id: backend
-        type: chunk
+        type: backend_chunk
         repeat: until
         repeat-until: _.len_data == 0
-  chunk:
-    doc: a part of it; the one of length 0 is the last
-    seq:
-      - id: len_data
-        type: u4
-      - id: data
-        size: len_data
   subsection_head_of_any_version:
     doc: the head of a subsection that has several versions
     seq:
@@ -563,7 +558,7 @@ types:
         type: u4
         if: present != 0 and _parent._parent.as<device>.num_queues > 1
       - id: element
-        type: element
+        type: virtqueue_element
         if: present != 0
   console:
     doc: a serial console, with its ports
@@ -609,135 +604,8 @@ types:
         type: u8
         if: elem_popped != 0
       - id: element
-        type: element
+        type: virtqueue_element
         if: elem_popped != 0
-  element:
-    doc: |
-      A request of the guest's that the device has not answered: a structure of the host's memory, in its byte order.
-      With a packed ring the number of descriptors stands before it.
-    doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio.c qemu_put_virtqueue_element
-    seq:
-      - id: mark_start
-        size: 0
-        if: ofs_start >= 0
-        doc: no bytes; makes the parser keep the position
-      - id: ndescs
-        type: u4
-        if: not here.is_header and after.is_header
-      - id: elem
-        type: host_element(false)
-        if: is_little
-      - id: elem_be
-        type: host_element(true)
-        if: not is_little
-    instances:
-      ofs_start:
-        value: _io.pos
-      here:
-        type: element_ahead(ofs_start)
-      after:
-        type: element_ahead(ofs_start + 4)
-      is_little:
-        value: 'here.is_header ? here.little.is_header : after.little.is_header'
-  element_ahead:
-    doc: whether an element begins at an offset, read without moving on
-    params:
-      - id: ofs
-        type: u8
-    instances:
-      little:
-        pos: ofs
-        size: 16
-        type: element_head(false)
-      big:
-        pos: ofs
-        size: 16
-        type: element_head(true)
-      is_header:
-        value: little.is_header or big.is_header
-  element_head:
-    meta:
-      endian:
-        switch-on: is_big
-        cases:
-          true: be
-          false: le
-    doc: index, two counts, padding
-    params:
-      - id: is_big
-        type: bool
-    seq:
-      - id: numbers
-        type: u4
-        repeat: expr
-        repeat-expr: 4
-    instances:
-      is_header:
-        value: numbers[0] < 32768 and numbers[1] <= 1024 and numbers[2] <= 1024 and numbers[3] == 0
-  host_element:
-    meta:
-      endian:
-        switch-on: is_big
-        cases:
-          true: be
-          false: le
-    doc: 49168 bytes, whatever the request needs of them
-    params:
-      - id: is_big
-        type: bool
-    seq:
-      - id: index
-        type: u4
-      - id: out_num
-        type: u4
-        valid:
-          max: 1024
-      - id: in_num
-        type: u4
-        valid:
-          max: 1024
-      - id: padding
-        size: 4
-      - id: in_addr
-        type: u8
-        repeat: expr
-        repeat-expr: in_num
-      - id: in_addr_unused
-        size: (1024 - in_num) * 8
-      - id: out_addr
-        type: u8
-        repeat: expr
-        repeat-expr: out_num
-      - id: out_addr_unused
-        size: (1024 - out_num) * 8
-      - id: in_sg
-        type: segment(is_big)
-        repeat: expr
-        repeat-expr: in_num
-      - id: in_sg_unused
-        size: (1024 - in_num) * 16
-      - id: out_sg
-        type: segment(is_big)
-        repeat: expr
-        repeat-expr: out_num
-      - id: out_sg_unused
-        size: (1024 - out_num) * 16
-  segment:
-    meta:
-      endian:
-        switch-on: is_big
-        cases:
-          true: be
-          false: le
-    doc: a run of guest memory; its place in the host's memory is not in it
-    params:
-      - id: is_big
-        type: bool
-    seq:
-      - id: iov_base
-        type: u8
-      - id: iov_len
-        type: u8
   iommu:
     doc: an IOMMU, with the addresses that it translates
     doc-ref: https://gitlab.com/qemu-project/qemu/-/blob/v10.2.0/hw/virtio/virtio-iommu.c vmstate_virtio_iommu_device

@@ -15,7 +15,7 @@ from ..stream.plausible import FOOTER_BYTES
 from ..stream.records import Configuration, Framing, SectionKind
 from ..vmstate.schema import Description
 from .ksy_names import identifier
-from .ksy_types import StateTypes, literal
+from .ksy_types import SCSI_ADAPTERS, StateTypes, literal
 from .yaml_text import yaml_text
 
 _NOTE = """\
@@ -89,8 +89,13 @@ def ksy_document(
     parts = json.loads(files("savevm_inspect._ksy").joinpath("parts.json").read_text("utf-8"))
     document: dict[str, Any] = parts["stream"]
     types: dict[str, Any] = document["types"]
-    made = StateTypes([*types, *parts["types"], "device_state"])
     devices = description.devices if description else {}
+    adapters = {
+        key.idstr.rpartition("/")[0]: SCSI_ADAPTERS[state.name]
+        for key, state in devices.items()
+        if state.name in SCSI_ADAPTERS
+    }
+    made = StateTypes([*types, *parts["types"], "device_state"], adapters)
     first = {key: state for key, state in devices.items() if not key.nth}  # a format knows no order of sections
     cases = {_case(key.idstr, key.instance_id): made.of_device(key.idstr, state) for key, state in first.items()}
     for key, length in (lengths or {}).items():
@@ -109,8 +114,17 @@ def ksy_document(
     _entry(types["section_full"], "payload")["type"] = "device_state(name.idstr, name.instance_id, name.section_id)"
     types["device_state"] = _device_state(cases)
     types |= made.types
-    types |= {name: parts["types"][name] for name in sorted(made.parts)}
+    types |= {name: parts["types"][name] for name in sorted(_with_imports(made.parts, parts["imports"]))}
     return document
+
+
+def _with_imports(names: set[str], imports: dict[str, list[str]]) -> set[str]:
+    """Ready-made types, and those that they use in their turn."""
+    found: set[str] = set()
+    while names:
+        found |= names
+        names = {each for name in names for each in imports[name]} - found
+    return found
 
 
 def _entry(kind: dict[str, Any], name: str) -> dict[str, Any]:

@@ -47,7 +47,7 @@ function leavesOf(object, definitions, path, leaves) {
   for (const [attribute, place] of Object.entries(object._debug)) {
     const entry = names.get(attribute);
     if (entry === undefined || object[attribute] === undefined) continue; // an instance, or not there
-    if (String(entry.type).startsWith("subsection_head(")) continue; // its name is in the path
+    if (String(entry.type).startsWith("subsection_head")) continue; // its name is in the path
     const name = entry["-orig-id"] ?? entry.id;
     const first = entry["-orig-index"] ?? 0;
     const all = place.arr
