@@ -15,6 +15,7 @@ meta:
     - qemu_migration_description
     - qemu_migration_dirty_bitmap
     - qemu_migration_extent
+    - qemu_migration_pbs_state
     - qemu_migration_ram
     - qemu_migration_s390_skeys
     - qemu_migration_s390_stattrib
@@ -309,7 +310,7 @@ types:
         valid:
           expr: |
             is_ram or format == "block" or format == "dirty-bitmap" or format == "spapr/htab"
-            or format == "s390-storage_attributes" or format == "vfio"
+            or format == "s390-storage_attributes" or format == "vfio" or format == "pbs-state"
         doc: no bytes; the payloads that are described here
       - id: content
         type:
@@ -318,6 +319,7 @@ types:
             '"ram"': 'qemu_migration_ram(page_size, is_start, _root.is_ignore_shared, _root.is_mapped_ram)'
             '"block"': qemu_migration_block
             '"dirty-bitmap"': qemu_migration_dirty_bitmap
+            '"pbs-state"': qemu_migration_pbs_state
             '"spapr/htab"': qemu_migration_spapr_htab
             '"s390-storage_attributes"': qemu_migration_s390_stattrib
             '"vfio"': qemu_migration_vfio(false)

@@ -26,7 +26,7 @@ seq:
       expr: |
         kind == record_kind::zero or kind == record_kind::page or kind == record_kind::eos
         or kind == record_kind::xbzrle or kind == record_kind::compress_page
-        or kind == record_kind::multifd_flush
+        or kind == record_kind::multifd_flush or kind == record_kind::hook
     doc: offset in the block, with flags in the low bits
   - id: len_block_name
     type: u1
@@ -60,7 +60,7 @@ instances:
     enum: record_kind
   has_block_name:
     value: |
-      not is_continue and kind != record_kind::eos and kind != record_kind::multifd_flush
+      not is_continue and kind != record_kind::eos and kind != record_kind::multifd_flush and kind != record_kind::hook
 types:
   zero_page:
     doc: a page that is all zero
@@ -114,6 +114,10 @@ enums:
       id: xbzrle
       -orig-id: RAM_SAVE_FLAG_XBZRLE
       doc: a page as a difference
+    0x080:
+      id: hook
+      -orig-id: RAM_SAVE_FLAG_HOOK
+      doc: pages are sent by something else, such as RDMA, or lie in a file of Android's emulator; up to QEMU 8.1
     0x100:
       id: compress_page
       -orig-id: RAM_SAVE_FLAG_COMPRESS_PAGE

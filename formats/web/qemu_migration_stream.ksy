@@ -285,7 +285,7 @@ types:
         valid:
           expr: |
             is_ram or format == "block" or format == "dirty-bitmap" or format == "spapr/htab"
-            or format == "s390-storage_attributes" or format == "vfio"
+            or format == "s390-storage_attributes" or format == "vfio" or format == "pbs-state"
         doc: no bytes; the payloads that are described here
       - id: content
         type:
@@ -294,6 +294,7 @@ types:
             '"ram"': qemu_migration_ram(page_size, is_start, _root.is_ignore_shared, _root.is_mapped_ram)
             '"block"': qemu_migration_block
             '"dirty-bitmap"': qemu_migration_dirty_bitmap
+            '"pbs-state"': qemu_migration_pbs_state
             '"spapr/htab"': qemu_migration_spapr_htab
             '"s390-storage_attributes"': qemu_migration_s390_stattrib
             '"vfio"': qemu_migration_vfio(false)
@@ -871,6 +872,17 @@ types:
           - id: content
             size: len_content
             if: not is_zeroes
+  qemu_migration_pbs_state:
+    meta:
+      endian: be
+    doc: |
+      Proxmox's QEMU keeps the dirty bitmaps of its backups in a buffer that only its backup library understands. The device
+      has a `start` section alone, which no `end` section follows.
+    seq:
+      - id: len_bitmaps
+        type: u8
+      - id: bitmaps
+        size: len_bitmaps
   qemu_migration_ram:
     meta:
       encoding: UTF-8
@@ -1037,7 +1049,7 @@ types:
           expr: |
             kind == record_kind::zero or kind == record_kind::page or kind == record_kind::eos
             or kind == record_kind::xbzrle or kind == record_kind::compress_page
-            or kind == record_kind::multifd_flush
+            or kind == record_kind::multifd_flush or kind == record_kind::hook
         doc: offset in the block, with flags in the low bits
       - id: len_block_name
         type: u1
@@ -1071,7 +1083,7 @@ types:
         enum: record_kind
       has_block_name:
         value: |
-          not is_continue and kind != record_kind::eos and kind != record_kind::multifd_flush
+          not is_continue and kind != record_kind::eos and kind != record_kind::multifd_flush and kind != record_kind::hook
     types:
       zero_page:
         doc: a page that is all zero
@@ -1127,6 +1139,10 @@ types:
           id: xbzrle
           '-orig-id': RAM_SAVE_FLAG_XBZRLE
           doc: a page as a difference
+        '128':
+          id: hook
+          '-orig-id': RAM_SAVE_FLAG_HOOK
+          doc: pages are sent by something else, such as RDMA, or lie in a file of Android's emulator; up to QEMU 8.1
         '256':
           id: compress_page
           '-orig-id': RAM_SAVE_FLAG_COMPRESS_PAGE

@@ -5,6 +5,7 @@ This is a second reading of the description, on purpose: it knows sizes and noth
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from kaitaistruct import KaitaiStream
@@ -19,6 +20,35 @@ _HEADER_BYTES = 5
 _SUBSECTION_HEADER_BYTES = 1 + 1 + 4
 _NULL_TYPES = ("nullptr", "ptr-marker")
 _STEP_BYTES = 1 << 16
+_NULL_POINTER = b"0"
+_LIMIT_POINTERS = 256
+_ELEMENT_BYTES = {("s390_css", "css"): 256 * 3}
+"""Bytes of a struct of which the description may know nothing, by the names of device and field (hw/s390x/css.c)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pointers:
+    """An array of pointers of which the first is null; up to QEMU 9.2 the description takes all others for null, too.
+
+    Attributes:
+        start: bytes of the state before it.
+        count: number of elements.
+        element: bytes of one that is not null.
+    """
+
+    start: int
+    count: int
+    element: int
+
+    def longer(self, stream: KaitaiStream) -> int:
+        """By how many bytes it is longer than described; the stream's position on the state's first byte is kept."""
+        start = stream.pos()
+        pos = start + self.start
+        for _ in range(self.count):
+            stream.seek(pos)
+            pos += 1 if stream.read_bytes(1) == _NULL_POINTER else self.element
+        stream.seek(start)
+        return pos - start - self.start - self.count
 
 
 class DeviceLengths:
@@ -35,7 +65,7 @@ class DeviceLengths:
         try:
             description = json.loads(text)
             devices = [
-                (device["name"], device["instance_id"] & 0xFFFFFFFF, _payload_bytes(device))
+                (device["name"], device["instance_id"] & 0xFFFFFFFF, _payload_bytes(device), _pointers(device))
                 for device in description["devices"]
             ]
             self.page_size = int(description["page_size"])
@@ -45,11 +75,25 @@ class DeviceLengths:
             raise SchemaError(f"not the description of a stream: {error!r}") from error
         if not 0 <= self.page_size <= 1 << 24:
             raise SchemaError(f"page_size is {self.page_size}", path="page_size")
-        self._lengths = {(name, instance_id): length for name, instance_id, length in devices}
+        self._lengths = {(name, instance_id): length for name, instance_id, length, _ in devices}
+        self._pointers = {(name, instance_id): each for name, instance_id, _, each in devices if each is not None}
 
-    def payload_bytes(self, idstr: str, instance_id: int) -> int | None:
-        """Length in bytes of a device's payload; ``None`` if the description does not name the device."""
-        return self._lengths.get((idstr, instance_id))
+    def payload_bytes(self, idstr: str, instance_id: int, stream: KaitaiStream) -> int | None:
+        """Length in bytes of a device's payload; ``None`` if the description does not name the device.
+
+        Args:
+            idstr: the device's name.
+            instance_id: distinguishes devices of one idstr.
+            stream: stands on the payload's first byte, which it is left on.
+
+        Raises:
+            EndOfStreamError: it ends within an array of which the description knows the first element alone.
+        """
+        key = idstr, instance_id
+        length = self._lengths.get(key)
+        if length is None or key not in self._pointers:
+            return length
+        return length + self._pointers[key].longer(stream)
 
 
 def find_description(stream: KaitaiStream) -> bytes | None:
@@ -107,6 +151,15 @@ def _payload_bytes(state: dict[str, Any]) -> int:
         _SUBSECTION_HEADER_BYTES + len(subsection["vmsd_name"].encode()) + _payload_bytes(subsection)
         for subsection in state.get("subsections", [])
     )
+
+
+def _pointers(state: dict[str, Any]) -> _Pointers | None:
+    fields = state.get("fields", [])
+    for number, field in enumerate(fields):
+        element = _ELEMENT_BYTES.get((state.get("vmsd_name", ""), field["name"]))
+        if element and field["type"] == "struct" and not field["struct"] and _count(field) <= _LIMIT_POINTERS:
+            return _Pointers(start=_fields_bytes(fields[:number]), count=_count(field), element=element)
+    return None
 
 
 def _fields_bytes(fields: list[dict[str, Any]]) -> int:

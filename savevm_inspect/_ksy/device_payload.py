@@ -45,7 +45,7 @@ class QemuMigrationDevicePayload(KaitaiStruct):  # type: ignore[misc] # the runt
         self.instance_id = instance_id
         devices = devices_of(io)
         self.ofs_content: int = io.pos()
-        self.len_content = devices.length_of(idstr, instance_id, self.ofs_content)
+        self.len_content = devices.length_of(idstr, instance_id, io)
         self.is_described = devices.state_of(idstr, instance_id) is not None
         self.fields: tuple[FieldValue, ...] = ()
         if self.is_described:

@@ -14,6 +14,7 @@ from ..errors import BadPayload, Unsupported
 from ..stream.cursor import Cursor
 from ..stream.values import FieldValue
 from ..vmstate.decode import decode_state
+from ..vmstate.null_arrays import as_written
 from ..vmstate.schema import Description, StateSchema, parse_description
 from .device_lengths import DeviceLengths, find_description
 
@@ -32,23 +33,24 @@ class Devices:
     schema: Description | None = None
     ends: Mapping[int, int] = field(default_factory=dict)
 
-    def length_of(self, idstr: str, instance_id: int, offset: int) -> int:
+    def length_of(self, idstr: str, instance_id: int, io: KaitaiStream) -> int:
         """Bytes of a payload.
 
         Args:
             idstr: the device's name.
             instance_id: unsigned 32-bit number that distinguishes devices of one idstr.
-            offset: of its first byte on the channel.
+            io: stands on its first byte, which it is left on.
 
         Raises:
             Unsupported: it is unknown.
         """
-        length = None if self.lengths is None else self.lengths.payload_bytes(idstr, instance_id)
+        offset = io.pos()
+        length = None if self.lengths is None else self.lengths.payload_bytes(idstr, instance_id, io)
+        if length is None and offset in self.ends:
+            length = self.ends[offset] - offset
         state = self.state_of(idstr, instance_id)
         if length is None and state is not None:
             length = state.length
-        if length is None and offset in self.ends:
-            length = self.ends[offset] - offset
         if length is None:
             why = "the stream has no description" if self.schema is None else "the description does not name it"
             raise Unsupported(
@@ -80,7 +82,7 @@ class Devices:
             return ()
         cursor = Cursor(memoryview(payload), channel=getattr(io, "channel", 0), base=io.pos() - len(payload))
         cursor.section = _place(idstr, instance_id)
-        fields = tuple(decode_state(state, cursor))
+        fields = tuple(decode_state(as_written(state, cursor), cursor))
         if cursor.remaining:
             raise BadPayload(
                 f"the fields end {cursor.remaining} bytes before the payload, whose sizes add up to {len(payload)}",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._ksy.compiled.qemu_migration_envelope import QemuMigrationEnvelope
+from ..wire import QEMU_VM_FILE_VERSION
 
 _RecordType = QemuMigrationEnvelope.RecordType
 
@@ -47,7 +48,7 @@ def spans(tree: QemuMigrationEnvelope) -> list[RecordSpan]:
 
 def _spans(tree: Any) -> Iterator[RecordSpan]:
     start = getattr(tree._io, "start", 0)
-    if not hasattr(tree, "version"):
+    if getattr(tree, "version", None) != QEMU_VM_FILE_VERSION:
         return
     end = start + _HEADER_BYTES
     yield RecordSpan(kind="header", offset=start, length=_HEADER_BYTES)

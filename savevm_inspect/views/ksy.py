@@ -5,15 +5,18 @@ The envelope and the payloads with a format of their own come from ``savevm_insp
 """
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 from ..errors import SchemaError, printable
 from ..reader.payloads import DEFAULT_PAGE_SIZE
 from ..reader.stream import Stream
+from ..stream.cursor import Cursor
 from ..stream.plausible import FOOTER_BYTES
 from ..stream.records import Configuration, Framing, SectionKind
-from ..vmstate.schema import Description
+from ..vmstate.null_arrays import as_written
+from ..vmstate.schema import Description, DeviceKey
 from .ksy_names import identifier
 from .ksy_types import SCSI_ADAPTERS, StateTypes, literal
 from .yaml_text import yaml_text
@@ -52,7 +55,7 @@ def ksy_of_stream(stream: Stream) -> str:
     }
     return yaml_text(
         ksy_document(
-            stream.description,
+            _as_written(stream),
             machine=configuration.machine if configuration else "",
             page_size=stream.page_size,
             lengths=lengths,
@@ -60,6 +63,18 @@ def ksy_of_stream(stream: Stream) -> str:
             footers=any(section.span.end - section.payload.end == FOOTER_BYTES for section in stream.sections),
         )
     )
+
+
+def _as_written(stream: Stream) -> Description | None:
+    """The description, with those arrays as they lie in the stream of which it knows the first element alone."""
+    if stream.description is None:
+        return None
+    devices = dict(stream.description.devices)
+    for section in stream.sections:
+        key = DeviceKey(section.idstr, section.instance_id)
+        if section.framing is Framing.SCHEMA and not section.payload.channel and key in devices:
+            devices[key] = as_written(devices[key], Cursor(stream.buffer, pos=section.payload.offset))
+    return replace(stream.description, devices=devices)
 
 
 def ksy_document(

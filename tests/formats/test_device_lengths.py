@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kaitaistruct import KaitaiStream
+from kaitaistruct import EndOfStreamError, KaitaiStream
 
 from savevm_inspect._ksy.device_lengths import DeviceLengths, find_description
 from savevm_inspect.errors import SchemaError
+
+EMPTY = KaitaiStream(BytesIO())
 
 names = st.sampled_from(["irq", "regs", "queue/é"])
 sizes = st.integers(0, 1 << 20)
@@ -64,16 +66,37 @@ def test_length_is_that_of_the_described_bytes(state: tuple[dict[str, Any], int]
     device = {"name": "a/b", "instance_id": instance_id, **described}
     lengths = DeviceLengths(json.dumps({"page_size": 4096, "devices": [device]}).encode())
     assert lengths.page_size == 4096
-    assert lengths.payload_bytes("a/b", instance_id) == length
-    assert lengths.payload_bytes("a/b", instance_id ^ 1) is None
-    assert lengths.payload_bytes("a", instance_id) is None
+    assert lengths.payload_bytes("a/b", instance_id, EMPTY) == length
+    assert lengths.payload_bytes("a/b", instance_id ^ 1, EMPTY) is None
+    assert lengths.payload_bytes("a", instance_id, EMPTY) is None
+
+
+@given(
+    present=st.lists(st.booleans(), min_size=2, max_size=256),
+    before=st.binary(max_size=4),
+    state_before=st.integers(0, 3),
+)
+def test_elements_after_a_null_pointer_are_as_long_as_they_lie_there(
+    present: list[bool], before: bytes, state_before: int
+) -> None:
+    first = {"name": "pending", "type": "uint8", "size": 1, "array_len": state_before}
+    array = {"name": "css", "type": "struct", "struct": {}, "size": 1, "array_len": len(present)}
+    device = {"name": "s390_css", "instance_id": 0, "vmsd_name": "s390_css", "version": 1, "fields": [first, array]}
+    lengths = DeviceLengths(json.dumps({"page_size": 4096, "devices": [device]}).encode())
+    state = bytes(state_before) + b"".join(bytes(768) if there else b"0" for there in present)
+    stream = KaitaiStream(BytesIO(before + state + b"after"))
+    stream.seek(len(before))
+    assert lengths.payload_bytes("s390_css", 0, stream) == len(state)
+    assert stream.pos() == len(before)
+    with pytest.raises(EndOfStreamError):
+        lengths.payload_bytes("s390_css", 0, KaitaiStream(BytesIO(state[: state_before + len(present) - 1])))
 
 
 def test_old_style_device_is_one_buffer() -> None:
     data = {"name": "data", "size": 528, "type": "buffer"}
     device = {"name": "s390-skeys", "instance_id": 0, "size": 528, "fields": [data]}
     lengths = DeviceLengths(json.dumps({"page_size": 4096, "devices": [device]}).encode())
-    assert lengths.payload_bytes("s390-skeys", 0) == 528
+    assert lengths.payload_bytes("s390-skeys", 0, EMPTY) == 528
 
 
 json_values = st.recursive(

@@ -53,6 +53,7 @@ def test_ram_pages_of_every_kind() -> None:
         + pack(">Q", 2 * PAGE | 0x40) + counted(b"b") + pack(">BH", 1, len(delta)) + delta
         + pack(">QI", 3 * PAGE | 0x120, len(packed)) + packed
         + pack(">Q", 0x200)
+        + pack(">Q", 0x80)
         + EOS,
     )  # fmt: skip
     assert [(block.name, block.len_used) for block in ram.block_list.blocks] == [("a", 3 * PAGE), ("b", 5 * PAGE)]
@@ -62,6 +63,7 @@ def test_ram_pages_of_every_kind() -> None:
         "xbzrle",
         "compress_page",
         "multifd_flush",
+        "hook",
         "eos",
     ]
     assert [record.addr // PAGE for record in ram.records[:4]] == [0, 1, 2, 3]
@@ -77,7 +79,7 @@ def test_ram_pages_of_every_kind() -> None:
         pack(">Q", PAGE | 0x08) + counted(b"a") + pack(">Q", PAGE) + EOS,
         pack(">Q", PAGE | 0x04) + counted(b"a") + pack(">Q", 2 * PAGE) + EOS,
         pack(">Q", PAGE | 0x04) + counted(b"a") + pack(">Q", 0) + EOS,
-        pack(">Q", 0x04) + pack(">Q", 0x80),
+        pack(">Q", 0x04) + pack(">Q", 0x800),
         pack(">Q", 0x04) + pack(">Q", 0x18) + EOS,
         pack(">Q", 0x04) + pack(">Q", 0x02) + counted(b"a") + b"\1" + EOS,
         pack(">Q", 0x04) + pack(">Q", 0x40) + counted(b"a") + pack(">BH", 2, 1) + b"x" + EOS,

@@ -13,6 +13,7 @@ from . import qemu_migration_vfio
 from . import qemu_migration_block
 from . import qemu_migration_dirty_bitmap
 from . import qemu_migration_s390_skeys
+from . import qemu_migration_pbs_state
 from .. import extent as qemu_migration_extent
 from . import qemu_migration_command
 from enum import IntEnum
@@ -135,7 +136,7 @@ class QemuMigrationEnvelope(KaitaiStruct):
         def _read(self):
             self.known = self._io.read_bytes(0)
             _ = self.known
-            if not  ((self.is_ram) or (self.format == u"block") or (self.format == u"dirty-bitmap") or (self.format == u"spapr/htab") or (self.format == u"s390-storage_attributes") or (self.format == u"vfio")) :
+            if not  ((self.is_ram) or (self.format == u"block") or (self.format == u"dirty-bitmap") or (self.format == u"spapr/htab") or (self.format == u"s390-storage_attributes") or (self.format == u"vfio") or (self.format == u"pbs-state")) :
                 raise kaitaistruct.ValidationExprError(self.known, self._io, u"/types/live_payload/seq/0")
             _on = self.format
             if _on == u"block":
@@ -144,6 +145,9 @@ class QemuMigrationEnvelope(KaitaiStruct):
             elif _on == u"dirty-bitmap":
                 pass
                 self.content = qemu_migration_dirty_bitmap.QemuMigrationDirtyBitmap(self._io)
+            elif _on == u"pbs-state":
+                pass
+                self.content = qemu_migration_pbs_state.QemuMigrationPbsState(self._io)
             elif _on == u"ram":
                 pass
                 self.content = qemu_migration_ram.QemuMigrationRam(self.page_size, self.is_start, self._root.is_ignore_shared, self._root.is_mapped_ram, self._io)
@@ -165,6 +169,9 @@ class QemuMigrationEnvelope(KaitaiStruct):
                 pass
                 self.content._fetch_instances()
             elif _on == u"dirty-bitmap":
+                pass
+                self.content._fetch_instances()
+            elif _on == u"pbs-state":
                 pass
                 self.content._fetch_instances()
             elif _on == u"ram":

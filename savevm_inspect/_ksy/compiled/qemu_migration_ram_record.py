@@ -24,6 +24,7 @@ class QemuMigrationRamRecord(KaitaiStruct):
         page = 8
         eos = 16
         xbzrle = 64
+        hook = 128
         compress_page = 256
         multifd_flush = 512
     def __init__(self, page_size, _io, _parent=None, _root=None):
@@ -36,7 +37,7 @@ class QemuMigrationRamRecord(KaitaiStruct):
     def _read(self):
         self.word = self._io.read_u8be()
         _ = self.word
-        if not  ((self.kind == QemuMigrationRamRecord.RecordKind.zero) or (self.kind == QemuMigrationRamRecord.RecordKind.page) or (self.kind == QemuMigrationRamRecord.RecordKind.eos) or (self.kind == QemuMigrationRamRecord.RecordKind.xbzrle) or (self.kind == QemuMigrationRamRecord.RecordKind.compress_page) or (self.kind == QemuMigrationRamRecord.RecordKind.multifd_flush)) :
+        if not  ((self.kind == QemuMigrationRamRecord.RecordKind.zero) or (self.kind == QemuMigrationRamRecord.RecordKind.page) or (self.kind == QemuMigrationRamRecord.RecordKind.eos) or (self.kind == QemuMigrationRamRecord.RecordKind.xbzrle) or (self.kind == QemuMigrationRamRecord.RecordKind.compress_page) or (self.kind == QemuMigrationRamRecord.RecordKind.multifd_flush) or (self.kind == QemuMigrationRamRecord.RecordKind.hook)) :
             raise kaitaistruct.ValidationExprError(self.word, self._io, u"/seq/0")
         if self.has_block_name:
             pass
@@ -176,7 +177,7 @@ class QemuMigrationRamRecord(KaitaiStruct):
         if hasattr(self, '_m_has_block_name'):
             return self._m_has_block_name
 
-        self._m_has_block_name =  (((not (self.is_continue))) and (self.kind != QemuMigrationRamRecord.RecordKind.eos) and (self.kind != QemuMigrationRamRecord.RecordKind.multifd_flush)) 
+        self._m_has_block_name =  (((not (self.is_continue))) and (self.kind != QemuMigrationRamRecord.RecordKind.eos) and (self.kind != QemuMigrationRamRecord.RecordKind.multifd_flush) and (self.kind != QemuMigrationRamRecord.RecordKind.hook)) 
         return getattr(self, '_m_has_block_name', None)
 
     @property
