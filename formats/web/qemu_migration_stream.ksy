@@ -878,6 +878,7 @@ types:
     doc: |
       Proxmox's QEMU keeps the dirty bitmaps of its backups in a buffer that only its backup library understands. The device
       has a `start` section alone, which no `end` section follows.
+    doc-ref: https://git.proxmox.com/?p=pve-qemu.git;a=tree;f=debian/patches/pve migration/pbs-state.c
     seq:
       - id: len_bitmaps
         type: u8

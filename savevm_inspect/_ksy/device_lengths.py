@@ -42,8 +42,8 @@ class _Pointers:
 
     def longer(self, stream: KaitaiStream) -> int:
         """By how many bytes it is longer than described; the stream's position on the state's first byte is kept."""
-        start = stream.pos()
-        pos = start + self.start
+        start: int = stream.pos()
+        pos: int = start + self.start
         for _ in range(self.count):
             stream.seek(pos)
             pos += 1 if stream.read_bytes(1) == _NULL_POINTER else self.element

@@ -21,7 +21,7 @@ WRITTEN_BY_HAND = {"qemu_migration_extent": "extent"}
 """Modules that stand in the place of what a format compiles to."""
 
 PINNED = re.compile(r"https://gitlab\.com/(qemu-project/qemu|libvirt/libvirt)/-/blob/v\d+\.\d+\.\d+/\S+( \w+)?")
-ELSEWHERE = re.compile(r"https://www\.qemu\.org/docs/\S+( [\w ]+)?")
+ELSEWHERE = re.compile(r"https://www\.qemu\.org/docs/\S+( [\w ]+)?|https://git\.proxmox\.com/\S+( \S+)?")
 
 
 def camel(name: str) -> str:

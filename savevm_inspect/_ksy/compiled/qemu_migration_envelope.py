@@ -3,6 +3,7 @@
 import kaitaistruct
 from kaitaistruct import KaitaiStruct, KaitaiStream, BytesIO
 from .. import device_payload as qemu_migration_device_payload
+from . import qemu_migration_pbs_state
 from . import qemu_migration_s390_todclock
 from . import qemu_migration_description
 from . import qemu_migration_configuration
@@ -13,7 +14,6 @@ from . import qemu_migration_vfio
 from . import qemu_migration_block
 from . import qemu_migration_dirty_bitmap
 from . import qemu_migration_s390_skeys
-from . import qemu_migration_pbs_state
 from .. import extent as qemu_migration_extent
 from . import qemu_migration_command
 from enum import IntEnum

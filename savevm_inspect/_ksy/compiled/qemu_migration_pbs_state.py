@@ -10,6 +10,9 @@ if getattr(kaitaistruct, 'API_VERSION', (0, 9)) < (0, 11):
 class QemuMigrationPbsState(KaitaiStruct):
     """Proxmox's QEMU keeps the dirty bitmaps of its backups in a buffer that only its backup library understands. The device
     has a `start` section alone, which no `end` section follows.
+    
+    .. seealso::
+       migration/pbs-state.c - https://git.proxmox.com/?p=pve-qemu.git;a=tree;f=debian/patches/pve
     """
     def __init__(self, _io, _parent=None, _root=None):
         super(QemuMigrationPbsState, self).__init__(_io)
