@@ -27,8 +27,13 @@ def mips_tlb_entry(coder: Coder, context: FieldContext) -> None:
 
 
 def hppa_tlb_entry(coder: Coder, _context: FieldContext) -> None:
-    """target/hppa/machine.c, put_tlb."""
+    """target/hppa/machine.c, put_tlb: of PA-RISC 2.0, as QEMU 10.0 and later write it."""
     coder.record(("itree.start", "uint64"), ("itree.last", "uint64"), ("pa", "uint64"), ("flags", "uint64"))
+
+
+def hppa_tlb_entry_of_pa1(coder: Coder, _context: FieldContext) -> None:
+    """target/hppa/machine.c of QEMU 7.2, put_tlb; the entry maps one page."""
+    coder.record(("va_b", "uint64"), ("pa", "uint32"), ("flags", "uint32"))
 
 
 def kvm_s390_irqs(coder: Coder, _context: FieldContext) -> None:

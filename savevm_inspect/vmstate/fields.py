@@ -105,7 +105,7 @@ LAYOUTS: dict[tuple[str, str], tuple[Layout, ...]] = {
     ("scsi-requests", ""): SCSI_REQUESTS,
     ("shpc", ""): (pci.shpc,),
     ("slbe", ""): (cpu_layouts.words,),
-    ("tlb entry", ""): (cpu_layouts.hppa_tlb_entry,),
+    ("tlb entry", ""): (cpu_layouts.hppa_tlb_entry, cpu_layouts.hppa_tlb_entry_of_pa1),
     ("tlb_entry", "cpu/tlb"): (cpu_layouts.mips_tlb_entry,),
     ("usb-redir-bufpq", ""): (usb_redir.buffered_packets,),
     ("usb-redir-packet-id-q", ""): (usb_redir.packet_ids,),

@@ -73,6 +73,14 @@ def test_arm_flags_are_named() -> None:
     assert describe_fpscr(0x81800000) == "N FZ round to minus infinity"
 
 
+def test_an_entry_of_the_hppa_tlb_is_as_wide_as_the_registers() -> None:
+    """PA-RISC 1.1 in QEMU 7.2, 2.0 in 10.0; packed as put_tlb of target/hppa/machine.c does."""
+    old = read(field("tlb entry", 16), struct.pack(">QII", 0x4000, 0x8000, 1))
+    new = read(field("tlb entry", 32), struct.pack(">QQQQ", 0x4000, 0x4FFF, 0x8000, 1))
+    assert {each.path: each.value for each in old} == {"x/va_b": 0x4000, "x/pa": 0x8000, "x/flags": 1}
+    assert [each.value for each in new] == [0x4000, 0x4FFF, 0x8000, 1]
+
+
 def config(*, capability: int = 0, chain: dict[int, tuple[int, int]] | None = None) -> bytes:
     space = bytearray(256)
     space[0:4] = struct.pack("<HH", 0x8086, 0x1237)
