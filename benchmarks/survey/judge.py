@@ -31,7 +31,11 @@ def reasons(stream: Any) -> Counter[tuple[str, str, str, str]]:
     for section in stream.sections:
         idstr = plain(section.idstr)
         if section.framing is Framing.INFERRED:
-            if section.payload.length:
+            if stream.schema_from == "none":
+                found["", "", "", "the stream has no description, its devices are only framed"] += (
+                    section.payload.length
+                )
+            elif section.payload.length:
                 found[idstr, "", "", "framed by its footer alone"] += section.payload.length
             continue
         try:

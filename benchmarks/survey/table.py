@@ -38,12 +38,17 @@ def _by(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
     return groups
 
 
+def _named(idstr: str, path: str, why: str) -> str:
+    """Why bytes are opaque, with their device and field if it is not the whole stream."""
+    return f"`{idstr}` {path and f'field `{path}`'}: {why}" if idstr else why
+
+
 def _reasons(rows: Iterable[Row]) -> Iterator[str]:
     """What kept a stream from being whole, the most frequent first."""
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row["outcome"] == "opaque":
-            whys = {f"`{idstr}` {path and f'field `{path}`'}: {why}" for idstr, path, _, why, _ in row["opaque"]}
+            whys = {_named(idstr, path, why) for idstr, path, _, why, _ in row["opaque"]}
         else:
             whys = {re.sub(r"\b(0x[0-9a-f]+|\d+)\b", "N", each) for each in row["problems"][:1]}
         for each in whys:

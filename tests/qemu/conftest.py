@@ -110,6 +110,10 @@ def stopped(qemu_command: tuple[str, ...], work_folder: Path) -> Callable[[str],
         if machine.linux and not (Path(stopped_guests.LINUX) / machine.linux / "initramfs").exists():
             remedy = f"SAVEVM_LINUX_ARCHITECTURES={machine.linux} tests/qemu/bring_linux.sh brings it"
             pytest.skip(f"no Linux guest for {machine.linux}; {remedy}")
+        if machine.needs_tpm and shutil.which("swtpm") is None:
+            (pytest.fail if "linux" in REQUIRED else pytest.skip)(
+                "no swtpm on this machine; Debian's package brings it"
+            )
         if command != qemu_command and not _is_there(command):
             required = "linux" in REQUIRED and len(command) == 1 and machine.linux
             remedy = "Debian's packages qemu-system-* bring it, into a chroot with bring_qemus.sh's SAVEVM_PACKAGES"

@@ -40,6 +40,7 @@ _Q35 = " ".join((
     f"-device usb-storage,bus=usb.0,drive=third,{_STOP}",
     "-device ich9-intel-hda,id=hda -device hda-duplex,bus=hda.0,audiodev=sound",
     "-device i6300esb -device vmcoreinfo -device virtio-keyboard-pci,bus=pci.9",
+    "-chardev socket,id=tpm,path={folder}/tpm -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0",
 ))  # fmt: skip
 _ARM = " ".join(("-machine virt -cpu cortex-a57 -m 256 -smp 2", _BACKENDS, _BEHIND_PORTS))
 _S390X = " ".join((

@@ -5,6 +5,10 @@ import io
 import os
 import re
 import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +39,8 @@ class Machine:
         ask: what else to ask the human monitor; ``{text}`` is where the kernel's text starts, by its own account.
         target: QEMU's name of the architecture.
         since: the first QEMU of the tests that has the machine and can migrate it.
+
+    Its TPM, if the options name one, is swtpm's, which listens on ``{folder}/tpm``.
     """
 
     options: str
@@ -45,6 +51,28 @@ class Machine:
     ask: str = ""
     target: str = "x86_64"
     since: tuple[int, int] = (0, 0)
+
+    @property
+    def needs_tpm(self) -> bool:
+        """Whether it has a TPM."""
+        return "-tpmdev emulator" in self.options
+
+
+@contextmanager
+def tpm(folder: Path) -> Iterator[None]:
+    """The emulator of a TPM 2.0, which listens on a socket in a folder until QEMU disconnects."""
+    state = folder / "tpm-state"
+    state.mkdir()
+    control = f"type=unixio,path={folder}/tpm"
+    argv = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}", "--ctrl", control, "--terminate"]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as process:
+        try:
+            while not (folder / "tpm").exists():
+                assert process.poll() is None, "swtpm ended"
+                time.sleep(0.02)
+            yield
+        finally:
+            process.terminate()
 
 
 def _ignored(machine: str, size: str) -> Machine:
@@ -220,10 +248,11 @@ async def stop_and_migrate(command: tuple[str, ...], machine: Machine, folder: P
     serial = folder / "serial"
     argv = [*command, "-accel", "tcg", "-nodefaults", "-display", "none", "-S", "-serial", f"file:{serial}"]
     argv += [word.strip("'") for word in options]
+    emulator = tpm(folder) if machine.needs_tpm else nullcontext()
     async with asyncio.timeout(RUN_S), QmpSession(io.StringIO(), lambda *_: None) as session:
         fd = session.peer_fd
         argv += ["-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control"]
-        with QemuProcess(argv, words=folder / "words", pass_fds=[fd]) as process:
+        with emulator, QemuProcess(argv, words=folder / "words", pass_fds=[fd]) as process:
             await session.connect()
             qemu = Qemu(session, process, folder)
             await _run(qemu, machine, serial)
