@@ -18,6 +18,7 @@ from savevm_inspect.views.summary import problems
 
 MEMORY_BYTES, CPU_SECONDS = 4 << 30, 60
 MOST_REASONS = 40
+_NO_DESCRIPTION = "the stream has no description, its devices are only framed"
 
 
 def plain(name: str) -> str:
