@@ -7,6 +7,7 @@ import click
 from .. import __version__
 from ..errors import SavevmError
 from .late import LateGroup
+from .supervision import OUR_PROCESS
 
 _VERBS = {
     "info": ("info:command", "What a stream is, and whether it is whole."),
@@ -37,7 +38,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; errors are one line on stderr and exit status 1, wrong usage 2."""
     try:
-        sys.exit(cli(standalone_mode=False))  # what a verb returns, or the status it asked for by Exit
+        # What a verb returns, or the status it asked for by Exit.
+        sys.exit(cli(standalone_mode=False, obj=OUR_PROCESS))
     except click.Abort as error:
         sys.exit(_lines("interrupted", error.__cause__ or error.__context__))
     except click.ClickException as error:

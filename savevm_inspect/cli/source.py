@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..reader.stream import Stream, open_stream
+from .supervision import OUR_PROCESS, supervise
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +20,19 @@ class Chosen:
     Attributes:
         name: SOURCE, as it was given.
         options: the keyword arguments of :func:`~savevm_inspect.reader.stream.open_stream`.
+        supervised: whether this process may go on in a child, and map large files there.
     """
 
     name: str
     options: dict[str, Any]
+    supervised: bool = False
 
     def open(self, *, strict: bool = True) -> Stream:
         """Open it."""
-        return open_stream(self.name, **self.options, strict=strict)
+        if self.supervised:
+            given = (self.options[name] for name in ("return_path", "schema"))
+            supervise([self.name, *self.options["channels"], *self.options["resumed"], *filter(None, given)])
+        return open_stream(self.name, **self.options, strict=strict, mapped=self.supervised)
 
     @contextmanager
     def open_as_far_as_sound(self) -> Iterator[Stream]:
@@ -97,7 +103,8 @@ def takes_source(function: Callable[..., None]) -> Callable[..., None]:
         output, read = options.get("output"), Path(source)
         if output is not None and output.exists() and read.exists() and output.samefile(read):
             raise click.BadParameter(f"{str(output)!r} is SOURCE itself", param_hint="'--output'")
-        chosen = Chosen(source, {name: options.pop(name) for name in _NAMES})
+        ours = click.get_current_context().obj is OUR_PROCESS
+        chosen = Chosen(source, {name: options.pop(name) for name in _NAMES}, supervised=ours)
         function(chosen, **options)
 
     decorated: Callable[..., None] = with_source

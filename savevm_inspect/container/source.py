@@ -18,9 +18,10 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Final, Self
 
 from ..errors import SavevmError
+from .input_file import InputFile
 from .magic import PACKED_AS, QCOW_MAGIC, QEMU_SAVE_MAGIC, QEMU_SAVE_PARTIAL, XEMU_MAGIC
 from .opened import Fact, Opened, Opener, Request
-from .spool import STEP_BYTES, Spool, map_file
+from .spool import STEP_BYTES, Spool
 
 if TYPE_CHECKING:
     from .capture_folder import CaptureFolder
@@ -50,6 +51,7 @@ class Source:
         snapshot: name or id of an internal snapshot, for a qcow2 image.
         strict: whether to raise if only a part of a damaged container can be read, or to note it in
             :attr:`problems`.
+        mapped: map a large file instead of copying it; see :mod:`.input_file`.
 
     Attributes:
         container: ``raw``, ``gzip``, ``bzip2``, ``xz``, ``zstd``, ``lzop``, ``libvirt``, ``qcow2``, ``capture``,
@@ -68,8 +70,12 @@ class Source:
         SavevmError: it can't be opened.
     """
 
-    def __init__(self, source: SourceLike, *, snapshot: str | None = None, strict: bool = True) -> None:
+    def __init__(
+        self, source: SourceLike, *, snapshot: str | None = None, strict: bool = True, mapped: bool = False
+    ) -> None:
         self._resources = ExitStack()
+        self._mapped = mapped
+        self._input: InputFile | None = None
         self.capture: CaptureFolder | None = None
         self.name = _name(source)
         try:
@@ -107,19 +113,30 @@ class Source:
             if not channels:
                 raise SavevmError(f"{path}: nothing was sent; `savevm-inspect events` shows what happened")
             main = self._resources.enter_context(channels[0].open("rb"))
-            return Opened(container="capture", buffer=map_file(main, self._resources))
+            return Opened(container="capture", buffer=self._read_file(main))
         return self._open_file(self._resources.enter_context(path.open("rb")))
 
     def _open_file(self, file: IO[bytes]) -> Opened:
         """Map what can be mapped; spool a pipe, a socket and a device."""
         if isinstance(file, _BARE) and stat.S_ISREG(_mode(file)) and not file.tell():
-            return Opened(container="raw", buffer=map_file(file, self._resources))
+            return Opened(container="raw", buffer=self._read_file(file))
         spool = Spool(self._resources, packed_bytes=None)
         while step := file.read(STEP_BYTES):
             if not isinstance(step, bytes):
                 raise SavevmError(f"{self.name}: must be open for bytes, not for text")
             spool.write(step)
         return Opened(container="pipe", buffer=spool.view())
+
+    def _read_file(self, file: IO[bytes]) -> memoryview:
+        """The bytes of a regular file. An image of a disk is mapped: mostly, little of it is read."""
+        image = os.pread(file.fileno(), len(QCOW_MAGIC), 0) == QCOW_MAGIC
+        self._input = InputFile(file, self.name, self._resources, mapped=self._mapped or image)
+        return self._input.view
+
+    def check_length(self) -> None:
+        """See that the file that is read is as long as it was; see :meth:`.InputFile.check_length`."""
+        if self._input is not None:
+            self._input.check_length()
 
     def _open_images(self, opened: Opened, snapshot: str | None) -> Opened:
         if opened.container != "capture":

@@ -63,6 +63,10 @@ class BlockImage(RawFile):
         """Whether x-ignore-shared left the block out, so that its content is not in the stream."""
         return self.block.gpa is not None and self.block.mapped is None and not self._final.count(self._index)
 
+    def _check_sent(self) -> None:
+        if self.ignored:
+            raise NotFound(f"block {self.block.name!r} is shared memory that x-ignore-shared left out of the stream")
+
     @property
     def missing_pages(self) -> int:
         """Pages that were never sent, or not again; in mapped-ram a page that is absent is zero."""
@@ -94,9 +98,11 @@ class BlockImage(RawFile):
 
         Raises:
             FileError: the file is closed.
+            NotFound: the block was left out of the stream.
             BadPayload: a page can't be unpacked.
         """
         self._check_open()
+        self._check_sent()
         size, end = self.page_size, start + len(view)
         first, full_end = -(-start // size), end // size  # the whole pages
         if first <= full_end:
@@ -144,7 +150,11 @@ class BlockImage(RawFile):
 
         Yields:
             Each address where it begins, ascending, in bytes in the block.
+
+        Raises:
+            NotFound: the block was left out of the stream.
         """
+        self._check_sent()
         size = self.block.used_bytes
         return find_bytes(pattern, start=start, size=size, filled=self.filled(), read=self.read_at)
 

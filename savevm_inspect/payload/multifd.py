@@ -55,7 +55,7 @@ class MultifdReader:
         self, cursor: Cursor, *, blocks: list[RamBlock], page_size: int, log: PageLog, sink: Sink, sink_channel: int
     ) -> None:
         self._cursor = cursor
-        self._blocks = {block.name: (number, block) for number, block in enumerate(blocks)}
+        self._blocks = {block.name.encode(): (number, block) for number, block in enumerate(blocks)}
         self._page_size = page_size
         self._slots = MULTIFD_PACKET_SIZE // page_size
         self._log = log
@@ -214,12 +214,14 @@ class MultifdReader:
         return first, self._sink_channel
 
     def _find_block(self, name: bytes, offset: int) -> tuple[int, RamBlock]:
-        text = name.split(b"\0")[0].decode("utf-8", "backslashreplace")
+        text = name.split(b"\0")[0]
         try:
             return self._blocks[text]
         except KeyError:
             raise BadPayload(
-                f"block {text!r} is not in the block list", offset=offset, section=self._cursor.section
+                f"block {text.decode('utf-8', 'backslashreplace')!r} is not in the block list",
+                offset=offset,
+                section=self._cursor.section,
             ) from None
 
     def _check_addrs(self, addrs: npt.NDArray[np.uint64], block: RamBlock, offset: int) -> None:

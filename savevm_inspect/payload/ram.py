@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import BadPayload, UnknownRecord, Unsupported
+from ..rules.options import Capability
 from ..stream.cursor import Cursor
 from ..stream.records import Framing, SectionHead, SectionKind
 from ..stream.writer import Writer
@@ -70,6 +71,7 @@ class RamReader:
         self.hooks: dict[int, int] = {}
         self.ended = False
         self.hole_bytes = 0
+        self._mapped = Capability.MAPPED_RAM in capabilities  # its sections hold no pages (ram_load_precopy)
         self._scan = RamScan(scanner)
         self._index: dict[str, int] = {}
         self._last: dict[int, int] = {}
@@ -122,7 +124,14 @@ class RamReader:
         self._last.clear()
 
     def _read_setup(self, cursor: Cursor) -> None:
+        """Read the block list.
+
+        Pages refer to it by index, so a second one is refused. QEMU takes as many as come (ram_load_precopy), and
+        finds blocks by their names among its own.
+        """
         start = cursor.pos
+        if self.blocks:
+            raise BadPayload("a second block list", offset=cursor.offset, section=cursor.section)
         self.blocks = read_block_list(cursor, self.page_size, self.capabilities)
         if len(self.blocks) > _MOST_BLOCKS:
             raise BadPayload(
@@ -188,7 +197,7 @@ class RamReader:
                     self.hooks.setdefault(section, record_offset)
                     continue
                 kind = _KINDS.get(flag)
-                if kind is None:
+                if kind is None or self._mapped:
                     raise UnknownRecord(f"RAM flags {flags:#x}", offset=record_offset, section=cursor.section)
                 if not flags & _CONTINUE:
                     last = self._last[channel] = self._find_block(cursor)

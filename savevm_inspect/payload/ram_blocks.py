@@ -82,14 +82,21 @@ def read_block_list(cursor: Cursor, page_size: int, capabilities: tuple[str, ...
             )
         if name in blocks:
             raise BadPayload(f"block {name!r} is listed twice", offset=offset, section=cursor.section)
-        gpa = cursor.be64("a RAM block's address") if Capability.X_IGNORE_SHARED in capabilities else None
-        mapped = _read_mapped(cursor, used, page_size) if Capability.MAPPED_RAM in capabilities else None
+        if "\0" in name:
+            raise BadPayload(
+                f"block {name!r}, whose name ends before its length", offset=offset, section=cursor.section
+            )
+        shared = Capability.X_IGNORE_SHARED in capabilities
+        gpa = cursor.be64("a RAM block's address") if shared else None
+        mapped = None
+        if Capability.MAPPED_RAM in capabilities:
+            mapped = _read_mapped(cursor, used, page_size, may_be_left_out=shared)
         blocks[name] = RamBlock(name, used, gpa=gpa, mapped=mapped)
         left -= used
     return list(blocks.values())
 
 
-def _read_mapped(cursor: Cursor, used: int, page_size: int) -> MappedRam | None:
+def _read_mapped(cursor: Cursor, used: int, page_size: int, *, may_be_left_out: bool) -> MappedRam | None:
     """Read the header of a block in mapped-ram and step past its pages (parse_ramblock_mapped_ram)."""
     offset = cursor.offset
     version = cursor.be32("a mapped-ram header's version")
@@ -106,8 +113,8 @@ def _read_mapped(cursor: Cursor, used: int, page_size: int) -> MappedRam | None:
             offset=offset,
             section=cursor.section,
         )
-    if not (bitmap_offset or pages_offset):
-        return None  # x-ignore-shared left the block out
+    if may_be_left_out and not (bitmap_offset or pages_offset):
+        return None  # x-ignore-shared did
     bitmap_bytes = bitmap_bytes_of(used // page_size)
     if not cursor.offset <= bitmap_offset <= bitmap_offset + bitmap_bytes <= pages_offset:
         raise BadPayload(

@@ -21,6 +21,7 @@ class Inputs:
         return_path: what the destination sent back.
         snapshot: name or id of the internal snapshot, for a qcow2 image.
         strict: raise if only a part of a container can be read.
+        mapped: map large files instead of copying them.
 
     Attributes:
         main: the main channel's container.
@@ -40,10 +41,13 @@ class Inputs:
         return_path: SourceLike | None = None,
         snapshot: str | None = None,
         strict: bool = True,
+        mapped: bool = False,
     ) -> None:
         if offset < 0:
             raise SavevmError(f"offset {offset} is negative")
         self._opened = ExitStack()
+        self._mapped = mapped
+        self._sources: list[Source] = []
         try:
             self.main = self._open(source, snapshot, strict=strict)
             self.offset = self.main.offset + offset
@@ -63,6 +67,7 @@ class Inputs:
                 *(self._open_channel(each.path, each.number, strict=strict) for each in went_on),
                 *(self._open_channel(each, next(free), strict=strict) for each in resumed),
             ]
+            self._check_numbers()
             if return_path is None and self.main.capture:
                 return_path = self.main.capture.return_path()
             self._return_path = None if return_path is None else self._open(return_path, None, strict=strict)
@@ -71,14 +76,23 @@ class Inputs:
             raise
 
     def _open(self, source: SourceLike, snapshot: str | None, *, strict: bool) -> Source:
-        opened = Source(source, snapshot=snapshot, strict=strict)
+        opened = Source(source, snapshot=snapshot, strict=strict, mapped=self._mapped)
         self._opened.callback(opened.close)
+        self._sources.append(opened)
         return opened
 
     def _open_channel(self, source: SourceLike, number: int, *, strict: bool) -> tuple[int, Source]:
         if not 0 < number < UNPACKED_CHANNEL:  # a page's row has eight bits for its channel
             raise SavevmError(f"channel {number}, expected 1 to {UNPACKED_CHANNEL - 1}")
         return number, self._open(source, None, strict=strict)
+
+    def _check_numbers(self) -> None:
+        """Refuse two channels of one number: pages refer to their channel by it."""
+        names: dict[int, str] = {}
+        for number, source in (*self._further, *self._resumed):
+            if number in names:
+                raise SavevmError(f"two channels have the number {number}: {names[number]} and {source.name}")
+            names[number] = source.name
 
     def further_cursors(self) -> list[Cursor]:
         """A cursor on each further channel, with its number: as recorded, else counted on after those."""
@@ -97,6 +111,15 @@ class Inputs:
         """The length of all forward channels together, each from where its stream starts."""
         others = sum(len(source.buffer) - source.offset for _, source in (*self._further, *self._resumed))
         return len(self.main.buffer) - self.offset + others
+
+    def check_lengths(self) -> None:
+        """See that no file became shorter while it was read.
+
+        Raises:
+            SavevmError: one did, and what was read of it may be wrong.
+        """
+        for source in self._sources:
+            source.check_length()
 
     def close(self) -> None:
         """Give back the files and their mappings."""

@@ -65,22 +65,25 @@ class Payloads:
         if isinstance(record, Configuration):
             self._capabilities = record.capabilities
             if record.page_bits is not None:
-                self._state_page_size(1 << record.page_bits, "configuration")
+                self._state_page_size(1 << record.page_bits, "configuration", record.span.offset)
         elif record.command is MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD:
             self._note_discards(record)
         elif record.command is MigCmd.MIG_CMD_POSTCOPY_ADVISE and record.argument.length == _ADVISE_BYTES:
             stated = int.from_bytes(self._buffer[record.argument.end - 8 : record.argument.end])
             if stated in _PAGE_SIZES:
-                self._state_page_size(stated, "advise")
+                self._state_page_size(stated, "advise", record.argument.end - 8)
 
     def note_footers(self, sent: bool) -> None:
         """Take note of whether sections have footers."""
         self._footers = sent
 
-    def _state_page_size(self, size: int, who: str) -> None:
-        """The first statement counts; once pages are read, none does."""
-        if size and not self._stated_page_size and self.ram is None:
-            self._stated_page_size, self.page_size_from = size, who
+    def _state_page_size(self, size: int, who: str, offset: int = 0) -> None:
+        """Take note of a statement; one that contradicts an earlier one, or by what pages were read, is refused."""
+        if not (self._stated_page_size or self.ram):
+            self._stated_page_size, self.page_size_from = size, who if size else ""
+        elif size != self.page_size:
+            before = f"the {self.page_size_from} states {self.page_size}" if self.page_size_from else "read by others"
+            raise BadPayload(f"pages of {size} bytes by the {who}, {before}", offset=offset)
 
     def _note_discards(self, command: Command) -> None:
         cursor = Cursor(self._buffer[: command.argument.end], pos=command.argument.offset)

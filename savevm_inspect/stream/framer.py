@@ -86,6 +86,7 @@ class Framer:
         self._cursor = cursor
         self._payloads = payloads
         self._heads: dict[int, SectionHead] = resumes._heads if resumes else {}
+        self._started: dict[tuple[str, int], int] = resumes._started if resumes else {}
         self._headless = resumes is not None
         self._may_break = may_break
         self._ends_at = ends_at
@@ -246,8 +247,30 @@ class Framer:
                 raise BadPayload(f"section {section_id} named {head.idstr[:32]!r}, which no device is", offset=offset)
             if known is not None and not _goes_on_whole(known, head):
                 raise BadPayload(f"section {known} is started again", offset=offset)
+            if kind is SectionKind.START:
+                self._note_start(head, offset)
             self._heads[section_id] = head
         return head
+
+    def _note_start(self, head: SectionHead, offset: int) -> None:
+        """Refuse a second START of one device, under another section_id.
+
+        QEMU takes it (qemu_loadvm_section_start_full), and then knows the handler by the new section_id alone.
+        No QEMU writes one, and what the first one said would no longer hold.
+        """
+        first = self._started.setdefault((head.idstr, head.instance_id), head.section_id)
+        if first != head.section_id:
+            raise BadPayload(f"section {head} is started, which was started as section {first}", offset=offset)
+
+    def _forget_head(self, section_id: int, known: SectionHead | None) -> None:
+        """Take back what a section's header said, and know again what was known before it."""
+        head = self._heads.pop(section_id, None)
+        if head is not None and head.kind is SectionKind.START and head is not known:
+            name = head.idstr, head.instance_id
+            if self._started.get(name) == section_id:
+                del self._started[name]
+        if known is not None:
+            self._heads[section_id] = known
 
     def _footer_is_left_out(self) -> bool:
         """Whether the first section shows that this machine type sends no footers (send-section-footer=off)."""

@@ -86,6 +86,7 @@ class SalvagingFramer(Framer):
             self._heads.pop(head.section_id, None)  # a damaged number may be that of another section
         elif head is not None and head.kind is SectionKind.START:
             self._doubtful.add(head.section_id)  # as before, but its parts may follow
+            self._started.pop((head.idstr, head.instance_id), None)
         if len(self._heads) <= 1:
             self._sends_footers = True  # what looked like none may be the damage
             self._payloads.note_footers(True)
@@ -160,10 +161,7 @@ class SalvagingFramer(Framer):
             self._reading = None
             cursor.section = ""
         self._payloads.rewind(mark)
-        if known is None:
-            self._heads.pop(section_id, None)
-        else:
-            self._heads[section_id] = known
+        self._forget_head(section_id, known)
         return None
 
     def _is_certain(self, section: Section) -> bool:

@@ -24,6 +24,8 @@ NULL_POINTER = "nullptr"
 _NULL_TYPES = (NULL_POINTER, "ptr-marker")
 _ELEMENTS: Any = ("elements",)
 """Key of what was repeated; no text, so that no JSON can hold it."""
+_REPEATED: Any = ("repeated",)
+"""Key of the names of what was repeated; no text either."""
 _REPEATABLE = ("vmsd_name", "version", "fields", "subsections")
 
 
@@ -160,6 +162,7 @@ def _keep_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
         result[_ELEMENTS] = _elements(pairs)
+        result[_REPEATED] = {key for key, times in Counter(key for key, _ in pairs).items() if times > 1}
     return result
 
 
@@ -257,15 +260,24 @@ def _number_pieces(run: list[FieldSchema]) -> Iterator[FieldSchema]:
         index = at + piece.count
 
 
+def _said(raw: Any, key: str, path: str, default: Any) -> Any:
+    """What an object says of a key; of two answers QEMU's own reader of JSON takes none, and neither do we."""
+    if not isinstance(raw, dict):
+        return None
+    if key in raw.get(_REPEATED, ()):
+        raise SchemaError(f"{key!r} is there twice", path=path)
+    return raw.get(key, default)
+
+
 def _list(raw: Any, key: str, path: str, default: tuple[Any, ...] | None = None) -> list[Any] | tuple[Any, ...]:
-    value = raw.get(key, default) if isinstance(raw, dict) else None
+    value = _said(raw, key, path, default)
     if not isinstance(value, list | tuple):
         raise SchemaError(f"no list {key!r}", path=path)
     return value
 
 
 def _text(raw: Any, key: str, path: str, default: str | None = None) -> str:
-    value = raw.get(key, default) if isinstance(raw, dict) else None
+    value = _said(raw, key, path, default)
     if not isinstance(value, str):
         raise SchemaError(f"no text {key!r}", path=path)
     try:
@@ -276,7 +288,7 @@ def _text(raw: Any, key: str, path: str, default: str | None = None) -> str:
 
 
 def _number(raw: Any, key: str, path: str, default: int | None = None) -> int:
-    value = raw.get(key, default) if isinstance(raw, dict) else None
+    value = _said(raw, key, path, default)
     if type(value) is not int or not 0 <= value <= _LIMIT_LENGTH:
         raise SchemaError(f"no number {key!r} of at least 0 (found {value!r})", path=path)
     return value
