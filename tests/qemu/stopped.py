@@ -39,6 +39,7 @@ class Machine:
         ask: what else to ask the human monitor; ``{text}`` is where the kernel's text starts, by its own account.
         target: QEMU's name of the architecture.
         since: the first QEMU of the tests that has the machine and can migrate it.
+        ram: where RAM lies that QEMU saves to a file after the migration: guest-physical address and bytes.
 
     Its TPM, if the options name one, is swtpm's, which listens on ``{folder}/tpm``.
     """
@@ -51,6 +52,7 @@ class Machine:
     ask: str = ""
     target: str = "x86_64"
     since: tuple[int, int] = (0, 0)
+    ram: tuple[int, int] = (0, 0)
 
     @property
     def needs_tpm(self) -> bool:
@@ -190,6 +192,31 @@ BOARDS = {
     "sun4u": _board("sparc64", "sun4u", "128M", since=_SINCE),
     "zcu102": _board("aarch64", "xlnx-zcu102,audiodev=silent", "3G", _SILENT, since=_SINCE),
 }
+MEMORY_MACHINES = {
+    "pc, all of its RAM": Machine(
+        options="-machine pc -m 64 {boot}", until="loop", dump=False, ram=(1 << 20, 63 << 20)
+    ),
+    "arm virt, all of its RAM": Machine(
+        options="-machine virt -cpu cortex-a57 -m 64", target="aarch64", dump=False, ram=(1 << 30, 64 << 20)
+    ),
+    "pseries, in its firmware": Machine(
+        options="-machine pseries -m 256", until="SLOF", target="ppc64", dump=False, ram=(0, 256 << 20)
+    ),
+    "riscv virt, in its firmware": Machine(
+        options="-machine virt -m 64", until="OpenSBI", target="riscv64", dump=False, ram=(1 << 31, 64 << 20)
+    ),
+    "s390x, all of its RAM": Machine(
+        options="-machine s390-ccw-virtio -m 128", target="s390x", dump=False, ram=(0, 128 << 20)
+    ),
+    "sun4u, in its firmware": Machine(
+        options="-machine sun4u -m 64",
+        until="OpenBIOS",
+        target="sparc64",
+        dump=False,
+        since=_SINCE,
+        ram=(0, 64 << 20),
+    ),
+}
 PARAVIRTUAL_MACHINES = {
     name: Machine(options=options, until="io-error", linux=architecture, target=target, dump=False)
     for name, (architecture, target, options) in GUESTS.items()
@@ -203,6 +230,7 @@ MACHINES = {
     **OTHER_LINUX_MACHINES,
     **OTHER_PROCESSORS,
     **PARAVIRTUAL_MACHINES,
+    **MEMORY_MACHINES,
 }
 
 
@@ -217,6 +245,7 @@ class Stopped:
         registers: what QEMU says of all processors (``info registers -a``).
         answer: what it said to :attr:`Machine.ask`.
         low: the guest's first MiB.
+        ram: what lies at :attr:`Machine.ram`.
         core: the core that QEMU wrote.
         said: what the guest wrote to its serial port.
     """
@@ -227,6 +256,7 @@ class Stopped:
     registers: str
     answer: str
     low: bytes
+    ram: bytes
     core: Path
     said: str
 
@@ -267,9 +297,10 @@ async def stop_and_migrate(command: tuple[str, ...], machine: Machine, folder: P
             await qemu.prepare(machine.capabilities, {})
             await qemu.execute("migrate", uri=f"exec:cat >{folder}/stream")
             await qemu.wait_for("completed")
+            ram = await qemu.read_memory(*machine.ram) if machine.ram[1] else b""
             await qemu.execute("quit")
     said = serial.read_text(errors="replace")
-    return Stopped(stream=folder / "stream", machine=machine, core=folder / "core", said=said, **facts)
+    return Stopped(stream=folder / "stream", machine=machine, core=folder / "core", said=said, ram=ram, **facts)
 
 
 async def _run(qemu: Qemu, machine: Machine, serial: Path) -> None:
