@@ -55,6 +55,10 @@ class Remarkable(Protocol):
         """Whether a schema was given for nothing."""
 
     @property
+    def schema_choice(self) -> str:
+        """Which schema of the library was chosen by the sections, and why."""
+
+    @property
     def ram_hooks(self) -> Sequence[int]:
         """Offsets of the words of RAM that leave pages to somebody else."""
 
@@ -71,6 +75,8 @@ def remarks(stream: Remarkable) -> Iterator[Remark]:
     if stream.schema_unused:
         what = "the schema that was given is not used: the stream has its own description"
         yield Remark(offset=stream.offset, section="", message=what)
+    if stream.schema_choice:
+        yield Remark(offset=stream.offset, section="", message=stream.schema_choice)
     yield from _device_state_alone(stream)
     yield from _inferred_ends(stream)
     yield from _pages_elsewhere(stream)

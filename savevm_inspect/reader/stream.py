@@ -53,6 +53,8 @@ class Stream:
         description: the schema it was read with; ``None`` if there is none that fits.
         schema_from: where that comes from: ``stream``, ``given``, ``library:NAME`` or ``none``.
         schema_unused: a schema was given, and not used, since the stream has its own description.
+        schema_choice: which schema of the library was chosen for a stream that names no machine type, and why; else
+            empty.
     """
 
     def __init__(self, inputs: Inputs, *, schema: SourceLike | None = None, strict: bool = True) -> None:
@@ -65,6 +67,7 @@ class Stream:
         self.problems: list[SavevmError] = list(inputs.main.problems)
         self.description: Description | None = None
         self.schema_from = "none"
+        self.schema_choice = ""
         self._description_at: int | None = None
         self._schema_error: SchemaError | None = None
         found = self._read_described()
@@ -74,7 +77,7 @@ class Stream:
         if schema is not None and self.schema_unused:
             self._check_schema(schema)
         elif schema is not None:
-            found = self._adopt(schema) or found
+            found = self._adopt(schema, found) or found
         if found.errors and not strict:
             found = attempt(inputs, self.description, self._resources, ends_at=self._description_at, salvage=True)
         self._payloads, self._channels = found.payloads, found.channels
@@ -133,13 +136,18 @@ class Stream:
         except SavevmError as error:
             self._report(error)
 
-    def _adopt(self, wanted: SourceLike) -> Attempt | None:
+    def _adopt(self, wanted: SourceLike, bare: Attempt) -> Attempt | None:
         """Read the stream with a schema from elsewhere; one that does not fit is refused and not used."""
-        from .schemas import choose_schema, configuration_of  # noqa: PLC0415
+        from .schemas import LIBRARY, choose_schema, configuration_of  # noqa: PLC0415
 
         try:
             configuration = configuration_of(self._source.buffer[self.offset :])
-            schema = choose_schema(wanted, configuration, self._count_described)
+            if configuration is None and wanted == LIBRARY:
+                from .library_fit import best_of_library  # noqa: PLC0415
+
+                schema, self.schema_choice = best_of_library(bare)
+            else:
+                schema = choose_schema(wanted, configuration, self._count_described)
             found = attempt(self._inputs, schema.description, self._resources)
             doubt = doubt_schema(found) or self._doubt_by_comparison(found)
         except SavevmError as error:
