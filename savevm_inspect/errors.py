@@ -15,6 +15,8 @@
     ├── NotFound                       a block, section or file that is asked for and is not there
     ├── AddressError                   memory whose address is not known, or an address without memory
     ├── FileError                      what a file of ours does not do: write, go before 0, read when closed
+    ├── InputInUse                     an output that is also an input
+    ├── HostError(errno)               the operating system said no: a full disk, a folder that is read-only
     ├── EngineError(phase, handler)    a handler of the engine, or a call that the phase forbids
     ├── RecordError                    a real QEMU; keeps its last words
     └── MissingPackage                 what an extra brings, and the command that brings it
@@ -148,6 +150,33 @@ class FileError(SavevmError, io.UnsupportedOperation):
 
     An ``io.UnsupportedOperation`` is an ``OSError`` and a ``ValueError``, the two that :mod:`io` raises for it.
     """
+
+
+class InputInUse(SavevmError):
+    """An output that would take the place of what is read."""
+
+
+class HostError(SavevmError):
+    """The operating system said no.
+
+    Args:
+        message: what was done to which file, and what it said.
+        errno: its number for that, one of :mod:`errno`; 0 if it gave none.
+    """
+
+    def __init__(self, message: str, *, errno: int = 0) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+    @classmethod
+    def of(cls, name: object, error: OSError) -> "HostError":
+        """What an exception says of a file.
+
+        Args:
+            name: the file, as whoever reads the message knows it.
+            error: what was raised.
+        """
+        return cls(f"{name}: {error.strerror or error}", errno=error.errno or 0)
 
 
 class EngineError(SavevmError):

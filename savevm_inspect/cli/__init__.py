@@ -1,12 +1,10 @@
 """The command line: one file a verb, each imported when it is called."""
 
-import sys
-
 import click
 
 from .. import __version__
-from ..errors import SavevmError
 from .late import LateGroup
+from .status import run
 from .supervision import OUR_PROCESS
 
 _VERBS = {
@@ -28,30 +26,21 @@ _VERBS = {
 @click.group(cls=LateGroup, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="savevm-inspect")
 def cli() -> None:
-    """See what happens when a virtual machine is saved, migrated and loaded.
+    r"""See what happens when a virtual machine is saved, migrated and loaded.
 
     SOURCE is a migration stream in a file, also compressed with gzip, bzip2, xz or zstd, in a libvirt save image or a
     qcow2 image, or - for a pipe; or a capture folder.
+
+    \b
+    Exit status:
+      0      done; of check: the stream is whole and consistent
+      1      the content: of the stream, of the capture, what QEMU said
+      2      usage, also an output that is an input
+      3      the operating system said no: a full disk, a file that can't be read
+      128+N  ended by signal N: 130 Ctrl-C, 141 nobody reads the output, 143 terminated
     """
 
 
 def main() -> None:
-    """Run the command line; errors are one line on stderr and exit status 1, wrong usage 2."""
-    try:
-        # What a verb returns, or the status it asked for by Exit.
-        sys.exit(cli(standalone_mode=False, obj=OUR_PROCESS))
-    except click.Abort as error:
-        sys.exit(_lines("interrupted", error.__cause__ or error.__context__))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; nobody would read a message
-        sys.exit(1)
-    except SavevmError as error:
-        sys.exit(_lines(str(error), error))
-
-
-def _lines(message: str, error: BaseException | None) -> str:
-    """A message, and a line for each note that somebody put to the error."""
-    return "\n".join(f"savevm-inspect: {line}" for line in (message, *getattr(error, "__notes__", ())))
+    """Run the command line; errors are one line on stderr."""
+    run(cli, OUR_PROCESS)

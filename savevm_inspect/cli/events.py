@@ -11,19 +11,14 @@ from ..trace.recorded import Recorded
 from ..views.cards import headline
 from ..views.perfetto import write_perfetto
 from ..views.units import time_text
-from .options import OutputFile, cell, show, table
+from .options import cell, say, show, table, takes_output
 
 
 @click.command("events")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--side", type=click.Choice([side.value for side in Side]), help="Only what one end did.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, as in events.jsonl.")
-@click.option(
-    "--perfetto",
-    type=OutputFile(),
-    metavar="FILE",
-    help="Write them to FILE for ui.perfetto.dev instead.",
-)
+@takes_output("--perfetto", required=False, content="the events for ui.perfetto.dev")
 def command(source: Path, side: str | None, as_json: bool, perfetto: Path | None) -> None:
     """List what happened in a migration, event by event.
 
@@ -38,7 +33,7 @@ def command(source: Path, side: str | None, as_json: bool, perfetto: Path | None
         events = (event for event in recorded.events(stream) if side is None or event.side == side)
         if perfetto is not None:
             write_perfetto(tuple(events), perfetto)
-            click.echo(f"wrote {perfetto}; open it at ui.perfetto.dev")
+            say(f"wrote {perfetto}; open it at ui.perfetto.dev", perfetto)
         elif as_json:
             for event in events:
                 click.echo(event.to_json())

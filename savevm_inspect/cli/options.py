@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from ..container.whole_file import is_standard_output
 from ..errors import printable
 
 _WIDTH_OF_FILES = 100_000
@@ -23,18 +24,32 @@ _TEXT_WIDTH = 12
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class OutputFile(click.Path):
-    """A file to write; it appears by a rename, which would replace a device or a pipe of that name."""
+def takes_output(
+    option: str = "--output", *, content: str, required: bool = True, default: str | None = None
+) -> Callable[[F], F]:
+    """Give a verb the option that names the one file that it writes.
 
-    def __init__(self) -> None:
-        super().__init__(dir_okay=False, path_type=Path)
+    Args:
+        option: its name.
+        content: what is written there.
+        required: whether it must be given.
+        default: the file if it is not given.
+    """
+    kind = click.Path(dir_okay=False, readable=False, allow_dash=True, path_type=Path)
+    text = f"The file to write: {content}; - for standard output."
+    return click.option(
+        option, type=kind, required=required, default=default, show_default=True, metavar="FILE", help=text
+    )
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse a name that something else than a file has."""
-        output = Path(super().convert(value, param, ctx))  # type: ignore[arg-type]  # path_type says what it is
-        if output.exists() and not output.is_file():
-            self.fail(f"{value!r} is there and is no file.", param, ctx)
-        return output
+
+def say(line: str, output: Path | None = None) -> None:
+    """Print a line to stdout; to stderr if that is where the output goes.
+
+    Args:
+        line: what to print.
+        output: the file that was written, if one was.
+    """
+    click.echo(line, err=output is not None and is_standard_output(output))
 
 
 def takes_json(function: F) -> F:

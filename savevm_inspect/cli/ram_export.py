@@ -11,7 +11,7 @@ from ..memory.elf.notes import cpu_notes
 from ..memory.families import find_family
 from ..memory.registers import Registers
 from ..reader.guest_memory import GuestMemory
-from .options import OutputFile
+from .options import say, takes_output
 from .progress import writing
 from .ram_map import mapped, takes_map
 from .source import Chosen, takes_source
@@ -21,12 +21,7 @@ from .source import Chosen, takes_source
 @takes_source
 @click.option("--elf", is_flag=True, help="An ELF core, as QEMU's dump-guest-memory writes it.")
 @takes_map
-@click.option(
-    "--output",
-    required=True,
-    type=OutputFile(),
-    help="The file to write, sparse.",
-)
+@takes_output(content="the core, sparse")
 @click.option("--partial", is_flag=True, help="Also of a stream that was cut; list the ranges that are missing.")
 def command(chosen: Chosen, elf: bool, given: tuple[str, ...], output: Path, partial: bool) -> None:
     """Write the memory of SOURCE by guest-physical address, with the processors' registers."""
@@ -51,7 +46,7 @@ def command(chosen: Chosen, elf: bool, given: tuple[str, ...], output: Path, par
         said += [*(f"savevm-inspect: {problem}" for problem in stream.problems), *_remarks(memory)]
         if partial:
             for start, length in _missing(memory):
-                click.echo(f"gpa {start:#x} to {start + length - 1:#x} never sent")
+                say(f"gpa {start:#x} to {start + length - 1:#x} never sent", output)
     for line in said:
         click.echo(printable(line), err=True)
 

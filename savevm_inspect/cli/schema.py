@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from ..container.whole_file import whole_file
+from ..container.whole_file import STANDARD_OUTPUT, whole_file
 from ..reader.schemas import description_of, library
 from ..views.ksy import ksy_of_stream
-from .options import OutputFile, cell, print_json, show, table, takes_json
+from .options import cell, print_json, show, table, takes_json, takes_output
 from .source import Chosen, takes_source
 
 
@@ -19,12 +19,7 @@ def command() -> None:
 
 @command.command("extract")
 @takes_source
-@click.option(
-    "--output",
-    required=True,
-    type=OutputFile(),
-    help="The file to write: JSON, as QEMU wrote it.",
-)
+@takes_output(content="JSON, as QEMU wrote it")
 def extract(chosen: Chosen, output: Path) -> None:
     """Write the description of SOURCE to a file, for --schema."""
     with chosen.open(strict=False) as stream:
@@ -35,12 +30,8 @@ def extract(chosen: Chosen, output: Path) -> None:
 
 @command.command("to-ksy")
 @takes_source
-@click.option(
-    "--output",
-    type=OutputFile(),
-    help="The file to write; without it, standard output.",
-)
-def to_ksy(chosen: Chosen, output: Path | None) -> None:
+@takes_output(content="the format", default=STANDARD_OUTPUT)
+def to_ksy(chosen: Chosen, output: Path) -> None:
     """Write a Kaitai Struct format of SOURCE's machine, which reads its streams field by field.
 
     It is whole in one file: Kaitai's web IDE and compiler need nothing else.
@@ -48,11 +39,8 @@ def to_ksy(chosen: Chosen, output: Path | None) -> None:
     with chosen.open(strict=False) as stream:
         text = ksy_of_stream(stream)
         described = stream.description is not None
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        with whole_file(output) as draft:
-            draft.write_text(text, encoding="utf-8", newline="\n")
+    with whole_file(output) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
     if not described:
         click.echo(f"savevm-inspect: {chosen.name} has no description: its devices are bytes", err=True)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import click
@@ -100,9 +99,6 @@ def takes_source(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def with_source(source: str, **options: Any) -> None:
-        output, read = options.get("output"), Path(source)
-        if output is not None and output.exists() and read.exists() and output.samefile(read):
-            raise click.BadParameter(f"{str(output)!r} is SOURCE itself", param_hint="'--output'")
         ours = click.get_current_context().obj is OUR_PROCESS
         chosen = Chosen(source, {name: options.pop(name) for name in _NAMES}, supervised=ours)
         function(chosen, **options)

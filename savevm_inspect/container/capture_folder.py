@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import SavevmError, printable
 from ..stream.events import Event, read_events
+from .held_inputs import hold
 
 FORMAT = "savevm-inspect/capture"
 VERSION = 1
@@ -74,6 +75,7 @@ class CaptureFolder:
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
+        hold(self, self.path, str(path))
         manifest = self.path / MANIFEST
         try:
             if manifest.stat().st_size > _MANIFEST_LIMIT_BYTES:

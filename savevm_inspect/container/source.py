@@ -17,7 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Final, Self
 
-from ..errors import SavevmError
+from ..errors import HostError, SavevmError
+from .held_inputs import hold, release
 from .input_file import InputFile
 from .magic import PACKED_AS, QCOW_MAGIC, QEMU_SAVE_MAGIC, QEMU_SAVE_PARTIAL, XEMU_MAGIC
 from .opened import Fact, Opened, Opener, Request
@@ -82,9 +83,12 @@ class Source:
             opened = self._open_images(self._open(source), snapshot)
             if strict and opened.problems:
                 raise opened.problems[0]
-        except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+        except OSError as error:
             self.close()
-            raise SavevmError(f"{self.name}: {getattr(error, 'strerror', None) or error}") from error
+            raise HostError.of(self.name, error) from error
+        except ValueError as error:  # a path with a zero byte
+            self.close()
+            raise SavevmError(f"{self.name}: {error}") from error
         except BaseException:
             self.close()
             raise
@@ -118,7 +122,10 @@ class Source:
 
     def _open_file(self, file: IO[bytes]) -> Opened:
         """Map what can be mapped; spool a pipe, a socket and a device."""
-        if isinstance(file, _BARE) and stat.S_ISREG(_mode(file)) and not file.tell():
+        descriptor = _descriptor(file)
+        if descriptor is not None:
+            hold(self, descriptor, self.name)
+        if isinstance(file, _BARE) and _is_regular(descriptor) and not file.tell():
             return Opened(container="raw", buffer=self._read_file(file))
         spool = Spool(self._resources, packed_bytes=None)
         while step := file.read(STEP_BYTES):
@@ -179,6 +186,7 @@ class Source:
 
     def close(self) -> None:
         """Give back the mapping and the files; views that are still held keep the mapping alive."""
+        release(self)
         self._resources.close()
 
 
@@ -202,12 +210,16 @@ _BARE: Final = (io.FileIO, io.BufferedReader, io.BufferedRandom)
 """Files whose bytes are those of their descriptor; one that unpacks may have a descriptor of what is packed."""
 
 
-def _mode(file: IO[bytes]) -> int:
-    """The kind of file; 0 for an object that has no descriptor."""
+def _descriptor(file: IO[bytes]) -> int | None:
+    """The descriptor of a file; ``None`` for an object that has none."""
     try:
-        return os.fstat(file.fileno()).st_mode
-    except (OSError, ValueError):
-        return 0
+        return file.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _is_regular(descriptor: int | None) -> bool:
+    return descriptor is not None and stat.S_ISREG(os.fstat(descriptor).st_mode)
 
 
 def _starts_with(buffer: memoryview, magic: bytes) -> bool:

@@ -49,7 +49,7 @@ class Spool:
         import shutil  # noqa: PLC0415
         import tempfile  # noqa: PLC0415
 
-        folder = _folder()
+        folder = spool_folder()
         self._resources = resources
         self._file: IO[bytes] = resources.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - it does
         self._limits = {
@@ -119,7 +119,7 @@ def _release(view: memoryview, mapping: mmap.mmap) -> None:
         return  # a slice is still in use; the mapping goes when that does
 
 
-def _folder() -> str:
+def spool_folder() -> str:
     """TMPDIR and its like if they are set; otherwise not /tmp, which is often memory."""
     import tempfile  # noqa: PLC0415
 

@@ -4,9 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from ..container.held_inputs import hold, release
 from ..container.source import Source, SourceLike
 from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError, printable
 from ..markup import html_table
@@ -73,6 +76,8 @@ class Stream:
         found = self._read_described()
         if self._schema_error is not None:
             self._report(self._schema_error)
+        if isinstance(schema, str | PathLike):
+            hold(self, Path(schema), str(schema))
         self.schema_unused = schema is not None and self.description is not None
         if schema is not None and self.schema_unused:
             self._check_schema(schema)
@@ -459,6 +464,7 @@ class Stream:
 
     def close(self) -> None:
         """Give back the bytes; nothing that refers to them can be read any more."""
+        release(self)
         self._resources.close()
 
     def __enter__(self) -> Self:

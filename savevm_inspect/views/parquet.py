@@ -1,11 +1,12 @@
 """The tables of a stream as a folder of Parquet files: all of them, or none."""
 
-import shutil
-import tempfile
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import SavevmError
+from ..container.held_inputs import refuse_input
+from ..container.whole_file import draft_folder
+from ..errors import HostError, SavevmError
 from .arrow import pyarrow
 from .table import Table
 from .tables import Tables
@@ -26,27 +27,41 @@ def write_parquet(tables: Tables, folder: Path, progress: Callable[[Table, int],
 
     Raises:
         MissingPackage: pyarrow is not installed.
-        SavevmError: something else lies there, or it can't be written; nothing is left of it.
+        SavevmError: something else lies there, or one of the files there is an input.
+        HostError: it can't be written; nothing is left of it.
     """
     pyarrow()
     _check_free(tables, folder)
     try:
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-            draft = Path(temporary) / "tables"
+        target = Path(os.path.realpath(folder))  # a link stays one
+        with draft_folder(target.parent) as temporary:
+            draft = temporary / "tables"
             draft.mkdir()
             for table in tables:
                 _write(table, draft / f"{table.name}{_SUFFIX}", progress)
-            if folder.exists():
-                shutil.rmtree(folder)
-            draft.rename(folder)
+            _put_in_place(draft, target, temporary / "replaced")
     except OSError as error:
-        raise SavevmError(f"{folder}: {error.strerror or error}") from error
+        raise HostError.of(folder, error) from error
+
+
+def _put_in_place(draft: Path, target: Path, replaced: Path) -> None:
+    """Give the folder its name; what had it goes only then."""
+    if target.exists():
+        target.rename(replaced)
+    try:
+        draft.rename(target)
+    except OSError:
+        if replaced.exists():
+            replaced.rename(target)
+        raise
 
 
 def _check_free(tables: Tables, folder: Path) -> None:
     ours = {f"{table.name}{_SUFFIX}" for table in tables}
     if folder.exists() and (not folder.is_dir() or not {each.name for each in folder.iterdir()} <= ours):
         raise SavevmError(f"{folder}: exists and is no export of tables; not overwritten")
+    for name in ours:
+        refuse_input(folder / name)
 
 
 def _write(table: Table, path: Path, progress: Callable[[Table, int], object]) -> None:
