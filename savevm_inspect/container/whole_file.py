@@ -1,7 +1,8 @@
 """Files that appear under their names when they are whole, and not before; never in the place of an input.
 
 All that this package writes for its users, but for captures, is written through here. A draft lies in a folder of its
-own beside the output; who is killed leaves it behind, and the next one who writes there sweeps it.
+own beside the output; a process that is killed leaves it there, and
+the next one that writes there sweeps it.
 """
 
 import fcntl
@@ -43,7 +44,7 @@ def whole_file(output: Path) -> Iterator[Path]:
         InputInUse: it is also an input.
         HostError: it can't be written; nothing is left of the draft.
     """
-    with _told(output):
+    with _host_errors(output):
         if not _is_replaced(output):
             with draft_folder(Path(spool_folder())) as folder:
                 yield folder / "content"
@@ -105,7 +106,7 @@ def is_standard_output(output: Path) -> bool:
 
 
 @contextmanager
-def _told(output: Path) -> Iterator[None]:
+def _host_errors(output: Path) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
