@@ -60,7 +60,8 @@ def _wait(child: int, waited: set[signal.Signals], lengths: dict[Path, int]) -> 
         os.write(sys.stderr.fileno(), f"savevm-inspect: {_blame(lengths)}\n".encode(errors="backslashreplace"))
         os._exit(1)
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        if -code != signal.SIGKILL:  # whose action nobody can set
+            signal.signal(-code, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {-code})
         os.kill(os.getpid(), -code)
     os._exit(code)
