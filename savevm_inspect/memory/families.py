@@ -197,7 +197,14 @@ FAMILIES = (
         fixed=whole({"mips_malta.bios": 0x1E00_0000, "bios.1fc": 0x1FC0_0000}),
         upstream="hw/mips/malta.c",
     ),
-    Family(name="ppc pseries", machine=r"pseries-.+", ram="ppc_spapr.ram", upstream="hw/ppc/spapr.c", target=PPC64),
+    Family(
+        name="ppc pseries",
+        machine=r"pseries-.+",
+        own_device="spapr",
+        ram="ppc_spapr.ram",
+        upstream="hw/ppc/spapr.c",
+        target=PPC64,
+    ),
     Family(
         name="ppc powernv8",
         machine=r"powernv8",

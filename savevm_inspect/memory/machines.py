@@ -88,6 +88,7 @@ class Family:
         fixed: other blocks, each with its places.
         top: blocks that lie below 4 GiB without gaps, the topmost first.
         isa_bios: whether the end of the topmost block is seen below 1 MiB, too.
+        own_device: idstr of a device that only they have, which shows them where the machine type is not named.
         pam: idstr and first PAM register of the host bridge that decides what is seen below 1 MiB.
         upstream: QEMU's file that says so.
         target: what kind of core they make, where no processor shows it; ``None`` if that is not known.
@@ -99,6 +100,7 @@ class Family:
     upstream: str
     target: Target | None = None
     devices: str = ""
+    own_device: str = ""
     pieces: tuple[Piece, ...] = (Piece(gpa=0),)
     split: Split | None = None
     fixed: Mapping[str, tuple[Piece, ...]] = field(default_factory=dict)
@@ -109,11 +111,12 @@ class Family:
     def covers(self, evidence: Evidence) -> bool:
         """Whether a stream is of one of these machine types.
 
-        Machine types up to 2.2 do not name themselves; then the host bridge shows it, if there is one of its own.
+        Machine types up to 2.2 do not name themselves; then a device of their own shows it, as the host bridge is.
         """
         names = {block.name for block in evidence.blocks}
         if not evidence.machine:
-            return self.pam is not None and self.pam[0] in evidence.devices and self.ram in names
+            own_device = self.pam[0] if self.pam else self.own_device
+            return own_device in evidence.devices and self.ram in names
         if not re.fullmatch(self.machine, evidence.machine):
             return False
         return (

@@ -272,3 +272,20 @@ def test_the_documentation_has_the_table_of_the_code() -> None:
     rows = [row_of(family) for family in FAMILIES]
     start = DOCS.read_text().index(rows[0])
     assert DOCS.read_text()[start:].startswith("\n".join(rows) + "\n\n")
+
+
+@pytest.mark.parametrize(
+    ("device", "ram", "upstream"),
+    [
+        ("0000:00:00.0/I440FX", "pc.ram", "hw/i386/pc_piix.c"),
+        ("0000:00:00.0/mch", "pc.ram", "hw/i386/pc_q35.c"),
+        ("spapr", "ppc_spapr.ram", "hw/ppc/spapr.c"),
+    ],
+)
+def test_a_machine_type_that_is_not_named_is_known_by_its_own_device(device: str, ram: str, upstream: str) -> None:
+    """Up to 2.2 none is named."""
+    block = RamBlock(ram, 64 * MIB)
+    (found, *_) = build_map(evidence("", block, devices=(device,))).ranges
+    assert (found.block, upstream in found.source) == (ram, True)
+    with pytest.raises(AddressError, match="'not stated'"):
+        build_map(evidence("", block))
