@@ -12,7 +12,7 @@ from kaitaistruct import KaitaiStream
 
 from ..errors import SchemaError
 
-LIMIT_BYTES = 256 << 20
+LIMIT_BYTES = 64 << 20
 """A longer description is not looked for; the largest that any known machine writes has 4 MB."""
 
 _EOF_AND_VMDESCRIPTION = b"\x00\x06"

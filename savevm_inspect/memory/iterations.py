@@ -22,6 +22,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import SavevmError
 from ..payload.ram import IDSTR
 from ..rules.threads import Side
 from ..stream.events import Event, EventKind
@@ -31,6 +32,7 @@ from ..wire import MigCmd
 Numbers = npt.NDArray[np.uint32]
 
 
+_MOST_ITERATIONS = 1 << 31
 _COMPLETES = ("save_complete", "save_live_complete_precopy")
 """Names of the handler that writes the END section of precopy, in QEMU 10.2 and before."""
 
@@ -53,6 +55,9 @@ def iterations_of_events(events: Iterable[Event], sections: Sequence[Section]) -
     Returns:
         The iteration by the running number of the section; empty unless all but the START section have one. It is
         what the source stated last before it announced the section.
+
+    Raises:
+        SavevmError: an iteration is a number that none has.
     """
     numbers = {(each.span.channel, each.span.offset): number for number, each in enumerate(sections)}
     stated: int | None = None
@@ -62,6 +67,8 @@ def iterations_of_events(events: Iterable[Event], sections: Sequence[Section]) -
             continue
         if event.iteration is not None:
             stated = event.iteration
+            if stated > _MOST_ITERATIONS:
+                raise SavevmError(f"event {event.seq} states iteration {stated}, more than any migration has")
         elif stated is not None and event.event is EventKind.CALL and event.handler in _COMPLETES:
             stated += event.idstr == IDSTR  # it synchronises, and nobody asks for its figures after that
         if event.event is EventKind.RECORD and event.offset is not None and stated is not None:
@@ -97,10 +104,14 @@ def is_postcopy(rows: npt.NDArray[np.void], records: Iterable[Record]) -> npt.ND
         or that are postcopy-preempt's.
     """
     late = np.zeros(len(rows), np.bool_)
-    for record in records:
-        channel = record.span.channel
-        if isinstance(record, Command) and record.command is MigCmd.MIG_CMD_POSTCOPY_RUN and not channel:
-            late |= (rows["channel"] == 0) & (rows["offset"] > record.span.offset)
+    runs = (
+        record.span.offset
+        for record in records
+        if isinstance(record, Command) and record.command is MigCmd.MIG_CMD_POSTCOPY_RUN and not record.span.channel
+    )
+    first = next(runs, None)
+    if first is not None:
+        late |= (rows["channel"] == 0) & (rows["offset"] > first)
     others = {
         record.span.channel for record in records if isinstance(record, Section | Command | Interrupted | PageRun)
     }

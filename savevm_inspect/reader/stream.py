@@ -1,6 +1,6 @@
 """A whole stream, opened: its records, devices, fields, pages and memory, and whether it is sound."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
@@ -15,8 +15,9 @@ from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError
 from ..markup import html_table
 from ..memory.page_table import PageTable
 from ..memory.unpack import Buffers
-from ..payload import REMEMBERING, field_payload, ram
+from ..payload import REMEMBERING, FieldPayload, field_payload, ram
 from ..payload.ram_blocks import RamBlock
+from ..span import Span
 from ..stream.cursor import Cursor
 from ..stream.ending import UNKNOWN
 from ..stream.records import AfterEnd, Command, Configuration, EndOfStream, Framing, Record, Section
@@ -67,6 +68,7 @@ class Stream:
         self._resources = ExitStack()
         self._resources.callback(inputs.close)
         self.offset = inputs.offset
+        self._readers: dict[int, tuple[int, FieldPayload]] = {}
         self.problems: list[SavevmError] = list(inputs.main.problems)
         self.description: Description | None = None
         self.schema_from = "none"
@@ -284,7 +286,7 @@ class Stream:
         """What states the page size: ``description``, ``configuration``, ``advise``, ``probe``, or empty."""
         return self._payloads.page_size_from
 
-    @property
+    @cached_property
     def blocks(self) -> tuple[RamBlock, ...]:
         """Its RAM blocks, in the order of its block list."""
         return tuple(self._payloads.ram.blocks) if self._payloads.ram else ()
@@ -298,10 +300,13 @@ class Stream:
         Raises:
             NotFound: there is no such block.
         """
-        for index, block in enumerate(self.blocks):
-            if block.name == name:
-                return index
-        raise NotFound(f"no RAM block {name!r}")
+        if name not in self._block_indices:
+            raise NotFound(f"no RAM block {name!r}")
+        return self._block_indices[name]
+
+    @cached_property
+    def _block_indices(self) -> dict[str, int]:
+        return {block.name: index for index, block in enumerate(self.blocks)}
 
     @property
     def ram_hole_bytes(self) -> int:
@@ -405,14 +410,26 @@ class Stream:
         if not isinstance(reader, REMEMBERING):
             yield from reader.read(self._cursor_of(section), section.head)
             return
-        for earlier in self.sections:
-            if earlier.section_id == section.section_id:
-                fields = reader.read(self._cursor_of(earlier), earlier.head)
-                if earlier is section:
-                    yield from fields
-                    return
-                for _ in fields:
-                    pass
+        mine, nth = self._same_device[section.span]
+        known = self._readers.pop(section.section_id, None)  # whoever asks meanwhile begins anew
+        if known is None or known[0] > nth:
+            known = 0, reader
+        first, reader = known
+        for earlier in mine[first:nth]:
+            deque(reader.read(self._cursor_of(earlier), earlier.head), maxlen=0)
+        yield from reader.read(self._cursor_of(section), section.head)
+        self._readers[section.section_id] = nth + 1, reader
+
+    @cached_property
+    def _same_device(self) -> dict[Span, tuple[list[Section], int]]:
+        """By the span of a section: the sections of its section_id, in stream order, and which of them it is."""
+        by_id: dict[int, list[Section]] = defaultdict(list)
+        found: dict[Span, tuple[list[Section], int]] = {}
+        for section in self.sections:
+            mine = by_id[section.section_id]
+            found[section.span] = mine, len(mine)
+            mine.append(section)
+        return found
 
     def _cursor_of(self, section: Section) -> Cursor:
         """A cursor that stands on a section's payload and ends after it."""

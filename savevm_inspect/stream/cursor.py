@@ -14,18 +14,22 @@ _BE32 = Struct(">I")
 _BE64 = Struct(">Q")
 
 
-_STEP_BYTES = 1 << 16
+ZERO_BYTES = bytes(1 << 18)
+"""What a piece of zeros is compared with; that is many times as fast as looking for the first other byte."""
 
 
 def end_of_content(buffer: memoryview) -> int:
     """Length of a buffer without its trailing zeros; 0 if there is none."""
     end = len(buffer)
     while end:
-        piece = bytes(buffer[max(end - _STEP_BYTES, 0) : end])
-        kept = len(piece.rstrip(b"\0"))
-        end -= len(piece) - kept
-        if kept:
-            break
+        piece = bytes(buffer[max(end - len(ZERO_BYTES), 0) : end])
+        if piece != ZERO_BYTES:
+            kept = len(piece.rstrip(b"\0"))
+            end -= len(piece) - kept
+            if kept:
+                break
+        else:
+            end -= len(piece)
     return end
 
 

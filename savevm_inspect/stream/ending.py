@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from ..wire import QEMU_VM_FILE_MAGIC, VmRecord
-from .cursor import Cursor
+from .cursor import ZERO_BYTES, Cursor
 from .records import AfterEnd, Record, VmDescription
 
 DESCRIPTION_HEADER_BYTES = 5
@@ -17,7 +17,6 @@ DESCRIPTION_HEADER_BYTES = 5
 ZEROS = "zeros"
 UNKNOWN = "unknown bytes"
 
-_STEP_BYTES = 1 << 20
 _OPENINGS = {
     QEMU_VM_FILE_MAGIC.to_bytes(4): "another migration stream",
     b"LibvirtQemud": "a libvirt save image",
@@ -80,8 +79,8 @@ def _name_rest(cursor: Cursor) -> str:
     """Name the bytes up to the end of the channel; the cursor is left among them."""
     while cursor.remaining:
         start = cursor.pos
-        piece = bytes(cursor.take(min(_STEP_BYTES, cursor.remaining), "what follows the end"))
-        content = piece.lstrip(b"\0")
+        piece = bytes(cursor.take(min(len(ZERO_BYTES), cursor.remaining), "what follows the end"))
+        content = b"" if piece == ZERO_BYTES else piece.lstrip(b"\0")
         if content:
             first = start + len(piece) - len(content)
             opening = bytes(cursor.buffer[first : first + _AHEAD_BYTES])

@@ -21,8 +21,9 @@ _STEP_BYTES: Final = 1 << 20
 
 _THREAD_AND_SECONDS: Final = re.compile(r"(?P<thread_id>\d{1,10})@(?P<seconds>\d{1,12})\.(?P<fraction>\d{6}):")
 _ISO_TIME: Final = re.compile(r"(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:?\d\d)) ")
-_EVENT: Final = re.compile(r"(?P<name>[a-z][a-z0-9_]*_[a-z0-9_]+)(?: (?P<arguments>.*))?\Z", re.DOTALL)
-_MESSAGE: Final = re.compile(r"(?P<program>[\w./-]*qemu[\w./-]*): (?P<message>.*)\Z", re.DOTALL)
+_EVENT: Final = re.compile(r"(?P<name>[a-z][a-z0-9_]*+)(?: (?P<arguments>.*))?\Z", re.DOTALL)
+_MESSAGE: Final = re.compile(r"(?P<program>[\w./-]++): (?P<message>.*)\Z", re.DOTALL)
+_PROGRAM: Final = "qemu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +96,11 @@ def _parts(text: str) -> tuple[str, str, str, str]:
 
     What an idle loop says, it says many times.
     """
-    if event := _EVENT.match(text):
+    event = _EVENT.match(text)
+    if event and "_" in event["name"][1:-1]:
         return event["name"], (event["arguments"] or "").strip(), "", text.strip()
     message = _MESSAGE.match(text)
-    return "", "", message["message"] if message else "", text.strip()
+    return "", "", message["message"] if message and _PROGRAM in message["program"] else "", text.strip()
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

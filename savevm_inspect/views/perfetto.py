@@ -84,6 +84,7 @@ class _Track:
     tid: int
     name: str
     open: list[object] = field(default_factory=list)
+    counts: Counter[object] = field(default_factory=Counter)
     time_us: int = 0
 
     def entry(self, phase: str, event_us: int, **more: Any) -> JsonEvent:
@@ -92,12 +93,14 @@ class _Track:
 
     def begin(self, key: object, event_us: int, name: str, **more: Any) -> JsonEvent:
         self.open.append(key)
+        self.counts[key] += 1
         return self.entry("B", event_us, name=name, **more)
 
     def end(self, key: object, event_us: int, arguments: dict[str, Any]) -> Iterator[JsonEvent]:
         """End a slice, and with it those that began within it; nothing if it is not open."""
-        while key in self.open:
+        while self.counts[key]:
             ended = self.open.pop()
+            self.counts[ended] -= 1
             yield self.entry("E", event_us, **({"args": arguments} if ended == key and arguments else {}))
             if ended == key:
                 return
@@ -179,7 +182,7 @@ class _Entries:
     def _section_record(self, event: Event, track: _Track) -> Iterator[JsonEvent]:
         """The end of a section that was seen to begin; else a slice without duration."""
         key = ("section", event.section_id)
-        if key not in track.open:
+        if not track.counts[key]:
             yield self._section_begins(event, track)
             yield from self._arrow(event, track)
         yield from track.end(key, event.time_us, _arguments(event) | {"kind": event.name})

@@ -34,6 +34,11 @@ class Decoder(Coder):
         self.cursor = cursor
         self.leaves: list[FieldValue] = []
         self._limit: int | None = None
+        self._empty_left: int | None = None
+
+    def limit_empty(self, most: int) -> None:
+        """Refuse more values of no bytes than this: an array of structs repeats each, and no bytes pay for them."""
+        self._empty_left = most
 
     @property
     def pos(self) -> int:
@@ -184,5 +189,9 @@ class Decoder(Coder):
         cursor = self.cursor
         if self._limit is not None and len(self.leaves) >= self._limit:
             self.refuse(f"more than {self._limit} values")
+        if self._empty_left is not None and cursor.pos == start:
+            if not self._empty_left:
+                self.refuse("more values of no bytes than any device has")
+            self._empty_left -= 1
         span = Span(channel=cursor.channel, offset=cursor.base + start, length=cursor.pos - start)
         self.leaves.append(FieldValue(parts=self.path(name), type=kind, value=value, span=span, meaning=meaning))

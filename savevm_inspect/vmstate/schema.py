@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import SchemaError
 
-LIMIT_BYTES = 256 << 20
+LIMIT_BYTES = 64 << 20
 """A description larger than this is refused; the largest seen is 4 MB."""
 
 _LIMIT_DEPTH = 64
@@ -26,6 +26,14 @@ _ELEMENTS: Any = ("elements",)
 """Key of what was repeated; no text, so that no JSON can hold it."""
 _REPEATED: Any = ("repeated",)
 """Key of the names of what was repeated; no text either."""
+_KEYS = frozenset(
+    (
+        *("page_size", "configuration", "devices", "name", "instance_id", "vmsd_name", "version", "fields"),
+        *("subsections", "type", "size", "array_len", "index", "struct"),
+    )
+)
+"""What of a description is read; the rest takes no memory."""
+_EMPTY: dict[str, Any] = {}
 _REPEATABLE = ("vmsd_name", "version", "fields", "subsections")
 
 
@@ -158,11 +166,17 @@ def _configuration(root: dict[str, Any]) -> StateSchema | None:
 
 
 def _keep_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Keep every element's schema of a list field, whose elements all write the same keys into one object."""
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        result[_ELEMENTS] = _elements(pairs)
-        result[_REPEATED] = {key for key, times in Counter(key for key, _ in pairs).items() if times > 1}
+    """Keep what is read of an object, and every element's schema of a list field.
+
+    The elements of a list field all write the same keys into one object.
+    """
+    known = [pair for pair in pairs if pair[0] in _KEYS]
+    if not known:
+        return _EMPTY
+    result = dict(known)
+    if len(result) != len(known):
+        result[_ELEMENTS] = _elements(known)
+        result[_REPEATED] = {key for key, times in Counter(key for key, _ in known).items() if times > 1}
     return result
 
 
