@@ -50,6 +50,10 @@ class Inputs:
         self._sources: list[Source] = []
         try:
             self.main = self._open(source, snapshot, strict=strict)
+            if bytes(self.main.buffer[self.main.offset :][:1]) == b"{":
+                from .schema_devices import refuse_json  # noqa: PLC0415 # what few sources need
+
+                refuse_json(self.main)
             self.offset = self.main.offset + offset
             if self.offset > len(self.main.buffer):
                 raise SavevmError(
