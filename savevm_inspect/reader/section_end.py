@@ -5,6 +5,7 @@ in their streams, the last section is taken to end before the last byte, which i
 """
 
 import re
+from collections.abc import Iterator
 
 from ..errors import StreamError, Truncated
 from ..stream.cursor import Cursor
@@ -19,6 +20,8 @@ _FULL_HEADER = re.compile(rb"\x04\x00\x00[\x00-\xff]{2}[\x02-\xff](?=[\x21-\x7e]
 """The type byte of a FULL section, its id, the length of its idstr; and how an idstr begins."""
 
 _IDS_AND_VERSION_BYTES = 8
+_FIRST_STEP_BYTES = 1 << 10
+_MOST_STEP_BYTES = 1 << 20
 
 
 def find_end(cursor: Cursor, head: SectionHead, *, footers: bool | None) -> Framing:
@@ -77,6 +80,19 @@ def next_header(cursor: Cursor, section_id: int) -> int | None:
     return None
 
 
+def _positions(buffer: memoryview, mark: bytes, pos: int) -> Iterator[int]:
+    """Where a mark lies from an index on; each section has another, and an expression would be compiled for each."""
+    step = _FIRST_STEP_BYTES
+    while pos + len(mark) <= len(buffer):
+        piece = bytes(buffer[pos : pos + step])
+        found = piece.find(mark)
+        while found >= 0:
+            yield pos + found
+            found = piece.find(mark, found + 1)
+        pos += len(piece) - len(mark) + 1
+        step = min(2 * step, _MOST_STEP_BYTES)
+
+
 def find_footer(cursor: Cursor, head: SectionHead) -> Framing:
     """Step to the first footer of this section that another record follows.
 
@@ -86,8 +102,8 @@ def find_footer(cursor: Cursor, head: SectionHead) -> Framing:
         Truncated: there is none up to the end.
     """
     start, last = cursor.pos, -1
-    for match in re.compile(re.escape(footer_of(head.section_id))).finditer(cursor.buffer, start):
-        cursor.pos = found = match.start()
+    for found in _positions(cursor.buffer, footer_of(head.section_id), start):
+        cursor.pos = found
         if next_record_is_plausible(cursor):
             return Framing.INFERRED
         end = found + FOOTER_BYTES
