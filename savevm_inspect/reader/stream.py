@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..container.held_inputs import hold, release
 from ..container.source import Source, SourceLike
-from ..errors import BadPayload, NotFound, SavevmError, SchemaError, StreamError, printable
+from ..errors import BadPayload, NotFound, SavevmError, StreamError, printable
 from ..markup import html_table
 from ..memory.page_table import PageTable
 from ..memory.unpack import Buffers
@@ -19,17 +19,16 @@ from ..payload import REMEMBERING, FieldPayload, field_payload, ram
 from ..payload.ram_blocks import RamBlock
 from ..span import Span
 from ..stream.cursor import Cursor
-from ..stream.ending import UNKNOWN
 from ..stream.records import AfterEnd, Command, Configuration, EndOfStream, Framing, Record, Section
 from ..stream.values import FieldValue
 from ..vmstate.decode import decode_state
-from ..vmstate.schema import Description, parse_description
+from ..vmstate.schema import Description
 from .accounting import Account, account
-from .attempt import Attempt, attempt, described_sections, doubt_schema
+from .attempt import attempt
+from .described import read_described
 from .device import Device
 from .inputs import Inputs
 from .remarks import Remark, remarks
-from .trailer import description_at, last_description, later_descriptions, own_description
 
 # What not every stream needs is imported where it is used: modules take their time.
 if TYPE_CHECKING:
@@ -70,124 +69,24 @@ class Stream:
         self.offset = inputs.offset
         self._readers: dict[int, tuple[int, FieldPayload]] = {}
         self.problems: list[SavevmError] = list(inputs.main.problems)
-        self.description: Description | None = None
-        self.schema_from = "none"
-        self.schema_choice = ""
-        self._description_at: int | None = None
-        self._schema_error: SchemaError | None = None
-        found = self._read_described()
-        if self._schema_error is not None:
-            self._report(self._schema_error)
         if isinstance(schema, str | PathLike):
             hold(self, Path(schema), str(schema))
-        self.schema_unused = schema is not None and self.description is not None
-        if schema is not None and self.schema_unused:
-            self._check_schema(schema)
-        elif schema is not None:
-            found = self._adopt(schema, found) or found
+        reading = read_described(inputs, self._resources, schema)
+        self.description: Description | None = reading.description
+        self.schema_from = reading.schema_from
+        self.schema_choice = reading.schema_choice
+        self.schema_unused = schema is not None and reading.schema_from == "stream"
+        for problem in reading.problems:
+            self._report(problem)
+        found = reading.attempt
         if found.errors and not strict:
-            found = attempt(inputs, self.description, self._resources, ends_at=self._description_at, salvage=True)
+            found = attempt(inputs, reading.description, self._resources, ends_at=reading.ends_at, salvage=True)
         self._payloads, self._channels = found.payloads, found.channels
         self._broken = bool(found.errors or inputs.main.problems)
         self.records: tuple[Record, ...] = tuple(self._channels.records)
         for error in (*found.errors, *self._unsupported_versions()):
             self._report(error)
         self.return_path: tuple[ReturnMessage, ...] = tuple(self._read_return_path(inputs.return_path_cursor()))
-
-    def _read_described(self) -> Attempt:
-        """Read the stream with its own description, wherever that is.
-
-        Mostly it is what the input ends with. If something follows the stream, it is found once the stream's end is.
-        """
-        buffer = self._source.buffer
-        start = last_description(buffer[self.offset :])
-        own = None if start is None else self.offset + start
-        found = self._read_with(own)
-        if not found.errors and own_description(found.channels.records) == own:
-            return found
-        for other in later_descriptions(found.channels.records, buffer):
-            described = self._read_with(other) if other != own else None
-            if described is not None and own_description(described.channels.records) == other:
-                return described
-        if own is not None:
-            bare = attempt(self._inputs, None, self._resources)
-            ends_elsewhere = own_description(bare.channels.records) is None
-            if ends_elsewhere and not bare.errors and not any(_is_unknown(each) for each in bare.channels.records):
-                self._use(None)
-                return bare  # the description is of what follows
-        self._use(own)
-        return found
-
-    def _read_with(self, start: int | None) -> Attempt:
-        """Read the stream with the description at an offset, or with none."""
-        self._use(start)
-        return attempt(self._inputs, self.description, self._resources, ends_at=self._description_at)
-
-    def _use(self, start: int | None) -> None:
-        """Take the description at an offset for the stream's own, if there is one that is what one must be."""
-        self.description, self.schema_from, self._description_at = None, "none", start
-        self._schema_error = None
-        try:
-            if start is not None:
-                self.description = parse_description(description_at(self._source.buffer, start))
-                self.schema_from = "stream"
-        except SchemaError as error:
-            self._schema_error = error
-
-    def _check_schema(self, given: SourceLike) -> None:
-        """See that a schema that is not needed is one: whoever gives it would believe that it was used."""
-        from .schemas import check_schema  # noqa: PLC0415
-
-        try:
-            check_schema(given)
-        except SavevmError as error:
-            self._report(error)
-
-    def _adopt(self, wanted: SourceLike, bare: Attempt) -> Attempt | None:
-        """Read the stream with a schema from elsewhere; one that does not fit is refused and not used."""
-        from .schemas import LIBRARY, choose_schema, configuration_of  # noqa: PLC0415
-
-        try:
-            configuration = configuration_of(self._source.buffer[self.offset :])
-            if configuration is None and wanted == LIBRARY:
-                from .library_fit import best_of_library  # noqa: PLC0415
-
-                schema, self.schema_choice = best_of_library(bare)
-            else:
-                schema = choose_schema(wanted, configuration, self._count_described)
-            found = attempt(self._inputs, schema.description, self._resources)
-            doubt = doubt_schema(found) or self._doubt_by_comparison(found)
-        except SavevmError as error:
-            self._report(error)
-            return None
-        if doubt is not None:
-            self._report(SchemaError(f"refused, it is not of this stream's devices: {doubt}"))
-            return None
-        self.description, self.schema_from = schema.description, schema.origin
-        return found
-
-    def _doubt_by_comparison(self, found: Attempt) -> StreamError | None:
-        """What broke a reading with a schema, or made it end early, if the stream is sound without it."""
-        unknown = next((each for each in found.channels.records if _is_unknown(each)), None)
-        if not found.errors and unknown is None:
-            return None
-        with ExitStack() as resources:
-            bare = attempt(self._inputs, None, resources)
-            if bare.errors or unknown in bare.channels.records:
-                return None
-        if found.errors:
-            return found.errors[0]
-        assert unknown is not None  # there is nothing else to doubt
-        return BadPayload("with it, the stream ends early", offset=unknown.span.offset)
-
-    def _count_described(self, description: Description) -> int:
-        """How many sections a schema describes; raises if it does not fit."""
-        with ExitStack() as resources:
-            found = attempt(self._inputs, description, resources)
-            doubt = doubt_schema(found) or self._doubt_by_comparison(found)
-            if doubt is not None:
-                raise doubt
-            return len(described_sections(found.channels))
 
     def _unsupported_versions(self) -> Iterator[BadPayload]:
         """Sections of a later version than their own device can have (qemu_loadvm_section_start_full)."""
@@ -495,10 +394,6 @@ class Stream:
                 self._inputs.check_lengths()
         finally:
             self.close()
-
-
-def _is_unknown(record: Record) -> bool:
-    return isinstance(record, AfterEnd) and record.what == UNKNOWN
 
 
 def open_stream(
