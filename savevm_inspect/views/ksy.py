@@ -89,7 +89,8 @@ def ksy_document(
     """The format of a machine's stream, as plain data.
 
     Args:
-        description: what its devices' states consist of; ``None`` if unknown.
+        description: what its devices' states consist of; ``None`` if unknown. A device that it refuses is bytes, as
+            one that it does not have.
         machine: name of the machine type; empty if it is not known.
         page_size: bytes of a target page, where no record states it.
         lengths: bytes of the payload of each section that is not described, by (idstr, instance_id).
@@ -99,7 +100,7 @@ def ksy_document(
     Raises:
         SchemaError: no format can be made of the description.
     """
-    if description is not None and description.refused:
+    if description is not None and description.refused and not description.devices:
         raise next(iter(description.refused.values()))
     parts = json.loads(files("savevm_inspect._ksy").joinpath("parts.json").read_text("utf-8"))
     document: dict[str, Any] = parts["stream"]

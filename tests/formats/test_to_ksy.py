@@ -88,6 +88,26 @@ def test_subsections_that_are_not_described_are_bytes(
     assert gone.encode().hex() in rest[3]
 
 
+@pytest.mark.node
+def test_a_device_whose_description_is_odd_is_bytes(
+    capture_path: CapturePath, javascript: Javascript, tmp_path: Path
+) -> None:
+    data = capture_path("none-11.1").read_bytes()
+    size = b'"name": "cpu_clock_offset", "type": "int64", "size": 8'
+    assert data.count(size) == 1
+    (tmp_path / "odd.mig").write_bytes(data.replace(size, size.replace(b" 8", b"-8")))
+    with si.open_stream(tmp_path / "odd.mig") as stream:
+        assert [key.idstr for key in stream.description.refused] == ["timer"]
+        lengths = ksy_of_stream(stream)
+        footers = yaml_text(ksy_document(stream.description, footers=True))
+        jobs = []
+        for name, text in (("lengths", lengths), ("footers", footers)):
+            (tmp_path / f"{name}.ksy").write_text(text, encoding="utf-8")
+            jobs.append({"ksy": str(tmp_path / f"{name}.ksy"), "stream": str(tmp_path / "odd.mig")})
+        for answer in javascript(jobs):
+            assert compare(stream, answer) > 3
+
+
 def test_page_size_is_that_of_the_stream() -> None:
     known, unknown = ksy_document(None, page_size=1024), ksy_document(None)
     assert [each["instances"]["page_size_default"]["value"] for each in (known, unknown)] == [1024, 4096]
