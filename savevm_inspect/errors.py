@@ -214,7 +214,7 @@ class RecordError(SavevmError):
         self.last_words = last_words
 
     def __str__(self) -> str:
-        words = " ".join(self.last_words.split())
+        words = printable(" ".join(self.last_words.split()))
         return super().__str__() + (f" (QEMU said: {words})" if words else "")
 
 

@@ -74,11 +74,10 @@ def all_starts(chosen: argparse.Namespace) -> Iterator[Start]:
     prefixes += [("chroot", each) for each in chosen.chroot]
     found = {version_of(all_of[0]): all_of for all_of in map(programs, prefixes)}
     for qemu, all_of in found.items():
-        with tempfile.TemporaryDirectory() as folder:
-            for program in all_of:
-                if program[-1] == "qemu-system-x86_64":
-                    yield from devices(program, qemu, Path(folder))
-                yield from machines(program, qemu)
+        for program in all_of:
+            if program[-1] == "qemu-system-x86_64":
+                yield from devices(program, qemu)
+            yield from machines(program, qemu)
 
 
 def run(chosen: argparse.Namespace) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,13 @@ class NotMigratedError(Exception):
     """QEMU refused or failed to migrate."""
 
 
-def ask(command: Sequence[str], commands: Sequence[tuple[str, Mapping[str, Any]]], folder: Path) -> list[Any]:
+def ask(command: Sequence[str], commands: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Any]:
     """Start a QEMU, run some QMP commands, and end it; what one refuses is an empty list."""
 
     async def talk() -> list[Any]:
         answers: list[Any] = []
         async with asyncio.timeout(MIGRATE_SECONDS), QmpSession(io.StringIO(), lambda *_: None) as session:
-            with _process(command, session, folder / "words"):
+            with _process(command, session):
                 await session.connect()
                 for name, arguments in commands:
                     try:
@@ -44,10 +43,10 @@ def ask(command: Sequence[str], commands: Sequence[tuple[str, Mapping[str, Any]]
     return run_to_end(talk())
 
 
-def _process(command: Sequence[str], session: QmpSession, words: Path) -> QemuProcess:
+def _process(command: Sequence[str], session: QmpSession) -> QemuProcess:
     qmp = ("-chardev", f"socket,id=qmp,fd={session.peer_fd}", "-mon", "chardev=qmp,mode=control")
     argv = [*command, "-S", "-display", "none", "-serial", "null", "-parallel", "null", "-monitor", "none", *qmp]
-    return QemuProcess(argv, words=words, pass_fds=[session.peer_fd])
+    return QemuProcess(argv, pass_fds=[session.peer_fd])
 
 
 async def migrate(command: Sequence[str], output: Path) -> None:
@@ -61,24 +60,22 @@ async def migrate(command: Sequence[str], output: Path) -> None:
         NotStartedError: it did not come up within 10 s; with its last words.
         NotMigratedError: it did not migrate; with its reason.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        words = Path(folder) / "words"
-        async with QmpSession(io.StringIO(), lambda *_: None) as session:
-            with _process(command, session, words) as process:
-                try:
-                    async with asyncio.timeout(START_SECONDS):
-                        await session.connect()
-                except TimeoutError as error:
-                    raise NotStartedError(f"no QMP greeting within {START_SECONDS} s") from error
-                except RecordError as error:
-                    raise NotStartedError(process.last_words() or str(error)) from error
-                try:
-                    async with asyncio.timeout(MIGRATE_SECONDS):
-                        await _migrate(session, output)
-                except TimeoutError as error:
-                    raise NotMigratedError(f"not done within {MIGRATE_SECONDS} s") from error
-                except RecordError as error:
-                    raise NotMigratedError(f"{error} {process.last_words()}".strip()) from error
+    async with QmpSession(io.StringIO(), lambda *_: None) as session:
+        with _process(command, session) as process:
+            try:
+                async with asyncio.timeout(START_SECONDS):
+                    await session.connect()
+            except TimeoutError as error:
+                raise NotStartedError(f"no QMP greeting within {START_SECONDS} s") from error
+            except RecordError as error:
+                raise NotStartedError(process.last_words() or str(error)) from error
+            try:
+                async with asyncio.timeout(MIGRATE_SECONDS):
+                    await _migrate(session, output)
+            except TimeoutError as error:
+                raise NotMigratedError(f"not done within {MIGRATE_SECONDS} s") from error
+            except RecordError as error:
+                raise NotMigratedError(f"{error} {process.last_words()}".strip()) from error
 
 
 async def _migrate(session: QmpSession, output: Path) -> None:

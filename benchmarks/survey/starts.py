@@ -129,11 +129,11 @@ def machines(program: Sequence[str], qemu: str) -> Iterator[Start]:
             yield Start(qemu=qemu, command=(*program, "-machine", name), target=target, machine=name)
 
 
-def devices(program: Sequence[str], qemu: str, folder: Path) -> Iterator[Start]:
+def devices(program: Sequence[str], qemu: str) -> Iterator[Start]:
     """Every device of a program for x86: alone, and where that can be, behind a root port."""
     text = _said([*program, "-machine", "pc", "-device", "help"])
     listed = re.findall(r'^name "([^"]+)", bus ([^ ,\n]+)', text, re.M)
-    taken = _properties(program, [name for name, _ in listed], folder)
+    taken = _properties(program, [name for name, _ in listed])
     for name, bus in listed:
         backends = [word for key in PROPERTIES if key in taken[name] for word in BACKENDS[key]]
         must = [MUST_HAVE[name]] if name in MUST_HAVE else []
@@ -150,8 +150,8 @@ def devices(program: Sequence[str], qemu: str, folder: Path) -> Iterator[Start]:
             yield Start(qemu=qemu, command=command, target="x86_64", machine="q35", device=name, port=True)
 
 
-def _properties(program: Sequence[str], names: Sequence[str], folder: Path) -> dict[str, set[str]]:
+def _properties(program: Sequence[str], names: Sequence[str]) -> dict[str, set[str]]:
     """The names of each device's properties."""
     commands = [("device-list-properties", {"typename": name}) for name in names]
-    answers: list[Any] = ask([*program, "-machine", "none"], commands, folder)
+    answers: list[Any] = ask([*program, "-machine", "none"], commands)
     return {name: {each["name"] for each in answer} for name, answer in zip(names, answers, strict=True)}

@@ -31,7 +31,7 @@ def command(chosen: Chosen, as_json: bool) -> None:
         if as_json:
             print_json(marked("check", _facts(stream, found, explanation)))
         else:
-            remarks = (f"remark: {remark}" for remark in stream.remarks)
+            remarks = (f"remark: {remark}" for remark in _remarks(stream))
             for line in (*(found or [_praise(stream)]), *remarks, *explanation):
                 show(cell(line))
         if found:
@@ -42,13 +42,19 @@ def _facts(stream: Stream, found: list[str], explanation: list[str]) -> dict[str
     return {
         "sound": not found,
         "problems": found,
-        "remarks": [str(remark) for remark in stream.remarks],
+        "remarks": _remarks(stream),
         "explanation": explanation,
         "size_bytes": stream.size_bytes,
         "opaque_bytes": stream.account.opaque_bytes,
         "section_count": len(stream.sections),
         "page_count": len(stream.pages),
     }
+
+
+def _remarks(stream: Stream) -> list[str]:
+    """What is no problem; first what became of the migration, if the capture says that it did not complete."""
+    verdict = stream.source.capture.verdict if stream.source.capture else ""
+    return [*([verdict] if verdict else []), *map(str, stream.remarks)]
 
 
 def _praise(stream: Stream) -> str:

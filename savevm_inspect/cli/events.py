@@ -12,6 +12,7 @@ from ..views.cards import headline
 from ..views.perfetto import write_perfetto
 from ..views.units import time_text
 from .options import cell, say, show, table, takes_output
+from .source import folder_or_file, takes_follow
 
 
 @click.command("events")
@@ -19,7 +20,8 @@ from .options import cell, say, show, table, takes_output
 @click.option("--side", type=click.Choice([side.value for side in Side]), help="Only what one end did.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, as in events.jsonl.")
 @takes_output("--perfetto", required=False, content="the events for ui.perfetto.dev")
-def command(source: Path, side: str | None, as_json: bool, perfetto: Path | None) -> None:
+@takes_follow
+def command(source: Path, side: str | None, as_json: bool, perfetto: Path | None, follow: bool) -> None:
     """List what happened in a migration, event by event.
 
     SOURCE is a capture folder, a trace log of QEMU (NAME.trace, NAME.src.trace, NAME.dst.trace), what the names
@@ -27,7 +29,7 @@ def command(source: Path, side: str | None, as_json: bool, perfetto: Path | None
     """
     if as_json and perfetto is not None:
         raise click.UsageError("give one of --json and --perfetto")
-    recorded = Recorded.open(source)
+    recorded = Recorded.open(folder_or_file(str(source), follow=follow))
     stream = recorded.open_stream(strict=False)
     try:
         events = (event for event in recorded.events(stream) if side is None or event.side == side)

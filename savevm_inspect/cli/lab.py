@@ -1,5 +1,6 @@
 """``savevm-inspect lab``."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,21 @@ _NOTEBOOKS = (_PACKAGE / "_notebooks", _PACKAGE.parent / "notebooks")
 """Where the notebooks lie: in an installed package, and in a checkout."""
 
 
-@click.command("lab")
+class _PassesOn(click.Command):
+    """A command that keeps what follows ``--`` as it is."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take it away before click looks for options."""
+        mine, passed = (args[: args.index("--")], args[args.index("--") + 1 :]) if "--" in args else (args, [])
+        ctx.params["passed_on"] = tuple(passed)
+        return super().parse_args(ctx, mine)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Its arguments, and that more may follow."""
+        return [*super().collect_usage_pieces(ctx), "[-- JUPYTER ARGS]"]
+
+
+@click.command("lab", cls=_PassesOn)
 @click.argument("notebook", default="00_quickstart.ipynb")
 @click.option(
     "--directory",
@@ -24,8 +39,11 @@ _NOTEBOOKS = (_PACKAGE / "_notebooks", _PACKAGE.parent / "notebooks")
     show_default=True,
     help="Where an installed package puts its notebooks, so that they can be changed.",
 )
-def command(notebook: str, directory: Path) -> None:
-    """Open JupyterLab on the notebooks, at NOTEBOOK, such as 01_kaitai."""
+def command(notebook: str, directory: Path, passed_on: tuple[str, ...]) -> None:
+    """Open JupyterLab on the notebooks, at NOTEBOOK, such as 01_kaitai.
+
+    JUPYTER ARGS go to JupyterLab as they are. As root, as in a container, it gets --allow-root.
+    """
     if find_spec("jupyterlab") is None:
         raise MissingPackage("opening notebooks", "jupyterlab", extra="lab")
     folder = next(each for each in _NOTEBOOKS if each.is_dir())
@@ -35,7 +53,9 @@ def command(notebook: str, directory: Path) -> None:
     opened = next((each for each in known if notebook in (each.name, each.stem)), None)
     if opened is None:
         raise SavevmError(f"no notebook {notebook!r}; there are {', '.join(each.name for each in known)}")
-    arguments = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *_QUIET, str(opened)]
+    as_root = ["--allow-root"] if os.geteuid() == 0 else []
+    lab = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *_QUIET, *as_root]
+    arguments = [*lab, *passed_on, str(opened)]
     raise click.exceptions.Exit(subprocess.run(arguments, check=False).returncode)  # noqa: S603 - our own arguments
 
 

@@ -1,4 +1,4 @@
-"""``savevm-inspect schema extract``, ``schema to-ksy``, ``schema list`` and ``schema devices``."""
+"""``savevm-inspect schema extract``, ``schema to-ksy`` and ``schema list``."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from ..container.whole_file import STANDARD_OUTPUT, whole_file
-from ..reader.schema_devices import schema_devices
 from ..reader.schemas import description_of, library
 from ..views.ksy import ksy_of_stream
 from .options import cell, print_json, show, table, takes_json, takes_output
@@ -56,24 +55,4 @@ def list_library(as_json: bool) -> None:
     grid = table("name", "machine", "QEMU", "state")
     for entry in library():
         grid.add_row(cell(entry.name), cell(entry.machine), cell(entry.qemu), cell(entry.what))
-    show(grid)
-
-
-@command.command("devices")
-@click.argument("file", type=click.Path(exists=True, allow_dash=True))
-@takes_json
-def list_devices(file: str, as_json: bool) -> None:
-    """List the devices of a schema.
-
-    FILE is a description, a stream that has one, or what QEMU's -dump-vmstate writes.
-    """
-    devices = schema_devices(file)
-    if as_json:
-        print_json([asdict(device) for device in devices])
-        return
-    grid = table("name", "instance", "VMState", "version", "minimum", "fields")
-    for device in devices:
-        numbers = (device.instance_id, device.version_id, device.minimum_version_id, device.fields)
-        instance, version, minimum, fields = ("" if each is None else str(each) for each in numbers)
-        grid.add_row(cell(device.name), instance, cell(device.vmsd_name), version, minimum, fields)
     show(grid)

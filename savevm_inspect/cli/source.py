@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ..container.capture_folder import CaptureFolder
 from ..reader.stream import Stream, open_stream
 from .supervision import OUR_PROCESS, supervise
 
@@ -20,18 +22,21 @@ class Chosen:
         name: SOURCE, as it was given.
         options: the keyword arguments of :func:`~savevm_inspect.reader.stream.open_stream`.
         supervised: whether this process may go on in a child, and map large files there.
+        follow: read files of a capture folder that are links out of it.
     """
 
     name: str
     options: dict[str, Any]
     supervised: bool = False
+    follow: bool = False
 
     def open(self, *, strict: bool = True) -> Stream:
         """Open it."""
         if self.supervised:
             given = (self.options[name] for name in ("return_path", "schema"))
             supervise([self.name, *self.options["channels"], *self.options["resumed"], *filter(None, given)])
-        return open_stream(self.name, **self.options, strict=strict, mapped=self.supervised)
+        source = folder_or_file(self.name, follow=self.follow)
+        return open_stream(source, **self.options, strict=strict, mapped=self.supervised)
 
     @contextmanager
     def open_as_far_as_sound(self) -> Iterator[Stream]:
@@ -44,6 +49,16 @@ class Chosen:
                 raise stream.problems[0]
 
 
+def folder_or_file(source: str, *, follow: bool) -> str | CaptureFolder:
+    """What a SOURCE is opened as.
+
+    Args:
+        source: its name.
+        follow: read files of a capture folder that are links out of it.
+    """
+    return CaptureFolder(source, follow=True) if follow and Path(source).is_dir() else source
+
+
 def _to_offset(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
     """Read a number in decimal, or in hex after ``0x``."""
     try:
@@ -54,6 +69,13 @@ def _to_offset(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
         raise click.BadParameter(f"{value!r} is negative")
     return number
 
+
+takes_follow = click.option(
+    "--follow",
+    is_flag=True,
+    help="Also read files of a capture folder that are links out of it, as git-annex and DVC make them.",
+)
+"""Gives a verb the ``--follow`` flag."""
 
 _FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 _OPTIONS = (
@@ -90,6 +112,7 @@ _OPTIONS = (
         help="For a stream without a description: one, or another stream that has one; `library` for what the "
         "library has, `library:NAME` for one of it.",
     ),
+    takes_follow,
 )
 _NAMES = ("offset", "channels", "return_path", "resumed", "snapshot", "schema")
 
@@ -100,7 +123,8 @@ def takes_source(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def with_source(source: str, **options: Any) -> None:
         ours = click.get_current_context().obj is OUR_PROCESS
-        chosen = Chosen(source, {name: options.pop(name) for name in _NAMES}, supervised=ours)
+        follow = options.pop("follow")
+        chosen = Chosen(source, {name: options.pop(name) for name in _NAMES}, supervised=ours, follow=follow)
         function(chosen, **options)
 
     decorated: Callable[..., None] = with_source

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, Self
 
-from ..errors import SavevmError
+from ..errors import HostError, SavevmError
 from ..stream.events import Event
 from .capture_folder import EVENTS, FORMAT, LOCK, MANIFEST, VERSION, CaptureFolder, CaptureOutcome, Direction
 
@@ -171,7 +171,7 @@ def _make_draft(folder: Path, path: Path) -> IO[bytes]:
     except (BlockingIOError, FileNotFoundError) as error:  # it records, or has just put its folder in place
         raise taken from error
     except OSError as error:
-        raise SavevmError(f"{path}: {error.strerror or error}") from error
+        raise HostError.of(path, error) from error
     if not ours:
         raise taken
     for left in folder.iterdir():  # what a killed recorder left

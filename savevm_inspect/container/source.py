@@ -112,11 +112,11 @@ class Source:
             # Late, because it is needed for folders alone.
             from .capture_folder import CaptureFolder  # noqa: PLC0415
 
-            self.capture = CaptureFolder(path)
-            channels = self.capture.forward()
+            self.capture = source if isinstance(source, CaptureFolder) else CaptureFolder(path)
+            channels = self.capture.connected()
             if not channels:
                 raise SavevmError(f"{path}: nothing was sent; `savevm-inspect events` shows what happened")
-            main = self._resources.enter_context(channels[0].open("rb"))
+            main = self._resources.enter_context(channels[0].open())
             return Opened(container="capture", buffer=self._read_file(main))
         return self._open_file(self._resources.enter_context(path.open("rb")))
 

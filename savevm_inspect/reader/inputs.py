@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import count
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..container.source import Source, SourceLike
 from ..errors import SavevmError
 from ..memory.unpack import UNPACKED_CHANNEL
 from ..stream.cursor import Cursor
+
+if TYPE_CHECKING:
+    from ..container.capture_folder import CaptureChannel
 
 
 class Inputs:
@@ -50,10 +54,6 @@ class Inputs:
         self._sources: list[Source] = []
         try:
             self.main = self._open(source, snapshot, strict=strict)
-            if bytes(self.main.buffer[self.main.offset :][:1]) == b"{":
-                from .schema_devices import refuse_json  # noqa: PLC0415 # what few sources need
-
-                refuse_json(self.main)
             self.offset = self.main.offset + offset
             if self.offset > len(self.main.buffer):
                 raise SavevmError(
@@ -64,20 +64,25 @@ class Inputs:
             numbers = [each.number for each in (*recorded, *went_on)]
             free = count(1 + max(numbers, default=0))
             self._further = [
-                *(self._open_channel(each.path, each.number, strict=strict) for each in recorded),
+                *(self._open_channel(self._file(each), each.number, strict=strict) for each in recorded),
                 *(self._open_channel(each, next(free), strict=strict) for each in channels),
             ]
             self._resumed = [
-                *(self._open_channel(each.path, each.number, strict=strict) for each in went_on),
+                *(self._open_channel(self._file(each), each.number, strict=strict) for each in went_on),
                 *(self._open_channel(each, next(free), strict=strict) for each in resumed),
             ]
             self._check_numbers()
-            if return_path is None and self.main.capture:
-                return_path = self.main.capture.return_path()
+            back = self.main.capture.return_path() if self.main.capture else None
+            if return_path is None and back is not None:
+                return_path = self._file(back)
             self._return_path = None if return_path is None else self._open(return_path, None, strict=strict)
         except BaseException:
             self.close()
             raise
+
+    def _file(self, channel: "CaptureChannel") -> BinaryIO:
+        """The file of a recorded channel, opened."""
+        return self._opened.enter_context(channel.open())
 
     def _open(self, source: SourceLike, snapshot: str | None, *, strict: bool) -> Source:
         opened = Source(source, snapshot=snapshot, strict=strict, mapped=self._mapped)

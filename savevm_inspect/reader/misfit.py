@@ -1,8 +1,5 @@
 """Why a schema and a stream do not agree: the first inconsistent field, named in the error."""
 
-from dataclasses import replace
-from typing import Final
-
 from ..errors import BadPayload, StreamError
 from ..stream.cursor import Cursor
 from ..stream.values import FieldValue
@@ -11,9 +8,6 @@ from ..vmstate.misfit import first_misfit
 from ..wire import VmRecord
 from .claim import Claim
 from .section_end import find_footer
-
-_LIMIT_MORE_BYTES: Final = 1 << 16
-"""By how much a section is found to be longer than its schema says."""
 
 
 def blame_schema(error: StreamError, claim: Claim | None) -> StreamError | None:
@@ -71,9 +65,8 @@ def impossible_value(claim: Claim) -> StreamError | None:
 
 
 def _footer(claim: Claim) -> int | None:
-    """Where a footer of the section is, as an offset of the channel; one far after the claimed end is not its own."""
-    near = replace(claim, buffer=claim.buffer[: claim.end + _LIMIT_MORE_BYTES])
-    cursor = near.cursor()
+    """Where a footer of the section is, as an offset of the channel."""
+    cursor = claim.cursor()
     try:
         find_footer(cursor, claim.head)
     except StreamError:

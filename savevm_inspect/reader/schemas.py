@@ -90,14 +90,14 @@ def load_schema(source: SourceLike) -> Schema:
     """
     with Source(source) as opened:
         buffer = opened.buffer[opened.offset :]
-        if _is_json(buffer):
+        if bytes(buffer[:_AHEAD_BYTES]).lstrip(_SPACE)[:1] == b"{":
             if len(buffer) > LIMIT_BYTES:
                 raise SchemaError(f"{opened.name}: {len(buffer)} bytes, more than {LIMIT_BYTES}")
             text: bytes | None = bytes(buffer)
-            if is_vmstate_dump(buffer):
+            if _DUMP_VMSTATE in bytes(buffer[:_DUMP_AHEAD_BYTES]):
                 raise SchemaError(
                     f"{opened.name} is what -dump-vmstate writes: the fields that devices may have, without their "
-                    "types and instances (`schema devices` lists them); give a description, or a stream that has one"
+                    "types and instances; give a description, or a stream that has one"
                 )
         else:
             text = find_description(buffer)
@@ -108,15 +108,6 @@ def load_schema(source: SourceLike) -> Schema:
         if description.refused and not description.devices:
             raise next(iter(description.refused.values()))
         return Schema(origin="given", machine=own.machine if own else "", description=description)
-
-
-def is_vmstate_dump(buffer: memoryview) -> bool:
-    """Whether bytes are what ``-dump-vmstate`` writes."""
-    return _is_json(buffer) and _DUMP_VMSTATE in bytes(buffer[:_DUMP_AHEAD_BYTES])
-
-
-def _is_json(buffer: memoryview) -> bool:
-    return bytes(buffer[:_AHEAD_BYTES]).lstrip(_SPACE)[:1] == b"{"
 
 
 def check_schema(wanted: SourceLike) -> None:

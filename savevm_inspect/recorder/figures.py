@@ -9,6 +9,7 @@ from ..rules.phases import Phase
 from ..rules.status import ENTERED, MigrationStatus
 from ..rules.threads import Side
 from ..stream.events import Event, EventKind, Origin
+from .replies import count, mapping, rate, text
 
 PHASE_OF_STATUS: Final = {status.value: each.phase for status, each in ENTERED[Side.SOURCE].items()}
 """Migration status of a source -> phase."""
@@ -66,16 +67,19 @@ class FigureEvents:
         Args:
             name: its name.
             data: its data.
+
+        Raises:
+            RecordError: something in it is not of the type that it must be.
         """
         if self._start_ns is None:
             return
         match name:
             case "MIGRATION":
-                self._status = str(data["status"])
+                self._status = text(data.get("status"), "MIGRATION's status")
                 self._phase = PHASE_OF_STATUS.get(self._status)
                 self._add(event=EventKind.STATE, name=self._status)
             case "MIGRATION_PASS":
-                self._add(event=EventKind.QMP, name=name, iteration=data.get("pass"))
+                self._add(event=EventKind.QMP, name=name, iteration=count(data.get("pass"), "MIGRATION_PASS's pass"))
             case "STOP":
                 # QEMU stops the guest to switch over before it says a new status, if it says one at all.
                 if self._status == MigrationStatus.ACTIVE:
@@ -90,23 +94,31 @@ class FigureEvents:
         Args:
             figures: the answer (qapi/migration.json, MigrationInfo).
             arrived_bytes: size of the stream so far.
+
+        Raises:
+            RecordError: a figure is not of the type that it must be.
         """
         self.arrive(arrived_bytes)
-        ram = figures.get("ram")
-        if ram is None or ram == self._ram:
+        if "ram" not in figures:
+            return
+        ram = mapping(figures["ram"], "query-migrate's ram")
+        if ram == self._ram:
             return  # QEMU works in bursts of 100 ms when its bandwidth is limited
         self._ram = ram
-        remaining, page_size = ram.get("remaining"), ram.get("page-size")
-        status = figures.get("status", "")
+        remaining, page_size, iteration = (
+            count(ram[key], f"query-migrate's {key}") if key in ram else None
+            for key in ("remaining", "page-size", "dirty-sync-count")
+        )
+        status = text(figures.get("status", ""), "query-migrate's status")
         # While it is active this is the rate the threshold is computed from, later the whole run's average.
-        mbps = ram.get("mbps", 0) if status == MigrationStatus.ACTIVE else 0
+        mbps = rate(ram.get("mbps", 0), "query-migrate's mbps") if status == MigrationStatus.ACTIVE else 0
         self._add(
             event=EventKind.PENDING,
             # An answer may be read after an event that QEMU sent later; its figures are of its own status.
             phase=self._phase if status == self._status else PHASE_OF_STATUS.get(status),
             name="query-migrate",
             idstr="ram",
-            iteration=ram.get("dirty-sync-count"),
+            iteration=iteration,
             must_precopy=remaining,
             dirty_pages=remaining // page_size if remaining is not None and page_size else None,
             bandwidth_bytes_per_s=round(mbps * 1e6 / 8) or None,

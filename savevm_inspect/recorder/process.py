@@ -1,20 +1,19 @@
 """A QEMU as a child process: its command line, its last words, and its certain end."""
 
-import os
 import shlex
 import shutil
-import signal
 import subprocess
+import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ..errors import RecordError
+from .last_words import LastWords
 
-_LAST_WORDS_BYTES = 2000
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 _DEBIAN_PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -123,51 +122,42 @@ class QemuCommand:
 
 
 class QemuProcess:
-    """A running QEMU; at the end of its ``with`` block neither it nor a child of it runs any more.
+    """A running QEMU; at the end of its ``with`` block neither it nor anything that it started runs any more.
 
-    It gets a session of its own, so that Ctrl-C in the terminal reaches the recorder alone, and so that all
-    that it started can be ended with it.
+    Its parent sees to that (:mod:`~savevm_inspect.recorder.supervisor`), also if this process is killed. Both get
+    sessions of their own, so that Ctrl-C in the terminal reaches the recorder alone.
 
     Args:
         argv: program and arguments.
-        words: file for what it prints on its standard error.
         pass_fds: file descriptors to inherit.
 
     Raises:
-        RecordError: it can't be started.
+        RecordError: no process can be started.
     """
 
-    def __init__(self, argv: Sequence[str], *, words: Path, pass_fds: Sequence[int]) -> None:
-        self._words = words
+    def __init__(self, argv: Sequence[str], *, pass_fds: Sequence[int]) -> None:
+        self._words = LastWords()
         try:
-            with words.open("wb") as stderr:
-                # No shell. Standard output is not kept: it may be the guest's serial line.
-                self._popen = subprocess.Popen(  # noqa: S603
-                    argv,
-                    stdin=subprocess.DEVNULL,
+            with self._words.write_fd() as stderr:
+                self._supervisor = subprocess.Popen(  # noqa: S603 - no shell
+                    [sys.executable, "-I", "-S", str(_SUPERVISOR), *argv],
+                    stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,
                     pass_fds=pass_fds,
                     start_new_session=True,
                 )
         except OSError as error:
+            self._words.close()
             raise RecordError(f"{argv[0]} can't be started: {error.strerror}") from error
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._popen.pid
-
     def has_ended(self) -> bool:
-        """Whether it ended by itself; it is not reaped by this, so that its process group stays its own."""
-        return os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        """Whether it ended by itself."""
+        return self._supervisor.poll() is not None
 
     def last_words(self) -> str:
         """The end of what it printed on its standard error, at most 2000 bytes."""
-        with self._words.open("rb") as words:
-            size = words.seek(0, os.SEEK_END)
-            words.seek(max(0, size - _LAST_WORDS_BYTES))
-            return words.read().decode("utf-8", "replace").strip()
+        return self._words.text()
 
     def __enter__(self) -> Self:
         return self
@@ -175,7 +165,7 @@ class QemuProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # A group whose members all ended can't be signalled on every system; then there is nothing to end.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
-        self._popen.wait()
+        assert self._supervisor.stdin is not None
+        self._supervisor.stdin.close()
+        self._supervisor.wait()
+        self._words.close()

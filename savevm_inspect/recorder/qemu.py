@@ -5,7 +5,7 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from ..container.capture_folder import CaptureFolder
-from ..errors import MissingPackage, RecordError
+from ..errors import HostError, MissingPackage
 from .options import RecordOptions
 from .process import QemuCommand
 from .running import run_to_end
@@ -36,7 +36,7 @@ def record_qemu(
     (command line, version, parameters and final figures of the migration) and, with ``truth``,
     ``memory.bin`` and ``registers.txt``. It appears when the recording ends, also when the migration has failed or
     was interrupted, as long as a byte came: ``capture.json`` says so. QEMU and all that it started have
-    ended when this returns or raises; only if this process itself is killed (SIGKILL) does QEMU stay behind.
+    ended when this returns or raises, or when this process is killed.
 
     Args:
         command: QEMU's command line, split without a shell; ``-display none`` is added if it names no
@@ -60,6 +60,7 @@ def record_qemu(
     Raises:
         MissingPackage: qemu.qmp is not installed.
         RecordError: QEMU is not there, ended, refused, failed or took too long; keeps its last words.
+        HostError: the folder can't be written.
         SavevmError: something that is no capture lies at ``output``.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
@@ -86,5 +87,5 @@ def record_qemu(
     try:
         run_to_end(Recording(qemu_command, Path(output), options).run())
     except OSError as error:
-        raise RecordError(f"{fspath(output)}: {error.strerror or error}") from error
+        raise HostError.of(fspath(output), error) from error
     return CaptureFolder(output)

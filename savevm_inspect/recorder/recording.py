@@ -12,11 +12,13 @@ from typing import Any
 
 from ..container.capture_folder import CaptureOutcome
 from ..container.capture_writer import CaptureWriter
-from ..errors import RecordError
+from ..container.whole_file import draft_folder
+from ..errors import RecordError, printable
 from ..rules.status import MigrationStatus
 from .figures import EventList, FigureEvents
 from .options import RecordOptions
 from .process import QemuCommand, QemuProcess
+from .replies import count, flag, mapping, text
 from .session import QmpSession
 from .spool import PipeSpool
 from .traces import merge_traces
@@ -30,6 +32,7 @@ _FIRST_POLL_S = 0.01
 _LAST_POLL_S = 0.5
 _POLLS_PER_AGE = 50
 _QUIT_S = 10.0
+_REASON_CHARACTERS = 2000
 
 _STREAM_NAME = "savevm-inspect-stream"
 _ENDED_BADLY = frozenset({CaptureOutcome.FAILED, CaptureOutcome.CANCELLED})
@@ -59,16 +62,16 @@ class Recording:
             CaptureWriter(
                 self._output, made_by=made_by, force=self._options.force, discard=self._options.discard
             ) as writer,
-            tempfile.TemporaryDirectory(prefix="savevm-inspect-") as scratch,
+            draft_folder(Path(tempfile.gettempdir())) as scratch,
             (writer.folder / QMP_LOG).open("w", encoding="utf-8") as qmp_log,
         ):
             reported = EventList()
             figures = FigureEvents(reported)
-            log = Path(scratch) / TRACE_LOG
+            log = scratch / TRACE_LOG
             try:
                 async with QmpSession(qmp_log, figures.on_event) as session:
                     argv = self._command.recorded(qmp_fd=session.peer_fd, log=log)
-                    with QemuProcess(argv, words=Path(scratch) / "words", pass_fds=(session.peer_fd,)) as process:
+                    with QemuProcess(argv, pass_fds=(session.peer_fd,)) as process:
                         async with self._watched(process):
                             await self._record(session, process, writer, figures, log)
             finally:
@@ -112,7 +115,8 @@ class Recording:
         await session.connect()
         version = await session.execute("query-version")
         parameters = await self._prepare(session)
-        if (await session.execute("query-status"))["running"]:
+        state = mapping(await session.execute("query-status"), "query-status")
+        if flag(state.get("running"), "query-status's running"):
             self._tell(f"letting the guest run for {options.run_seconds:g} s")
             await asyncio.sleep(options.run_seconds)
         file = writer.open_channel(0)
@@ -149,8 +153,7 @@ class Recording:
         wanted = self._options.migration_parameters()
         if wanted:
             await session.execute("migrate-set-parameters", wanted)
-        parameters: Mapping[str, Any] = await session.execute("query-migrate-parameters")
-        return parameters
+        return mapping(await session.execute("query-migrate-parameters"), "query-migrate-parameters")
 
     async def _follow(
         self, session: QmpSession, spool: PipeSpool, figures: FigureEvents, log: Path
@@ -163,15 +166,15 @@ class Recording:
         start = time.monotonic()
         logging = True
         while True:
-            migration: Mapping[str, Any] = await session.execute("query-migrate")
+            migration = mapping(await session.execute("query-migrate"), "query-migrate")
             figures.on_figures(migration, spool.written_bytes)
             spool.check()
-            status = migration.get("status", "")
+            status = text(migration.get("status", ""), "query-migrate's status")
             if status == MigrationStatus.COMPLETED:
                 return migration
             if status in _ENDED_BADLY:
                 self._outcome = CaptureOutcome(status)
-                self._error = str(migration.get("error-desc", "QEMU gave no reason"))
+                self._error = printable(str(migration.get("error-desc", "QEMU gave no reason"))[:_REASON_CHARACTERS])
                 raise RecordError(f"the migration {status}: {self._error}")
             self._tell(_progress_line(status, migration.get("ram", {})))
             if logging and log.exists() and log.stat().st_size > self._options.log_limit_bytes:
@@ -201,8 +204,11 @@ async def _switch_logging_off(session: QmpSession) -> None:
 
 
 def _progress_line(status: str, ram: Mapping[str, Any]) -> str:
-    sent_mib, left_mib = (ram.get(key, 0) / (1 << 20) for key in ("transferred", "remaining"))
+    sent_mib, left_mib, passes = (
+        count(ram.get(key, 0), f"query-migrate's {key}") / unit
+        for key, unit in (("transferred", 1 << 20), ("remaining", 1 << 20), ("dirty-sync-count", 1))
+    )
     return (
-        f"migration {status or 'starting'}: pass {ram.get('dirty-sync-count', 0)}, "
+        f"migration {printable(status) or 'starting'}: pass {passes:.0f}, "
         f"{sent_mib:.1f} MiB sent, {left_mib:.1f} MiB left"
     )

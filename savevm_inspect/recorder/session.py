@@ -15,6 +15,7 @@ from typing import IO, Any, Self
 from qemu.qmp import ConnectError, EventListener, ExecuteError, QMPClient, QMPError
 
 from ..errors import RecordError
+from .replies import mapping, text
 
 # Without a handler Python prints the library's errors to stderr; ours say the same in one line.
 logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())
@@ -34,6 +35,7 @@ class QmpSession:
         self._log = log
         self._on_event = on_event
         self._connected = False
+        self._complaint: RecordError | None = None
         self._ours, self._peer = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 
     @property
@@ -68,7 +70,7 @@ class QmpSession:
             What QEMU returned, as parsed JSON.
 
         Raises:
-            RecordError: QEMU refused it, or went away.
+            RecordError: QEMU refused it, or went away, or sent an event that is invalid.
         """
         self._write("command", {"name": command, "arguments": dict(arguments or {})})
         try:
@@ -79,6 +81,8 @@ class QmpSession:
         except (QMPError, EOFError, OSError) as error:
             raise RecordError(f"QEMU went away during {command}") from error
         self._write("reply", {"name": command, "return": returned})
+        if self._complaint is not None:
+            raise self._complaint
         return returned
 
     async def pass_fd(self, fd: int, name: str) -> None:
@@ -99,7 +103,11 @@ class QmpSession:
 
     def _hear(self, message: Mapping[str, Any]) -> bool:
         self._write("event", dict(message))
-        self._on_event(str(message["event"]), message.get("data") or {})
+        try:
+            name = text(message.get("event"), "an event's name")
+            self._on_event(name, mapping(message.get("data", {}), f"the event {name}"))
+        except RecordError as error:
+            self._complaint = self._complaint or error  # raised here, it would end in the library
         return False
 
     def _write(self, kind: str, what: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ A decoder that rebuilds the guest's memory from the stream must hit these bytes.
 from pathlib import Path
 
 from ..errors import RecordError
+from .replies import count, mapping, text
 from .session import QmpSession
 
 MEMORY = "memory.bin"
@@ -28,7 +29,8 @@ async def take_truth(session: QmpSession, folder: Path) -> None:
     Raises:
         RecordError: QEMU refused it, or RAM is larger than 2 GiB and so lies in more than one piece.
     """
-    size_bytes = (await session.execute("query-memory-size-summary"))["base-memory"]
+    summary = mapping(await session.execute("query-memory-size-summary"), "query-memory-size-summary")
+    size_bytes = count(summary.get("base-memory"), "query-memory-size-summary's base-memory")
     if size_bytes > _LOW_MEMORY_LIMIT_BYTES:
         raise RecordError(f"ground truth needs RAM of at most 2 GiB, this machine has {size_bytes} bytes")
     memory = folder.absolute() / MEMORY
@@ -36,4 +38,4 @@ async def take_truth(session: QmpSession, folder: Path) -> None:
     if size_bytes:
         await session.execute("pmemsave", {"val": 0, "size": size_bytes, "filename": str(memory)})
     registers = await session.execute("human-monitor-command", {"command-line": "info registers -a"})
-    (folder / REGISTERS).write_text(registers.replace("\r\n", "\n"), encoding="utf-8")
+    (folder / REGISTERS).write_text(text(registers, "info registers").replace("\r\n", "\n"), encoding="utf-8")

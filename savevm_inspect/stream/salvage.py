@@ -8,7 +8,6 @@ believed either: which block they continue may be among what was lost.
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any, Protocol
 
 from ..errors import BadPayload, StreamError, Truncated
@@ -22,9 +21,6 @@ _HEADER = rb"[\x01\x04]\x00\x00[\x00-\xff]{2}[\x02-\xff](?=[\x21-\x7e])"
 """How a START or FULL section begins: type, id, the length of its idstr, and text."""
 
 _STARTS = (VmRecord.QEMU_VM_SECTION_START, VmRecord.QEMU_VM_SECTION_FULL)
-
-_MOST_STARTED = 32
-"""Of so many devices that iterate parts are looked for; there are five, and those that are passed through."""
 
 _COST_PER_BYTE = 8
 """How often the bytes that are left may be looked at in vain; hostile ones can look like many sections."""
@@ -130,7 +126,8 @@ class SalvagingFramer(Framer):
         cursor = self._cursor
         limit = cursor.end if self._ends_at is None else self._ends_at
         budget = _COST_PER_BYTE * (cursor.end - pos) + _LEAST_COST_BYTES
-        parts = b"|".join(re.escape(section_id.to_bytes(4)) for section_id in self._started_last())
+        started = [head.section_id for head in self._heads.values() if head.kind is SectionKind.START]
+        parts = b"|".join(re.escape(section_id.to_bytes(4)) for section_id in started)
         pattern = re.compile(_HEADER + (rb"|[\x02\x03](?:" + parts + rb")" if parts else b""))
         for match in pattern.finditer(cursor.buffer, pos, limit):
             section = self._try(match.start())
@@ -139,13 +136,6 @@ class SalvagingFramer(Framer):
             if self._cost > budget:
                 break
         return None
-
-    def _started_last(self) -> Iterator[int]:
-        """Numbers of the devices that iterate, the last ones that were started."""
-        for section_id in islice(reversed(self._started.values()), _MOST_STARTED):
-            head = self._heads.get(section_id)
-            if head is not None and head.kind is SectionKind.START:
-                yield section_id
 
     def _try(self, pos: int) -> Section | None:
         """Read a section that may begin at an index; if it is not certain, all is as it was before."""

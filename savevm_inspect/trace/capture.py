@@ -84,7 +84,7 @@ class TraceCapture:
 
     @classmethod
     def _in_folder(cls, folder: Path) -> "TraceCapture":
-        files = sorted(each.name for each in folder.iterdir())
+        files = sorted(each.name for each in folder.iterdir() if each.is_file())
         names = sorted({found["name"] for each in files if (found := _TRACE.fullmatch(each))})
         if len(names) > 1:
             raise SavevmError(f"{folder}: traces of {len(names)} migrations; name one, such as {folder / names[0]}")

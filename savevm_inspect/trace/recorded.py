@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 
 from ..container.capture_folder import EVENTS, MANIFEST, CaptureChannel, CaptureFolder, Direction
 from ..container.source import Source
-from ..errors import SavevmError
+from ..errors import HostError, SavevmError
 from ..reader.stream import Stream, open_stream
 from ..stream.events import Event
 from ..wire import QEMU_VM_FILE_MAGIC
@@ -25,6 +25,7 @@ class Recorded:
         made_by: who recorded it.
         channels: its files of bytes; none if it has none.
         origin: what it was opened as.
+        folder: the capture folder that it is, if it is one.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Recorded:
     made_by: str
     channels: tuple[CaptureChannel, ...]
     origin: CaptureFolder | TraceCapture | None
+    folder: CaptureFolder | None = None
 
     @classmethod
     def open(cls, source: str | PathLike[str]) -> "Recorded":
@@ -43,10 +45,17 @@ class Recorded:
 
         Raises:
             SavevmError: it is none of these.
+            HostError: it can't be looked at.
         """
-        if isinstance(source, CaptureFolder):
-            return cls._of_folder(source)
-        path = Path(source)
+        try:
+            return cls._of_folder(source) if isinstance(source, CaptureFolder) else cls._of_path(Path(source))
+        except OSError as error:
+            raise HostError.of(fspath(source), error) from error
+        except ValueError as error:  # a zero byte in a name
+            raise SavevmError(f"{fspath(source)}: {error}") from error
+
+    @classmethod
+    def _of_path(cls, path: Path) -> "Recorded":
         if (path / MANIFEST).exists():
             return cls._of_folder(CaptureFolder(path))
         if path.is_file() and _is_stream(path):
@@ -69,6 +78,7 @@ class Recorded:
             made_by=folder.made_by,
             channels=folder.channels,
             origin=origin,
+            folder=folder,
         )
 
     @classmethod
@@ -85,7 +95,7 @@ class Recorded:
         """
         if isinstance(self.origin, TraceCapture) and self.origin.channels:
             return self.origin.open(strict=strict)
-        return open_stream(self.path, strict=strict) if self._forward else None
+        return open_stream(self.folder or self.path, strict=strict) if self._forward else None
 
     @property
     def _forward(self) -> list[CaptureChannel]:

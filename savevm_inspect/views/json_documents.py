@@ -244,20 +244,6 @@ _DOCUMENTS: Final = (
         ),
     ),
     Document(
-        verb="schema devices",
-        form=Form.ARRAY,
-        keys=(
-            Key("name", _T.TEXT, "its idstr; in what -dump-vmstate writes, the name of its class"),
-            Key("instance_id", _T.NUMBER, "null in what -dump-vmstate writes", optional=True),
-            Key("vmsd_name", _T.TEXT, "name of its VMStateDescription; empty for old-style devices"),
-            Key("version_id", _T.NUMBER, "of the same"),
-            Key(
-                "minimum_version_id", _T.NUMBER, "the oldest that can be loaded; null in a description", optional=True
-            ),
-            Key("fields", _T.NUMBER, "number of its own fields"),
-        ),
-    ),
-    Document(
         verb="header",
         form=Form.OBJECT,
         keys=(

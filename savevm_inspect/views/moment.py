@@ -1,5 +1,6 @@
 """Everything there is to show of one event of a run: its card, both states, its bytes and its neighbours."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
 from typing import Final
@@ -75,6 +76,7 @@ class Playback:
     Attributes:
         capture: what was opened.
         timeline: its events.
+        outcome: what became of the migration, if it did not complete and the capture says so; else empty.
         problem: why its stream can't be read; empty if it can, or if there is none.
         unseen: what the events can't show, since one side has none; empty if both have.
 
@@ -86,6 +88,8 @@ class Playback:
         self.capture = Recorded.open(capture)
         self._stream: Stream | None = None
         self._sources: dict[int, Source] = {}
+        self._files = ExitStack()
+        self.outcome = self.capture.folder.verdict if self.capture.folder is not None else ""
         self.problem = ""
         try:
             self._stream = self.capture.open_stream(strict=False)
@@ -150,7 +154,8 @@ class Playback:
         for channel in self.capture.channels:
             if channel.number == span.channel and channel.direction is Direction.FORWARD:
                 if channel.number not in self._sources:
-                    self._sources[channel.number] = Source(channel.path, strict=False)
+                    file = self._files.enter_context(channel.open())
+                    self._sources[channel.number] = Source(file, strict=False)
                 buffer = self._sources[channel.number].buffer
                 return bytes(buffer[span.offset : span.offset + min(span.length, _BYTES_SHOWN)])
         return b""
@@ -160,5 +165,6 @@ class Playback:
         for source in self._sources.values():
             source.close()
         self._sources.clear()
+        self._files.close()
         if self._stream is not None:
             self._stream.close()

@@ -169,7 +169,9 @@ class Player(StillBox):
     def _heading(self) -> str:
         playback = self.playback
         notes = "".join(
-            f'<div class="note">{esc(each)}</div>' for each in (playback.problem, playback.unseen) if each
+            f'<div class="note">{esc(each)}</div>'
+            for each in (playback.outcome, playback.problem, playback.unseen)
+            if each
         )
         return (
             f"<h3>{esc(playback.capture.name)}</h3><div class='muted'>recorded by {esc(playback.capture.made_by)}; "

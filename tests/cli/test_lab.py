@@ -49,3 +49,26 @@ def test_nothing_else_is_opened(name: str, started: list[list[str]]) -> None:
     with pytest.raises(SavevmError):
         CliRunner().invoke(lab.command, [name], catch_exceptions=False)
     assert not started
+
+
+def test_what_follows_two_dashes_goes_to_jupyter(started: list[list[str]]) -> None:
+    given = ["--no-browser", "--ServerApp.port=9999", "--help", "-y"]
+    for arguments in (["--", *given], ["01_kaitai", "--", *given]):
+        result = CliRunner().invoke(lab.command, arguments)
+        assert result.exit_code == 0, result.output
+        assert started[-1][-5:-1] == given
+    assert "[NOTEBOOK] [-- JUPYTER ARGS]" in CliRunner().invoke(lab.command, ["--help"]).output
+
+
+@pytest.mark.parametrize(("user", "flags"), [(0, 1), (1000, 0)])
+def test_root_gets_the_flag_that_jupyter_asks_for(
+    user: int, flags: int, started: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    assert CliRunner().invoke(lab.command, []).exit_code == 0
+    assert started[0].count("--allow-root") == flags
+
+
+def test_an_argument_that_nobody_knows_is_wrong_usage(started: list[list[str]]) -> None:
+    assert CliRunner().invoke(lab.command, ["--no-browser"]).exit_code == 2
+    assert not started

@@ -1,4 +1,4 @@
-"""``schema extract``, ``schema to-ksy``, ``schema list``, ``schema devices`` and ``--schema``."""
+"""``schema extract``, ``schema to-ksy``, ``schema list`` and ``--schema``."""
 
 import json
 import subprocess
@@ -88,74 +88,6 @@ def test_the_library(bare: Path) -> None:
     assert info["schema"] == "library:x86-10.0-live"
     assert info["opaque_bytes"] == 0
     assert "from the library:x86-10.0-live" in run("info", bare, "--schema", "library:x86-10.0-live").stdout
-
-
-DUMP = {
-    "vmschkmachine": {"Name": "none"},
-    "mc146818rtc": {
-        "Name": "mc146818rtc",
-        "version_id": 3,
-        "minimum_version_id": 1,
-        "Description": {
-            "name": "mc146818rtc",
-            "version_id": 3,
-            "minimum_version_id": 1,
-            "Fields": [{"field": "cmos_data", "version_id": 0, "field_exists": False, "size": 128}],
-        },
-    },
-}
-
-
-def test_what_dump_vmstate_writes_is_no_stream_but_lists_devices(tmp_path: Path) -> None:
-    path = tmp_path / "dump.json"
-    path.write_text(json.dumps(DUMP, indent=2))
-    for verb in (("info",), ("show",), ("check",), ("sections", "--json")):
-        result = run(verb[0], path, *verb[1:])
-        assert result.returncode == 1
-        (line,) = result.stderr.splitlines()
-        assert "it is what -dump-vmstate writes" in line
-        assert "`savevm-inspect schema devices`" in line
-    assert json.loads(run("schema", "devices", path, "--json").stdout) == [
-        {
-            "name": "mc146818rtc",
-            "instance_id": None,
-            "vmsd_name": "mc146818rtc",
-            "version_id": 3,
-            "minimum_version_id": 1,
-            "fields": 1,
-        }
-    ]
-    assert run("schema", "devices", path).stdout.splitlines()[1].split() == [
-        "mc146818rtc",
-        "mc146818rtc",
-        "3",
-        "1",
-        "1",
-    ]
-
-
-@pytest.mark.parametrize("device", [{}, {"Name": "x"}, [], None, {"Description": 3}])
-def test_a_dump_that_is_damaged_is_refused_on_one_line(tmp_path: Path, device: object) -> None:
-    path = tmp_path / "dump.json"
-    path.write_text(json.dumps({**DUMP, "x": device}))
-    result = run("schema", "devices", path)
-    assert result.returncode == 1
-    assert "is not what -dump-vmstate writes" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-
-
-def test_a_description_is_no_stream_but_lists_devices(capture_path: Callable[[str], Path], tmp_path: Path) -> None:
-    source = capture_path("none-11.1")
-    with si.open_stream(source) as stream:
-        (tmp_path / "none.json").write_bytes(description_of(stream.source, stream.offset))
-    result = run("info", tmp_path / "none.json")
-    assert result.returncode == 1
-    assert "a description is for --schema" in result.stderr
-    listed = [
-        json.loads(run("schema", "devices", path, "--json").stdout) for path in (source, tmp_path / "none.json")
-    ]
-    assert listed[0] == listed[1]
-    assert ("timer", 0, 2) in {(each["name"], each["instance_id"], each["version_id"]) for each in listed[0]}
 
 
 def test_a_format_of_a_machine(capture_path: Callable[[str], Path], bare: Path, tmp_path: Path) -> None:

@@ -275,8 +275,7 @@ async def _running(argv: Sequence[str], folder: Path, name: str) -> AsyncIterato
         async with QmpSession(log, lambda *_: None) as session:
             fd = session.peer_fd
             monitor = ("-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control")
-            words = folder / f"{name}.words"
-            with QemuProcess([*argv, *monitor], words=words, pass_fds=[fd]) as process:
+            with QemuProcess([*argv, *monitor], pass_fds=[fd]) as process:
                 try:
                     await session.connect()
                 except RecordError as error:

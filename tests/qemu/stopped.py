@@ -282,7 +282,7 @@ async def stop_and_migrate(command: tuple[str, ...], machine: Machine, folder: P
     async with asyncio.timeout(RUN_S), QmpSession(io.StringIO(), lambda *_: None) as session:
         fd = session.peer_fd
         argv += ["-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control"]
-        with emulator, QemuProcess(argv, words=folder / "words", pass_fds=[fd]) as process:
+        with emulator, QemuProcess(argv, pass_fds=[fd]) as process:
             await session.connect()
             qemu = Qemu(session, process, folder)
             await _run(qemu, machine, serial)

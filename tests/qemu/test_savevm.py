@@ -64,7 +64,7 @@ async def take_snapshots(qemu_command: tuple[str, ...], disk: Path, names: tuple
     command = QemuCommand.parse([*qemu_command, *machine, "-drive", f"file={disk},format=qcow2,if=ide"])
     async with QmpSession(io.StringIO(), lambda *_: None) as session:
         argv = command.recorded(qmp_fd=session.peer_fd, log=disk.with_suffix(".log"))
-        with QemuProcess(argv, words=disk.with_suffix(".words"), pass_fds=[session.peer_fd]):
+        with QemuProcess(argv, pass_fds=[session.peer_fd]):
             await session.connect()
             for name in names:
                 await session.execute("cont")

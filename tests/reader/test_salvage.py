@@ -1,6 +1,5 @@
 """Damage of any kind: what is there is named or refused with its offset, and what lies after it is still read."""
 
-import json
 import lzma
 import random
 from pathlib import Path
@@ -11,11 +10,8 @@ from hypothesis import strategies as st
 
 import savevm_inspect as si
 from savevm_inspect.errors import SavevmError, StreamError
-from savevm_inspect.reader import misfit
-from savevm_inspect.reader.section_end import find_footer
 from savevm_inspect.reader.stream import Stream
-from savevm_inspect.stream.cursor import Cursor
-from savevm_inspect.stream.records import Broken, EndOfStream, Framing, Section, SectionHead, SectionKind
+from savevm_inspect.stream.records import Broken, EndOfStream, Framing, Section, SectionKind
 
 REPORTS = Path(__file__).parent.parent / "captures" / "reports"
 DESCRIBED = ["both-pc-2.0.mig", "isapc-bare-7.2.mig", "two-user-netdevs-7.2.mig"]
@@ -152,29 +148,3 @@ def test_what_looks_like_many_sections_is_given_up() -> None:
     with si.open_stream(hostile, strict=False) as stream:
         assert stream.problems
         assert not stream.complete
-
-
-def test_many_breaks_cost_as_much_as_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where each footer is damaged, each is searched for near its section, not up to the end."""
-    searched: list[int] = []
-
-    def noting(cursor: Cursor, head: SectionHead) -> Framing:
-        searched.append(cursor.remaining)
-        return find_footer(cursor, head)
-
-    monkeypatch.setattr(misfit, "find_footer", noting)
-    payload, count = bytes(1000), 200
-    data = b"QEVM\0\0\0\3"
-    for number in range(count):
-        head = number.to_bytes(4) + b"\2dd" + number.to_bytes(4) + (1).to_bytes(4)
-        footer = number + number % 2 * 99
-        data += b"\4" + head + payload + b"\x7e" + footer.to_bytes(4)
-    field = {"name": "f", "type": "buffer", "size": len(payload)}
-    state = {"name": "dd", "vmsd_name": "d", "version": 1, "fields": [field]}
-    devices = [state | {"instance_id": number} for number in range(count)]
-    text = json.dumps({"page_size": 4096, "devices": devices}).encode()
-    data += b"\0\6" + len(text).to_bytes(4) + text
-    with si.open_stream(data, strict=False) as stream:
-        assert len(stream.sections) == count // 2
-    assert len(searched) >= count // 2
-    assert max(searched) <= len(payload) + (1 << 16) < len(data) // 3
