@@ -21,7 +21,11 @@ MANIFEST = json.loads((ROOT / "tests" / "captures" / "manifest.json").read_text(
 CAPTURES = [
     each["name"]
     for each in MANIFEST
-    if "mig" in each["files"] and each.get("kind") not in {"cancelled", "file offset"}
+    if "mig" in each["files"]
+    and each.get("kind") not in {"cancelled", "file offset"}
+    and not each["machine"].startswith(
+        "pc-i440fx-2."
+    )  # up to 2.2 no footers, by which alone the format ends a section
 ]
 
 CapturePath = Callable[[str], Path]
