@@ -18,6 +18,7 @@ from typing import IO, BinaryIO, Self
 from ..errors import HostError, SavevmError
 from ..stream.events import Event
 from .capture_folder import EVENTS, FORMAT, LOCK, MANIFEST, VERSION, CaptureFolder, CaptureOutcome, Direction
+from .whole_file import draft_folder
 
 
 class CaptureWriter:
@@ -52,14 +53,20 @@ class CaptureWriter:
         self.error = ""
         self._force = force
         self._discard = discard
+        self._published = False
         self._made_by = made_by
         self._channels: list[dict[str, object]] = []
         self._files = ExitStack()
-        self._refuse_others()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.folder = self.path.with_name(f".{self.path.name}.recording")
         """The folder under its temporary name; put files beside the stream here."""
         self._lock = _make_draft(self.folder, self.path)
+        try:
+            self._refuse_others()  # while the draft is ours, nobody else puts a folder there
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._lock.close()
+            raise
         self._events: IO[str] = self._files.enter_context((self.folder / EVENTS).open("w", encoding="utf-8"))
 
     def add_channel(self, number: int, direction: Direction = Direction.FORWARD, *, resumed: bool = False) -> Path:
@@ -105,7 +112,8 @@ class CaptureWriter:
                 if error is not None:
                     error.add_note(f"what was recorded until then is in {self.path}")
         finally:
-            shutil.rmtree(self.folder, ignore_errors=True)  # gone already, if it was renamed
+            if not self._published:  # else a draft of that name is another recorder's
+                shutil.rmtree(self.folder, ignore_errors=True)
             self._lock.close()
 
     def _received(self) -> bool:
@@ -127,18 +135,19 @@ class CaptureWriter:
         }
         (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         self._refuse_others()
-        old = self.path.with_name(f".{self.path.name}.replaced")
-        shutil.rmtree(old, ignore_errors=True)  # of a recorder that was killed right here
-        if self.path.exists():
-            self.path.rename(old)
-        try:
-            self.folder.rename(self.path)
-        except OSError:
-            if old.exists():
-                old.rename(self.path)
-            raise
-        (self.path / LOCK).unlink()  # only now: until here it kept others out of the draft
-        shutil.rmtree(old, ignore_errors=True)
+        with draft_folder(self.path.parent) as replaced:
+            old = replaced / "capture"
+            if self.path.exists():
+                self.path.rename(old)
+            try:
+                self.folder.rename(self.path)
+            except OSError:
+                if old.exists():
+                    old.rename(self.path)
+                raise
+            self._published = True
+            # Only now: until here it kept others out of the draft. The next recorder may have replaced it already.
+            (self.path / LOCK).unlink(missing_ok=True)
 
     def _refuse_others(self) -> None:
         """Make sure that only what an earlier recording wrote would be replaced."""

@@ -75,6 +75,21 @@ def one_job() -> Iterator[None]:
         release(job)
 
 
+@contextmanager
+def held(file: Path) -> Iterator[None]:
+    """Have a file as an input in a ``with`` block.
+
+    Args:
+        file: as for :func:`hold`.
+    """
+    job = _Job()
+    hold(job, file, str(file))
+    try:
+        yield
+    finally:
+        release(job)
+
+
 def refuse_input(output: Path) -> None:
     """Make sure that a file that is to be written is no input.
 

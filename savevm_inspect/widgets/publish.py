@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..container.whole_file import whole_file
-from ..errors import MissingPackage, SavevmError
+from ..container.held_inputs import held
+from ..container.whole_file import is_standard_output, whole_file
+from ..errors import HostError, InputInUse, MissingPackage, SavevmError
 from .extra import EXTRA
 
 if TYPE_CHECKING:
@@ -38,22 +39,22 @@ def publish(notebook: Path, output: Path, *, timeout_s: int = 300) -> Path:
 
     Args:
         notebook: the notebook; it is not changed.
-        output: the file to write; it appears whole or not at all.
+        output: the file to write, ``-`` for standard output; it appears whole or not at all.
         timeout_s: for each cell, in seconds.
 
     Returns:
         The file.
 
     Raises:
-        SavevmError: a cell failed or an output holds an error, a widget has no still picture, or a file can't be
-            read or written.
+        SavevmError: a cell failed or an output holds an error, the kernel died, or a widget has no still picture.
+        InputInUse: the output is the notebook.
+        HostError: a file can't be read or written.
         MissingPackage: nbclient or nbconvert is not installed.
     """
-    node = execute(notebook, timeout_s=timeout_s)
-    live = _make_still(node)
-    page = _render(node, title=notebook.stem, live=live)
-    with whole_file(output) as draft:
-        draft.write_text(page, encoding="utf-8")
+    with held(notebook), whole_file(output) as draft:
+        node = execute(notebook, timeout_s=timeout_s)
+        live = _make_still(node)
+        draft.write_text(_render(node, title=notebook.stem, live=live), encoding="utf-8")
     return output
 
 
@@ -68,11 +69,13 @@ def execute(notebook: Path, *, timeout_s: int = 300) -> "NotebookNode":
         The notebook with its outputs, none of which holds an error.
 
     Raises:
-        SavevmError: it can't be read, or a cell failed, or an output holds an error.
+        SavevmError: a cell failed, or an output holds an error, or the kernel died.
+        HostError: it can't be read.
         MissingPackage: nbclient is not installed.
     """
     try:
         import nbformat  # noqa: PLC0415 - late, as only publishing needs these
+        from jupyter_client.kernelspec import NoSuchKernel  # noqa: PLC0415
         from nbclient import NotebookClient  # noqa: PLC0415
         from nbclient.exceptions import CellControlSignal  # noqa: PLC0415
         from traitlets.config import Config  # noqa: PLC0415
@@ -81,7 +84,7 @@ def execute(notebook: Path, *, timeout_s: int = 300) -> "NotebookNode":
     try:
         node: NotebookNode = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     except OSError as error:
-        raise SavevmError(f"{notebook}: {error.strerror or error}") from error
+        raise HostError.of(notebook, error) from error
     except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise SavevmError(f"{notebook}: not a notebook ({error})") from error
     # The kernel must find the package that publishes, also in a checkout that is not installed.
@@ -102,6 +105,8 @@ def execute(notebook: Path, *, timeout_s: int = 300) -> "NotebookNode":
         except CellControlSignal as error:
             last_line = _COLOURS.sub("", str(error)).strip().splitlines()[-1]
             raise SavevmError(f"{notebook}: a cell failed: {last_line}") from error
+        except (RuntimeError, NoSuchKernel) as error:  # DeadKernelError and its like
+            raise SavevmError(f"{notebook}: the kernel died, or did not start: {error}") from error
     for problem in errors_in(node):
         raise SavevmError(f"{notebook}: an output holds an error: {problem}")
     return node
@@ -182,7 +187,7 @@ def _plotly_script() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """What the module does when it is run: 0 if the page was written, 1 if not, 2 for wrong use."""
+    """What the module does when it is run; its exit status is as that of the command line."""
     if len(arguments) != 2:
         sys.stderr.write("usage: python -m savevm_inspect.widgets.publish NOTEBOOK OUTPUT\n")
         return 2
@@ -190,8 +195,9 @@ def main(arguments: list[str]) -> int:
         written = publish(Path(arguments[0]), Path(arguments[1]))
     except SavevmError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stderr.write(f"wrote {written}, {written.stat().st_size} bytes\n")
+        return {HostError: 3, InputInUse: 2}.get(type(error), 1)
+    if not is_standard_output(written):
+        sys.stderr.write(f"wrote {written}\n")
     return 0
 
 

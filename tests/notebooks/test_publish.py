@@ -130,6 +130,22 @@ def test_a_cell_that_fails_fails_the_page(tmp_path: Path) -> None:
     assert main([str(notebook), str(tmp_path / "out.html")]) == 1
 
 
+def test_a_kernel_that_dies_is_one_line(tmp_path: Path) -> None:
+    notebook = write(tmp_path / "dying.ipynb", "import os; os._exit(1)")
+    with pytest.raises(SavevmError, match=r"the kernel died, or did not start: .*died"):
+        publish(notebook, tmp_path / "out.html")
+    assert list(tmp_path.iterdir()) == [notebook]
+
+
+def test_the_page_is_never_the_notebook(tmp_path: Path) -> None:
+    notebook = write(tmp_path / "one.ipynb", "1")
+    before = notebook.read_bytes()
+    (tmp_path / "link").symlink_to(notebook)
+    for output in (notebook, tmp_path / "link"):
+        assert main([str(notebook), str(output)]) == 2
+    assert notebook.read_bytes() == before
+
+
 def test_an_error_that_the_notebook_lets_pass_fails_the_page(tmp_path: Path) -> None:
     cell = new_code_cell("raise ValueError('hidden')", metadata={"tags": ["raises-exception"]})
     notebook = tmp_path / "hidden.ipynb"
