@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from savevm_inspect.container.capture_folder import CaptureFolder, CaptureOutcome
-from savevm_inspect.errors import RecordError, SavevmError
+from savevm_inspect.errors import HostError, RecordError, SavevmError
 from savevm_inspect.recorder.qemu import record_qemu
 from savevm_inspect.rules.phases import Phase
 from savevm_inspect.stream.events import Event, EventKind, Origin
@@ -410,7 +410,7 @@ def test_a_foreign_folder_is_left_alone(clean: Path, tmp_path: Path) -> None:
 
 def test_an_output_that_can_not_be_made(clean: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RecordError, match="file/capture: "):
+    with pytest.raises(HostError, match="file/capture: "):
         record_qemu(fake_qemu(tmp_path, "exit 0"), tmp_path / "file" / "capture")
 
 
