@@ -19,6 +19,10 @@ BACKENDS = {
     "memdev": ("-object", "memory-backend-ram,id=memory,size=64M"),
     "cryptodev": ("-object", "cryptodev-backend-builtin,id=crypto"),
     "fsdev": ("-fsdev", "synth,id=files"),
+    "canbus": ("-object", "can-bus,id=can"),
+    "canbus0": ("-object", "can-bus,id=can"),
+    "canbus1": ("-object", "can-bus,id=can1"),
+    "bmc": ("-device", "ipmi-bmc-sim,id=bmc"),
 }
 """A property of a device that names a backend -> what makes the backend."""
 
@@ -30,7 +34,20 @@ PROPERTIES = {
     "memdev": "memdev=memory",
     "cryptodev": "cryptodev=crypto",
     "fsdev": "fsdev=files,mount_tag=files",
+    "canbus": "canbus=can",
+    "canbus0": "canbus0=can",
+    "canbus1": "canbus1=can1",
+    "bmc": "bmc=bmc",
 }
+
+LINKS = {
+    "ctucan_pci": {"canbus0", "canbus1"},
+    "kvaser_pci": {"canbus"},
+    "mioe3680_pci": {"canbus0", "canbus1"},
+    "pcm3680_pci": {"canbus0", "canbus1"},
+    **{name: {"bmc"} for name in ("isa-ipmi-bt", "isa-ipmi-kcs", "pci-ipmi-bt", "pci-ipmi-kcs", "smbus-ipmi")},
+}
+"""Properties that QEMU 7.2 does not list."""
 
 BUS_OWNERS = {
     "usb-bus": ("qemu-xhci",),
@@ -64,6 +81,9 @@ MUST_HAVE = {
     "cxl-type3": "sn=1",
 }
 """What a device asks for beside its backends."""
+
+ONLY_ON_Q35 = ("amd-iommu", "intel-iommu", "virtio-iommu-pci")
+"""Devices that only a machine type with PCI Express takes, and only on its root bus."""
 
 NOT_BEHIND_A_PORT = re.compile(r"pxb|.*(-root-port|-rp|ioh3420)$")
 """Devices of the bus PCI that only a root bus takes."""
@@ -140,7 +160,7 @@ def devices(program: Sequence[str], qemu: str) -> Iterator[Start]:
         option = ",".join([name, *must, *(PROPERTIES[key] for key in PROPERTIES if key in taken[name])])
         owners = [word for owner in BUS_OWNERS.get(bus, ()) for word in ("-device", owner)]
         plain = ("-nodefaults", "-m", "64M,slots=4,maxmem=1G", *backends)
-        machine = "microvm" if bus == "virtio-bus" else "pc"
+        machine = "microvm" if bus == "virtio-bus" else "q35" if name in ONLY_ON_Q35 else "pc"
         flags = ",nvdimm=on" if name == "nvdimm" else ""
         command = (*program, "-machine", machine + flags, *plain, *owners, "-device", option)
         yield Start(qemu=qemu, command=command, target="x86_64", machine=machine, device=name)
@@ -154,4 +174,7 @@ def _properties(program: Sequence[str], names: Sequence[str]) -> dict[str, set[s
     """The names of each device's properties."""
     commands = [("device-list-properties", {"typename": name}) for name in names]
     answers: list[Any] = ask([*program, "-machine", "none"], commands)
-    return {name: {each["name"] for each in answer} for name, answer in zip(names, answers, strict=True)}
+    return {
+        name: {each["name"] for each in answer} | LINKS.get(name, set())
+        for name, answer in zip(names, answers, strict=True)
+    }
