@@ -14,8 +14,9 @@ from savevm_inspect.container.capture_folder import CaptureFolder, CaptureOutcom
 from .command_line import call
 
 STOPPED = """
-import sys, time
+import signal, sys, time
 from {module} import {owner}
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, if the tests run under it, has it ignored
 def stop(*_):
     sys.stderr.write("stopped\\n")
     sys.stderr.flush()

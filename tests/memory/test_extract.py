@@ -40,20 +40,6 @@ def test_a_file_that_was_there_is_replaced_whole(capture_path: Callable[[str], P
         assert output.read_bytes() == stream.memory["pc.bios"].read()
 
 
-@pytest.mark.parametrize(
-    "verb", [("ram", "extract", "--block", "pc.bios"), ("ram", "export", "--elf"), ("schema", "to-ksy")]
-)
-def test_what_is_no_file_is_not_replaced(
-    verb: tuple[str, ...], capture_path: Callable[[str], Path], tmp_path: Path
-) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    result = run(*verb, capture_path("x86-10.0-paused"), "--output", pipe)
-    assert result.returncode == 2
-    assert "is there and is no file" in result.stderr
-    assert pipe.is_fifo()
-
-
 def test_nothing_is_left_of_a_write_that_failed(capture_path: Callable[[str], Path], tmp_path: Path) -> None:
     def interrupt(_done: int) -> None:
         raise KeyboardInterrupt
