@@ -8,7 +8,7 @@ and goes on in a process of its own for that (``cli/supervision.py``).
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import IO, Final
 
 from ..errors import SavevmError
@@ -42,6 +42,7 @@ class InputFile:
             self.view = map_file(file, resources)
         elif self._length <= COPIED_BYTES:
             self.view = self._copy_to_memory()
+            resources.callback(_release, self.view)
         else:
             self.view = self._copy_to_file(resources)
 
@@ -90,3 +91,8 @@ class InputFile:
 
     def _shrunk(self) -> SavevmError:
         return SavevmError(f"{self._name}: the file became shorter while it was read")
+
+
+def _release(view: memoryview) -> None:
+    with suppress(BufferError):  # a slice is still in use; the copy goes when that does
+        view.release()

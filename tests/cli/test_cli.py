@@ -283,7 +283,7 @@ def test_names_of_a_stream_can_not_steer_the_terminal(tmp_path: Path) -> None:
     out = bytearray()
     f = Writer(out.extend)
     writer.put_file_header(f)
-    writer.put_configuration(f, "pc\x1b]0;owned\x07")
+    writer.put_configuration(f, "pc", capabilities=("x\x1b]0;owned\x07",))
     head = SectionHead(section_id=1, idstr="a[red]b", instance_id=0, version_id=1, kind=SectionKind.FULL)
     writer.put_section_header(f, head)
     writer.put_section_footer(f, 1)
@@ -295,7 +295,7 @@ def test_names_of_a_stream_can_not_steer_the_terminal(tmp_path: Path) -> None:
         assert "\x1b" not in result.stdout + result.stderr
         assert result.returncode == 0
     assert "a[red]b" in run("sections", file).stdout
-    assert "pc\\x1b]0;owned\\x07" in run("info", file).stdout
+    assert "x\\x1b]0;owned\\x07" in run("info", file).stdout
 
 
 def test_a_reader_that_goes_away_is_no_traceback(paused: Path) -> None:

@@ -46,7 +46,7 @@ def test_no_option_that_reads_is_forgotten() -> None:
     def command(_chosen: object) -> None: ...
 
     given = {param.name for param in command.__click_params__}  # type: ignore[attr-defined]
-    assert given - {"offset", "snapshot"} == {"source", "channels", "return_path", "resumed", "schema"}
+    assert given - {"follow", "offset", "snapshot"} == {"source", "channels", "return_path", "resumed", "schema"}
 
 
 @dataclass(frozen=True, slots=True)

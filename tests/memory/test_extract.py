@@ -106,7 +106,7 @@ def test_an_interrupt_is_one_line_and_leaves_nothing(capture_path: Callable[[str
     source = capture_path("x86-10.0-paused")
     arguments = ("ram", "extract", str(source), "--block", "pc.bios", "--output", str(tmp_path / "ram"))
     result = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr.strip()) == (1, "savevm-inspect: interrupted")
+    assert (result.returncode, result.stderr.strip()) == (130, "savevm-inspect: interrupted")
     assert not any(tmp_path.iterdir())
 
 
