@@ -26,6 +26,7 @@ A message says where, what was there and what was expected, on one line.
 
 import io
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 def printable(text: str) -> str:
@@ -48,7 +49,13 @@ def listed(names: Iterable[str], most: int = 12) -> str:
 
 
 class SavevmError(Exception):
-    """The root of all that is raised."""
+    """The root of all that is raised.
+
+    Attributes:
+        exit_status: of a program that ends by it.
+    """
+
+    exit_status: ClassVar[int] = 1
 
     def __str__(self) -> str:
         return printable(super().__str__())
@@ -155,6 +162,8 @@ class FileError(SavevmError, io.UnsupportedOperation):
 class InputInUse(SavevmError):
     """An output that would take the place of what is read."""
 
+    exit_status = 2
+
 
 class HostError(SavevmError):
     """The operating system said no.
@@ -163,6 +172,8 @@ class HostError(SavevmError):
         message: what was done to which file, and what it said.
         errno: its number for that, one of :mod:`errno`; 0 if it gave none.
     """
+
+    exit_status = 3
 
     def __init__(self, message: str, *, errno: int = 0) -> None:
         super().__init__(message)

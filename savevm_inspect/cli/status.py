@@ -10,26 +10,25 @@ from typing import Final, NoReturn
 import click
 
 from ..container.held_inputs import one_job
-from ..errors import HostError, InputInUse, SavevmError
+from ..errors import HostError, SavevmError
 
-OK, CONTENT, USAGE, HOST, SIGNAL = 0, 1, 2, 3, 128
-"""Exit statuses; that of a signal is added to the last one."""
+OK, SIGNAL = 0, 128
+"""Exit statuses beside those of errors; that of a signal is added to the last one."""
 
 
 class _Terminated(BaseException):
     """SIGTERM came; not an Exception, so that nobody takes it for a failure of his own."""
 
+    exit_status = SIGNAL + signal.SIGTERM
+
 
 class _HungUp(BaseException):
     """SIGHUP came."""
 
+    exit_status = SIGNAL + signal.SIGHUP
+
 
 _ENDING: Final = {signal.SIGTERM: _Terminated, signal.SIGHUP: _HungUp}
-_STATUS: Final[dict[type[BaseException], int]] = {
-    InputInUse: USAGE,
-    HostError: HOST,
-    **{kind: SIGNAL + number for number, kind in _ENDING.items()},
-}
 
 
 def run(command: click.Command, process: object) -> NoReturn:
@@ -79,7 +78,7 @@ def status_of(command: click.Command, arguments: Sequence[str] | None = None, ob
     except click.Abort as error:
         return _said("interrupted", error.__cause__ or error.__context__, SIGNAL + signal.SIGINT)
     except (SavevmError, _Terminated, _HungUp) as error:
-        return _said(str(error), error, _STATUS.get(type(error), CONTENT))
+        return _said(str(error), error, error.exit_status)
     except OSError as error:
         return _host(error)
     except SystemExit:  # so click ends if nobody reads on, and only then
@@ -91,14 +90,13 @@ def _host(error: OSError) -> int:
     """What nobody else has said: mostly standard output can't be written."""
     if error.filename is None:
         _discard_output()
-    return _said(f"{error.filename or 'standard output'}: {error.strerror or error}", error, HOST)
+    return _said(f"{error.filename or 'standard output'}: {error.strerror or error}", error, HostError.exit_status)
 
 
 def _said(message: str, error: BaseException | None, status: int) -> int:
     """Print a message, and a line for each note that somebody put to the error."""
-    if sys.stderr is not None:
-        for line in (message, *getattr(error, "__notes__", ())):
-            print(f"savevm-inspect: {line}", file=sys.stderr)  # noqa: T201 - it is what the command line says
+    for line in (message, *getattr(error, "__notes__", ())):
+        click.echo(f"savevm-inspect: {line}", err=True)
     return status
 
 

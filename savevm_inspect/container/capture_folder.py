@@ -202,7 +202,7 @@ def open_file(path: Path, *, within: Path | None, follow: bool = False) -> Binar
     if within is not None and not follow and Path(os.path.realpath(within)) not in target.parents:
         raise SavevmError(f"{path}: a link out of the capture folder; not read without --follow")
     try:
-        file = open(path, "rb", opener=lambda _, flags: os.open(target, flags | os.O_NONBLOCK | os.O_NOFOLLOW))  # noqa: SIM115
+        file = open(path, "rb", opener=lambda _, flags: os.open(target, flags | os.O_NONBLOCK | os.O_NOFOLLOW))  # noqa: SIM115 - for others
     except OSError as error:
         raise HostError.of(path, error) from error
     except ValueError as error:  # a zero byte in its name

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from typing import IO, BinaryIO, Self
 from ..errors import HostError, SavevmError
 from ..stream.events import Event
 from .capture_folder import EVENTS, FORMAT, LOCK, MANIFEST, VERSION, CaptureFolder, CaptureOutcome, Direction
-from .whole_file import draft_folder
+from .put_in_place import put_in_place
 
 
 class CaptureWriter:
@@ -112,9 +112,11 @@ class CaptureWriter:
                 if error is not None:
                     error.add_note(f"what was recorded until then is in {self.path}")
         finally:
-            if not self._published:  # else a draft of that name is another recorder's
+            if not self._published:
                 shutil.rmtree(self.folder, ignore_errors=True)
             self._lock.close()
+        if self.folder.exists():
+            self._sweep_replaced()
 
     def _received(self) -> bool:
         """Whether a byte of any channel has come."""
@@ -135,19 +137,17 @@ class CaptureWriter:
         }
         (self.folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         self._refuse_others()
-        with draft_folder(self.path.parent) as replaced:
-            old = replaced / "capture"
-            if self.path.exists():
-                self.path.rename(old)
-            try:
-                self.folder.rename(self.path)
-            except OSError:
-                if old.exists():
-                    old.rename(self.path)
-                raise
-            self._published = True
-            # Only now: until here it kept others out of the draft. The next recorder may have replaced it already.
-            (self.path / LOCK).unlink(missing_ok=True)
+        put_in_place(self.folder, self.path)
+        self._published = True
+        # Only now: until here it kept others out of the draft. The next recorder may have replaced it already.
+        (self.path / LOCK).unlink(missing_ok=True)
+
+    def _sweep_replaced(self) -> None:
+        """Take away the earlier capture, which has the draft's name now."""
+        with suppress(SavevmError, OSError):  # the next recorder has its draft there, and sweeps it
+            lock = _make_draft(self.folder, self.path)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            lock.close()
 
     def _refuse_others(self) -> None:
         """Make sure that only what an earlier recording wrote would be replaced."""
@@ -183,7 +183,9 @@ def _make_draft(folder: Path, path: Path) -> IO[bytes]:
         raise HostError.of(path, error) from error
     if not ours:
         raise taken
-    for left in folder.iterdir():  # what a killed recorder left
-        if left.name != LOCK:
+    for left in folder.iterdir():  # what a killed recorder left, or the capture that was replaced
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        elif left.name != LOCK:
             left.unlink()
     return lock

@@ -1,8 +1,7 @@
 """Files that appear under their names when they are whole, and not before; never in the place of an input.
 
 All that this package writes for its users, but for captures, is written through here. A draft lies in a folder of its
-own beside the output; a process that is killed leaves it there, and
-the next one that writes there sweeps it.
+own beside the output; a process that is killed leaves it there, and the next one that writes there sweeps it.
 """
 
 import fcntl

@@ -82,8 +82,8 @@ class Payloads:
         if not (self._stated_page_size or self.ram):
             self._stated_page_size, self.page_size_from = size, who if size else ""
         elif size != self.page_size:
-            before = f"the {self.page_size_from} states {self.page_size}" if self.page_size_from else "read by others"
-            raise BadPayload(f"pages of {size} bytes by the {who}, {before}", offset=offset)
+            before = f"the {self.page_size_from}" if self.page_size_from else "earlier sections had"
+            raise BadPayload(f"the {who} states pages of {size} bytes, {before} {self.page_size}", offset=offset)
 
     def _note_discards(self, command: Command) -> None:
         cursor = Cursor(self._buffer[: command.argument.end], pos=command.argument.offset)

@@ -33,8 +33,8 @@ def main(argv: list[str]) -> int:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
-        # No shell. Standard output is not kept: it may be the guest's serial line.
-        qemu = subprocess.Popen(  # noqa: S603
+        # Standard output is not kept: it may be the guest's serial line.
+        qemu = subprocess.Popen(  # noqa: S603 - no shell
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, close_fds=False, start_new_session=True
         )
     except OSError as error:

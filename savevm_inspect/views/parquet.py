@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..container.held_inputs import refuse_input
+from ..container.put_in_place import put_in_place
 from ..container.whole_file import draft_folder
 from ..errors import HostError, SavevmError
 from .arrow import pyarrow
@@ -39,21 +40,9 @@ def write_parquet(tables: Tables, folder: Path, progress: Callable[[Table, int],
             draft.mkdir()
             for table in tables:
                 _write(table, draft / f"{table.name}{_SUFFIX}", progress)
-            _put_in_place(draft, target, temporary / "replaced")
+            put_in_place(draft, target)
     except OSError as error:
         raise HostError.of(folder, error) from error
-
-
-def _put_in_place(draft: Path, target: Path, replaced: Path) -> None:
-    """Give the folder its name; what had it goes only then."""
-    if target.exists():
-        target.rename(replaced)
-    try:
-        draft.rename(target)
-    except OSError:
-        if replaced.exists():
-            replaced.rename(target)
-        raise
 
 
 def _check_free(tables: Tables, folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..container.held_inputs import held
 from ..container.whole_file import is_standard_output, whole_file
-from ..errors import HostError, InputInUse, MissingPackage, SavevmError
+from ..errors import HostError, MissingPackage, SavevmError
 from .extra import EXTRA
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def main(arguments: list[str]) -> int:
         written = publish(Path(arguments[0]), Path(arguments[1]))
     except SavevmError as error:
         sys.stderr.write(f"{error}\n")
-        return {HostError: 3, InputInUse: 2}.get(type(error), 1)
+        return error.exit_status
     if not is_standard_output(written):
         sys.stderr.write(f"wrote {written}\n")
     return 0

@@ -318,3 +318,13 @@ def test_a_recording_of_a_real_qemu(tmp_path: Path) -> None:
     result = run("record", "--qemu", "qemu-system-x86_64 -machine none", "--run-seconds", "0.1", "--output", folder)
     assert result.returncode == 0, result.stderr
     assert run("check", folder).returncode == 0
+
+
+def test_check_says_what_became_of_the_migration(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    assert run("record", "--engine", "quickstart", "--output", folder).returncode == 0
+    assert "the migration" not in run("check", folder).stdout
+    manifest = json.loads((folder / "capture.json").read_text())
+    (folder / "capture.json").write_text(json.dumps(manifest | {"outcome": "failed", "error": "no room"}))
+    assert "remark: the migration failed: no room" in run("check", folder).stdout
+    assert "the migration failed: no room" in json.loads(run("check", folder, "--json").stdout)["remarks"]

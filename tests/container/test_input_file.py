@@ -1,6 +1,7 @@
 """What is read of a file is its bytes, whatever becomes of it afterwards."""
 
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -60,19 +61,19 @@ def test_a_file_that_becomes_shorter_while_it_is_copied(tmp_path: Path, monkeypa
 
 
 @pytest.mark.usefixtures("limit")
-def test_a_stream_outlives_its_file(tmp_path: Path, capture_path: object) -> None:
+def test_a_stream_outlives_its_file(tmp_path: Path, capture_path: Callable[[str], Path]) -> None:
     path = tmp_path / "vm.mig"
-    path.write_bytes(capture_path("none-10.0").read_bytes())  # type: ignore[operator]
+    path.write_bytes(capture_path("none-10.0").read_bytes())
     with si.open_stream(path) as stream:
         os.truncate(path, 0)
         assert stream["globalstate"].fields
 
 
-def test_a_mapped_file_that_became_shorter_is_told_at_the_end(
-    tmp_path: Path, capture_path: object, monkeypatch: pytest.MonkeyPatch
+def test_a_mapped_file_that_became_shorter_is_an_error_at_the_end(
+    tmp_path: Path, capture_path: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(input_file, "COPIED_BYTES", 0)
     path = tmp_path / "vm.mig"
-    path.write_bytes(capture_path("none-10.0").read_bytes())  # type: ignore[operator]
+    path.write_bytes(capture_path("none-10.0").read_bytes())
     with pytest.raises(si.SavevmError, match="became shorter"), si.open_stream(path, mapped=True):
         os.truncate(path, path.stat().st_size - 1)

@@ -110,7 +110,7 @@ def test_two_statements_of_the_page_size() -> None:
     made = Made(page_bits=12)
     writer.put_command(made.f, MigCmd.MIG_CMD_POSTCOPY_ADVISE, bytes(8) + (16384).to_bytes(8))
     made.start_ram(A)
-    with pytest.raises(si.SavevmError, match="pages of 16384 bytes by the advise, the configuration states 4096"):
+    with pytest.raises(si.SavevmError, match="the advise states pages of 16384 bytes, the configuration 4096"):
         si.open_stream(made.end())
 
 

@@ -1,6 +1,8 @@
 """The player without a browser: what its panes show is the event at its position."""
 
 import gc
+import json
+import shutil
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -257,3 +259,12 @@ def test_a_player_that_was_closed_gives_back_its_files(capture: Path) -> None:
     gc.collect()
     with pytest.raises(ValueError, match="released"):
         player.playback._stream.buffer[:1]
+
+
+def test_a_migration_that_did_not_complete_says_so(capture: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(capture, tmp_path / "failed"))
+    manifest = json.loads((folder / "capture.json").read_text())
+    (folder / "capture.json").write_text(json.dumps(manifest | {"outcome": "failed", "error": "no room"}))
+    player = si.replay(folder)
+    assert unescape(player._repr_mimebundle_()["text/html"]).count("the migration failed: no room") == 1
+    assert not si.replay(capture).playback.outcome
