@@ -1,6 +1,6 @@
 """A whole stream, opened: its records, devices, fields, pages and memory, and whether it is sound."""
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
@@ -15,13 +15,10 @@ from ..errors import BadPayload, NotFound, SavevmError, StreamError, printable
 from ..markup import html_table
 from ..memory.page_table import PageTable
 from ..memory.unpack import Buffers
-from ..payload import REMEMBERING, FieldPayload, field_payload, ram
 from ..payload.ram_blocks import RamBlock
-from ..span import Span
 from ..stream.cursor import Cursor
 from ..stream.records import AfterEnd, Command, Configuration, EndOfStream, Framing, Record, Section
 from ..stream.values import FieldValue
-from ..vmstate.decode import decode_state
 from ..vmstate.schema import Description
 from .accounting import Account, account
 from .attempt import attempt
@@ -29,6 +26,7 @@ from .described import read_described
 from .device import Device
 from .inputs import Inputs
 from .remarks import Remark, remarks
+from .section_fields import SectionFields
 
 # What not every stream needs is imported where it is used: modules take their time.
 if TYPE_CHECKING:
@@ -67,7 +65,6 @@ class Stream:
         self._resources = ExitStack()
         self._resources.callback(inputs.close)
         self.offset = inputs.offset
-        self._readers: dict[int, tuple[int, FieldPayload]] = {}
         self.problems: list[SavevmError] = list(inputs.main.problems)
         if isinstance(schema, str | PathLike):
             hold(self, Path(schema), str(schema))
@@ -291,52 +288,11 @@ class Stream:
         Raises:
             StreamError: the bytes contradict the schema.
         """
-        if section.framing is Framing.INFERRED or section.idstr == ram.IDSTR:
-            return
-        cursor = self._cursor_of(section)
-        if section.framing is Framing.PAYLOAD:
-            yield from self._decode_by_its_format(section)
-            return
-        yield from decode_state(self._payloads.schema_of(section), cursor)
-        if cursor.remaining:
-            raise BadPayload("the fields end before the section", offset=cursor.offset, section=cursor.section)
-
-    def _decode_by_its_format(self, section: Section) -> Iterator[FieldValue]:
-        """Read a payload of its own format; where what its earlier sections said matters, they are read too."""
-        make_reader = field_payload(section.idstr)
-        assert make_reader is not None  # framing by its own marks says that there is one
-        reader = make_reader()
-        if not isinstance(reader, REMEMBERING):
-            yield from reader.read(self._cursor_of(section), section.head)
-            return
-        mine, nth = self._same_device[section.span]
-        known = self._readers.pop(section.section_id, None)  # whoever asks meanwhile begins anew
-        if known is None or known[0] > nth:
-            known = 0, reader
-        first, reader = known
-        for earlier in mine[first:nth]:
-            deque(reader.read(self._cursor_of(earlier), earlier.head), maxlen=0)
-        yield from reader.read(self._cursor_of(section), section.head)
-        self._readers[section.section_id] = nth + 1, reader
+        yield from self._section_fields.of(section)
 
     @cached_property
-    def _same_device(self) -> dict[Span, tuple[list[Section], int]]:
-        """By the span of a section: the sections of its section_id, in stream order, and which of them it is."""
-        by_id: dict[int, list[Section]] = defaultdict(list)
-        found: dict[Span, tuple[list[Section], int]] = {}
-        for section in self.sections:
-            mine = by_id[section.section_id]
-            found[section.span] = mine, len(mine)
-            mine.append(section)
-        return found
-
-    def _cursor_of(self, section: Section) -> Cursor:
-        """A cursor that stands on a section's payload and ends after it."""
-        payload = section.payload
-        buffer = self._channels.buffers[payload.channel]
-        cursor = Cursor(buffer[: payload.end], pos=payload.offset, channel=payload.channel)
-        cursor.section = f"{section.idstr} (instance {section.instance_id})"
-        return cursor
+    def _section_fields(self) -> SectionFields:
+        return SectionFields(self.sections, self._channels.buffers, self._payloads.schema_of)
 
     @cached_property
     def pages(self) -> PageTable:
