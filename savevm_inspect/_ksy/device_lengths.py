@@ -64,6 +64,8 @@ class DeviceLengths:
     def __init__(self, text: bytes) -> None:
         try:
             description = json.loads(text)
+            if not isinstance(description["devices"], list):
+                raise TypeError("devices are no list")
             devices = [
                 (device["name"], device["instance_id"] & 0xFFFFFFFF, _payload_bytes(device), _pointers(device))
                 for device in description["devices"]

@@ -150,7 +150,9 @@ class Payloads:
             return Framing.PAYLOAD
         schema = self._next_schema(cursor, head) if head.kind is SectionKind.FULL else None  # what iterates has none
         if schema is None:
-            return find_end(cursor, head, footers=self._footers)
+            # Whoever sends no footers sends no description, or has this section in it.
+            expects_footer = self._footers is None and self._description is not None
+            return find_end(cursor, head, footers=expects_footer or self._footers)
         self._schemas[cursor.channel, cursor.offset] = schema
         self.claim = Claim.at(cursor, head, schema)
         if schema.length > cursor.remaining:

@@ -71,6 +71,7 @@ def damages(draw: st.DrawFn, names: list[str]) -> tuple[str, int, int, bytes]:
 @example(damaged("both-pc-2.0.mig", 11, 13, "zeros"))  # RAM's START takes the number of a device that follows
 @example(damaged("two-user-netdevs-7.2.mig", 12, 13, "noise"))  # the machine's name swallows what follows
 @example(damaged("two-user-netdevs-7.2.mig", 122, 634, "zeros"))  # a header and the description
+@example(damaged("two-user-netdevs-7.2.mig", 23, 87, "turned"))  # the first section's name, and its footer
 def test_what_comes_after_damage_is_read_and_marked(damage: tuple[str, int, int, bytes]) -> None:
     name, start, end, data = damage
     try:
