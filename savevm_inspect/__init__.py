@@ -19,11 +19,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import kaitai as kaitai
     from .container.capture_folder import CaptureFolder as CaptureFolder
+    from .engine.front import load as load
     from .engine.front import run as run
     from .engine.front import scenario as scenario
+    from .engine.play.load import Load as Load
     from .engine.play.run import Outcome as Outcome
     from .engine.play.run import Run as Run
     from .engine.play.scenario import Scenario as Scenario
+    from .engine.play.script import Step as Step
+    from .engine.play.script import UserAction as UserAction
     from .engine.scenarios import SCENARIOS as scenarios  # noqa: N811
     from .errors import SavevmError as SavevmError
     from .reader.device import Device as Device
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from .views.bytes import name_bytes as name_bytes
     from .views.ram import ram_stats as ram_stats
     from .views.series import pending_series as pending_series
+    from .views.sweep import sweep as sweep
     from .views.table import Table as Table
     from .views.tables import tables as tables
     from .widgets import figures as figures
@@ -67,6 +72,11 @@ _PUBLIC: Mapping[str, str] = {
     "run": ".engine.front",
     "Run": ".engine.play.run",
     "Outcome": ".engine.play.run",
+    "sweep": ".views.sweep",
+    "load": ".engine.front",
+    "Load": ".engine.play.load",
+    "Step": ".engine.play.script",
+    "UserAction": ".engine.play.script",
     "record": ".recorder.record",
     "CaptureFolder": ".container.capture_folder",
     "Event": ".stream.events",
@@ -90,17 +100,21 @@ __all__ = [
     "Device",
     "Event",
     "FieldValue",
+    "Load",
     "Outcome",
     "Run",
     "SavevmError",
     "Scenario",
     "Span",
+    "Step",
     "Stream",
     "Table",
     "Timeline",
+    "UserAction",
     "explore",
     "figures",
     "kaitai",
+    "load",
     "name_bytes",
     "open_stream",
     "pending_series",
@@ -113,6 +127,7 @@ __all__ = [
     "show_bytes",
     "show_format",
     "show_table",
+    "sweep",
     "tables",
 ]
 

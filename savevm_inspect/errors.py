@@ -26,6 +26,7 @@ A message says where, what was there and what was expected, on one line.
 
 import io
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -46,6 +47,19 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     each = list(names)
     rest = f" and {len(each) - most} more" if len(each) > most else ""
     return (", ".join(each[:most]) + rest) or "none"
+
+
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
+    """What a message offers in place of a name that is unknown: those that are near, or all.
+
+    Args:
+        name: what was asked for.
+        known: what there is.
+        cutoff: how alike two names are at least, from 0 to 1.
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=3, cutoff=cutoff)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {listed(names, most=len(names))}"
 
 
 class SavevmError(Exception):
@@ -209,7 +223,7 @@ class EngineError(SavevmError):
 
     def __str__(self) -> str:
         who = " of ".join(part for part in (self.handler, self.section) if part)
-        return printable(f"{self.phase}: {who + ': ' if who else ''}{self.message}")
+        return printable(": ".join(part for part in (self.phase, who, self.message) if part))
 
 
 class RecordError(SavevmError):

@@ -6,13 +6,17 @@ from typing import Any
 
 from ..container.capture_folder import CaptureFolder, CaptureOutcome, Direction
 from ..container.capture_writer import CaptureWriter
+from ..container.source import SourceLike
+from ..reader.stream import Stream, open_stream
 from ..stream.events import Event
 from .play.changes import changed
+from .play.load import Load
 from .play.migration import Migration
 from .play.run import CAPTURED, MADE_BY, Run, outcome_of
 from .play.scenario import Scenario
 from .scenarios import SCENARIOS
 from .sim.pipe import Sink
+from .sim.scheduler import Choose, fair
 
 
 def scenario(scenario: Scenario | str, **changes: Any) -> Scenario:
@@ -32,7 +36,7 @@ def scenario(scenario: Scenario | str, **changes: Any) -> Scenario:
     return changed(found, changes)
 
 
-def run(scenario: Scenario | str, **changes: Any) -> Run:
+def run(scenario: Scenario | str, *, choose: Choose = fair, **changes: Any) -> Run:
     """Run a migration between two machines of the engine, in virtual time.
 
     A migration that fails, is cancelled, or does not converge within its time is a result like any other, which
@@ -40,6 +44,8 @@ def run(scenario: Scenario | str, **changes: Any) -> Run:
 
     Args:
         scenario: as for :func:`scenario`.
+        choose: says which thread is next: it gets the tasks that can go on, in the order in which they began, and
+            returns one of them (``random.Random(1).choice``). By default the one that waited longest.
         changes: as for :func:`scenario`.
 
     Returns:
@@ -49,7 +55,29 @@ def run(scenario: Scenario | str, **changes: Any) -> Run:
         NotFound: no scenario has that name.
         SavevmError: a change is unknown, or its value is invalid.
     """
-    return Run(_scenario(scenario, **changes))
+    return Run(_scenario(scenario, **changes), choose=choose)
+
+
+def load(stream: Stream | SourceLike, scenario: Scenario | str, **changes: Any) -> Load:
+    """Have a destination alone load a stream, as from a file.
+
+    Args:
+        stream: opened, or whatever :func:`savevm_inspect.open_stream` opens; it need not be sound.
+        scenario: whose destination loads it, as for :func:`scenario`.
+        changes: as for :func:`scenario`.
+
+    Returns:
+        What came of it: the machine, the events, the error; and what the stream asks for that a file does not have.
+
+    Raises:
+        NotFound: no scenario has that name.
+        SavevmError: a change is invalid, the stream can't be opened, or its pages lie on further channels.
+    """
+    chosen = _scenario(scenario, **changes)
+    if isinstance(stream, Stream):
+        return Load(stream, chosen)
+    with open_stream(stream, strict=False) as opened:
+        return Load(opened, chosen)
 
 
 _scenario = scenario  # by which those find it whose argument has its name

@@ -141,6 +141,16 @@ class Timeline:
         """Index of the last event before another at which either side entered a phase; ``None`` if there is none."""
         return next((run.first for run in reversed(self.phases()) if run.first < index), None)
 
+    def calls(self) -> tuple[Call, ...]:
+        """All calls of handlers, each with its return, in the order of their first events."""
+        return tuple(
+            Call(
+                call=None if begin is None else self.events[begin],
+                returned=None if end is None else self.events[end],
+            )
+            for begin, end in self._call_pairs().values()
+        )
+
     def call_at(self, index: int) -> Call | None:
         """The call that an event belongs to.
 

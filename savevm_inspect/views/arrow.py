@@ -21,6 +21,7 @@ _TYPES: Final[Mapping[ColumnType, Callable[[Any], Any]]] = {
     ColumnType.UINT64: lambda pa: pa.uint64(),
     ColumnType.INT64: lambda pa: pa.int64(),
     ColumnType.FLOAT32: lambda pa: pa.float32(),
+    ColumnType.FLOAT64: lambda pa: pa.float64(),
     ColumnType.CATEGORY: lambda pa: pa.dictionary(pa.uint16(), pa.string()),
     ColumnType.TEXT: lambda pa: pa.string(),
     ColumnType.BYTES: lambda pa: pa.large_binary(),

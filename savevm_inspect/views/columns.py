@@ -18,6 +18,7 @@ class ColumnType(StrEnum):
     UINT64 = "uint64"
     INT64 = "int64"
     FLOAT32 = "float32"
+    FLOAT64 = "float64"
     CATEGORY = "category"
     TEXT = "text"
     BYTES = "bytes"
@@ -33,6 +34,7 @@ _NUMPY: Final[Mapping[ColumnType, str]] = {
     ColumnType.UINT64: "<u8",
     ColumnType.INT64: "<i8",
     ColumnType.FLOAT32: "<f4",
+    ColumnType.FLOAT64: "<f8",
     ColumnType.CATEGORY: "<u2",
 }
 """The dtype of each type that has one; all others, and what may have no value, are objects."""

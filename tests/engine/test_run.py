@@ -124,6 +124,18 @@ def test_no_name_belongs_to_two_things() -> None:
         ({"workload": 7}, "Workload"),
         ({"ram_bytes": 100}, "page size"),
         ({"zzzzzz": 1}, "there are"),
+        ({"writes_per_s": -5}, "at least 0"),
+        ({"multifd_channels": 0}, "at least 1, at most 255"),
+        ({"capabilities": ["xbzlre"]}, "did you mean xbzrle"),
+        ({"script": ["migrate_cancel"]}, "no Step"),
+        ({"interventions": [7]}, "no Step"),
+        ({"faults": ["ram"]}, "no Fault"),
+        ({"devices": [7]}, "none that builds a device in"),
+        ({"devices": [dict]}, "none that builds a device in"),
+        ({"disks": [("disk0",)]}, "pair of a name and a length"),
+        ({"uuid": b"short"}, "16 bytes"),
+        ({"ram_block": ""}, "1 to 255 bytes"),
+        ({"ram_bytes": 1 << 50}, "at most"),
     ],
 )
 def test_a_wrong_change_is_refused_with_what_is_near(changes: dict[str, Any], said: str) -> None:

@@ -1,6 +1,6 @@
 """What source and destination have in common: telling what happens, and calling handlers by the rules."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,6 +96,7 @@ class MigrationSide:
         open_sections: the devices whose START section was written or read, and no END section yet, by the number of
             their registration here, in the order of their beginnings.
         figures: what was left to send when it was asked for last; ``None`` before that, and on a destination.
+        calls_made: how often each callback of each device was called, by the callback's name and the idstr.
     """
 
     def __init__(self, side: Side, machine: Machine, options: Options) -> None:
@@ -107,6 +108,7 @@ class MigrationSide:
         self.error: EngineError | None = None
         self.open_sections: dict[int, SaveStateEntry] = {}
         self.figures: Figures | None = None
+        self.calls_made: Counter[tuple[str, str]] = Counter()
         self._calls = 0
         self._bottom_halves: deque[Callable[[], Steps[None]]] = deque()
         machine.bql.on_change = self._emit_lock
@@ -319,6 +321,7 @@ class MigrationSide:
         self.guard.require(handler, str(entry), thread=task.thread, bql=held)
         who = {"call_id": self._calls, "handler": handler, **_who(entry)}
         self._calls += 1
+        self.calls_made[handler, entry.idstr] += 1
         self.emit(EventKind.CALL, **who)
         yield CHECKPOINT
         function = function or getattr(entry.ops, METHODS[job])

@@ -1,18 +1,20 @@
 """Scenarios with some of their values changed; those of guest and parameters are named as if they were its own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
-from difflib import get_close_matches
 from enum import StrEnum
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
-from ...errors import SavevmError, listed
+from ...errors import SavevmError, did_you_mean
 from ...rules.compat import Version
 from ...rules.options import Capability, MigrationParameters, Options
+from ..devices.dirty_bitmap import DirtyBitmap
+from ..devices.faulty import Fault
 from ..machine.guest import Workload
 from ..machine.machine import MachineType
 from .scenario import Scenario
+from .script import Step
 
 _NESTED: Final[Mapping[str, type]] = MappingProxyType({"workload": Workload, "parameters": MigrationParameters})
 """Fields of a scenario whose own fields can be changed by their bare names."""
@@ -47,7 +49,7 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     nested: dict[str, dict[str, Any]] = {}
     for name, value in changes.items():
         if name not in CHANGEABLE:
-            raise SavevmError(f"a scenario has no {name!r}; {_near(name, CHANGEABLE)}")
+            raise SavevmError(f"a scenario has no {name!r}; {did_you_mean(name, CHANGEABLE)}")
         if name == "machine" and isinstance(value, str):
             value = _machine(scenario.machine, value)  # noqa: PLW2901 - what the text stands for
         inside, kind = CHANGEABLE[name]
@@ -71,12 +73,6 @@ def _machine(base: MachineType, name: str) -> MachineType:
     return replace(base, name=name, version=Version.of_machine(name) or base.version)
 
 
-def _near(name: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"there are {listed(known, most=len(known))}"
-
-
 def _checked(name: str, value: Any, kind: Any) -> Any:
     """A value as its field has it; text in the place of an enum's member, and any collection of them, is taken."""
     if name == "capabilities":
@@ -97,14 +93,65 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         value = tuple(value)
     if not isinstance(value, bare):
         raise SavevmError(f"{name}={value!r}: must be {_article(bare.__name__)}")
+    if name in _ELEMENTS:
+        return tuple(_ELEMENTS[name](name, each) for each in value)
+    if name in _SHAPES and not _SHAPES[name][0](value):
+        raise SavevmError(f"{name}={value!r}: must be {_SHAPES[name][1]}")
     return value
+
+
+def _device(name: str, value: Any) -> Any:
+    """What builds a device in; a class that can be built in stands for its ``attach``."""
+    builder = getattr(value, "attach", value) if isinstance(value, type) else value
+    if not callable(builder) or isinstance(builder, type):
+        raise SavevmError(f"{name}: {value!r} is none that builds a device in, like the attach of a si.device")
+    return builder
+
+
+def _of(kind: type) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise SavevmError(f"{name}: {value!r} is no {kind.__name__}")
+        return value
+
+    return check
+
+
+def _disk(name: str, value: Any) -> Any:
+    if not (isinstance(value, tuple) and [type(each) for each in value] == [str, int] and value[1] > 0):
+        raise SavevmError(f"{name}: {value!r} is no pair of a name and a length in bytes")
+    return value
+
+
+_ELEMENTS: Final[Mapping[str, Callable[[str, Any], Any]]] = MappingProxyType(
+    {
+        "devices": _device,
+        "destination_devices": _device,
+        "script": _of(Step),
+        "interventions": _of(Step),
+        "bitmaps": _of(DirtyBitmap),
+        "faults": _of(Fault),
+        "disks": _disk,
+    }
+)
+"""What the elements of a tuple must be; each is checked, and may be made from what stands for it."""
+
+_UUID_SHAPE: Final = (lambda value: len(value) in (0, 16), "16 bytes, or none")
+_SHAPES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = MappingProxyType(
+    {
+        "uuid": _UUID_SHAPE,
+        "destination_uuid": _UUID_SHAPE,
+        "ram_block": (lambda value: 0 < len(value.encode()) < 256, "of 1 to 255 bytes"),
+    }
+)
+"""What a value that is no number must be besides its type, and how that is said."""
 
 
 def _member(name: str, value: Any, kind: type[StrEnum]) -> StrEnum:
     try:
         return kind(value)
     except ValueError:
-        raise SavevmError(f"{name}={value!r}: {_near(str(value), kind)}") from None
+        raise SavevmError(f"{name}={value!r}: {did_you_mean(str(value), kind)}") from None
 
 
 def _number(name: str, value: Any, kind: type) -> Any:
@@ -120,6 +167,8 @@ def _number(name: str, value: Any, kind: type) -> Any:
 _LIMITS: Final[Mapping[str, tuple[int, int | None]]] = MappingProxyType(
     {
         "seed": (0, 2**64 - 1),
+        "ram_bytes": (0, 1 << 32),
+        "shared_bytes": (0, 1 << 32),
         "filled": (0, 1),
         "link_bytes_per_s": (1, None),
         "multifd_channels": (1, 255),

@@ -14,7 +14,7 @@ from ..sim.file_channel import FileChannel
 from ..sim.network import Network, Watch
 from ..sim.scheduler import CHECKPOINT, Choose, Deadlock, Scheduler, Steps, Wait, fair
 from .scenario import Scenario
-from .script import play
+from .script import Script
 from .snapshot import load_snapshot, save_snapshot
 from .transport import Transport
 
@@ -40,6 +40,7 @@ class Migration:
     Attributes:
         file: what the source has written, on the ways that lead over a file.
         failure: why the migration did not come to its end; ``None`` if it did, or was cancelled.
+        scripts: what is done to it, each with what was not done yet.
     """
 
     def __init__(self, scenario: Scenario, watch: Watch | None = None, *, choose: Choose = fair) -> None:
@@ -63,8 +64,12 @@ class Migration:
             scenario.destination_options,
             listens=scenario.transport is not Transport.SNAPSHOT,
         )
-        self.scheduler.start(Thread.MAIN, play(self.source, self.network, scenario.script), daemon=True)
+        ends = self.source, self.destination, self.network
+        self.scripts = [Script(*ends, scenario.script), *(Script(*ends, (step,)) for step in scenario.interventions)]
+        self.scheduler.start(Thread.MAIN, self.scripts[0].play(), daemon=True)
         self.scheduler.start(Thread.MAIN, _TRANSPORTS[scenario.transport](self), daemon=False)
+        for script in self.scripts[1:]:
+            script.start(self.scheduler)
 
     def steps(self) -> Iterator[Event]:
         """Run to the end; each event comes as it happens.

@@ -1,22 +1,33 @@
 """A scenario, run to its end: its events, its bytes, both machines, and what came of it."""
 
+import shutil
+import tempfile
+import weakref
+from collections.abc import Sequence, Set
+from dataclasses import replace
 from enum import StrEnum
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 from typing import Final
 
 from ...container.capture_folder import CaptureFolder, CaptureOutcome, Direction
 from ...container.capture_writer import CaptureWriter
-from ...errors import EngineError, NotFound, printable
+from ...errors import EngineError, NotFound, did_you_mean, printable
 from ...markup import html_table
+from ...reader.stream import Stream, open_stream
+from ...rules.phases import Phase
 from ...rules.status import MigrationStatus
-from ...stream.events import Event
-from ...timeline.timeline import Timeline
+from ...rules.threads import Side
+from ...stream.events import Event, EventKind
+from ...timeline.timeline import Call, Timeline
 from ..machine.machine import Machine, RunState
 from ..sim.pipe import Sink
-from ..sim.scheduler import Deadlock
+from ..sim.scheduler import Choose, Deadlock, fair
 from .migration import Migration, NotConverged
+from .order import Order, recorded
 from .scenario import Scenario
+from .script import Step, action_of
 from .stepper import Stepper, View
 
 MADE_BY: Final = "savevm-inspect engine"
@@ -53,6 +64,17 @@ _OUTCOMES: Final = {
 """What the source's last state means; it stays in no other but while somebody could still act."""
 
 
+_ENDS: Final = (MigrationStatus.COMPLETED, MigrationStatus.FAILED, MigrationStatus.CANCELLED)
+
+
+def _is_state(event: Event, *wanted: MigrationStatus) -> bool:
+    return event.event is EventKind.STATE and event.name in wanted
+
+
+def _is_qmp(event: Event, name: str) -> bool:
+    return event.event is EventKind.QMP and event.name == name
+
+
 def outcome_of(migration: Migration) -> Outcome:
     """How a migration ended whose steps have all been taken."""
     outcome = _OUTCOMES.get(migration.source.status, Outcome.UNFINISHED)
@@ -66,6 +88,7 @@ class Run:
 
     Args:
         scenario: what to run; it is run at once.
+        choose: which thread is next, of those that can go on; by default the one that waited longest.
 
     Attributes:
         scenario: what was run.
@@ -73,17 +96,23 @@ class Run:
         events: all that happened, in order.
         outcome: how it ended.
         error: what went wrong; ``None`` if nothing did.
+        remarks: what one should know of it besides: what was to be done to it and never became due.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, *, choose: Choose = fair) -> None:
         self.scenario = scenario
         self._channels: dict[tuple[int, Direction], bytearray] = {}
         self._resumed: set[tuple[int, Direction]] = set()
-        self.migration = Migration(scenario, self._watch)
+        self._choose = choose
+        self._order = Order(choose)
+        self._turns: list[int] = []  # how many there had been when each event came out
+        self.migration = Migration(scenario, self._watch, choose=self._order)
         events: list[Event] = []
         stuck: Outcome | None = None
         try:
-            events.extend(self.migration.steps())
+            for event in self.migration.steps():
+                events.append(event)
+                self._turns.append(len(self._order.choices))
         except NotConverged:
             stuck = Outcome.NOT_CONVERGED
         except Deadlock:
@@ -91,6 +120,11 @@ class Run:
         self.events: tuple[Event, ...] = tuple(events)
         self.error: EngineError | None = self.migration.failure
         self.outcome = stuck or outcome_of(self.migration)
+        self.remarks = tuple(
+            f"{step.do} was never done: {step} never came"
+            for script in self.migration.scripts
+            for step in script.left
+        )
 
     def _watch(self, number: int, *, back: bool, resumed: bool) -> Sink | None:
         if back and not self.scenario.source_options.return_path:
@@ -116,8 +150,122 @@ class Run:
         return Timeline(self.events)
 
     @cached_property
+    def stream(self) -> Stream:
+        """What the source sent, on all channels, opened; what a migration that failed left is not strict.
+
+        Raises:
+            NotFound: nothing was sent.
+        """
+        if not self.sent_bytes:
+            raise NotFound(f"nothing was sent in this run of {self.scenario.name}")
+        scratch = tempfile.mkdtemp(prefix="savevm-inspect-")
+        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
+        return open_stream(self.save(Path(scratch) / "run"), strict=False)
+
+    @property
+    def sent_bytes(self) -> int:
+        """How much the source sent, on all channels."""
+        return sum(len(data) for (_, way), data in self._channels.items() if way is Direction.FORWARD)
+
+    @cached_property
+    def pending(self) -> tuple[Event, ...]:
+        """Each time that the source found out what is left to send, with the threshold and the dirty pages."""
+        return tuple(event for event in self.events if event.event is EventKind.PENDING)
+
+    @property
+    def exact(self) -> tuple[Event, ...]:
+        """Those of :attr:`pending` before which the dirty log was synchronised."""
+        return tuple(event for event in self.pending if event.name == "exact")
+
+    @property
+    def rounds(self) -> int:
+        """How often the source collected the dirty log: the number of its passes over RAM (dirty-sync-count)."""
+        return self.source.stats.dirty_sync_count
+
+    @property
+    def total_us(self) -> int:
+        """From the beginning to the end of the migration on the source, or to where the run stopped (total-time)."""
+        ends = (each.time_us for each in self.events if each.side is Side.SOURCE and _is_state(each, *_ENDS))
+        return next(ends, self.events[-1].time_us if self.events else 0)
+
+    @property
+    def downtime_us(self) -> int | None:
+        """QEMU's figure: from the source's stop to its completion, or to postcopy; ``None`` if there is neither."""
+        stopped = self._last_stop()
+        if stopped is None:
+            return None
+        after = (each for each in self.events[stopped.seq :] if each.side is Side.SOURCE)
+        ends = (each for each in after if each.phase is Phase.POSTCOPY or _is_state(each, MigrationStatus.COMPLETED))
+        return next((each.time_us - stopped.time_us for each in ends), None)
+
+    @property
+    def gap_us(self) -> int | None:
+        """The guest's figure: from its stop until it runs again, on whichever side; ``None`` if it never does."""
+        stopped = self._last_stop()
+        if stopped is None:
+            return None
+        runs = (each for each in self.events[stopped.seq :] if _is_qmp(each, "RESUME"))
+        return next((each.time_us - stopped.time_us for each in runs), None)
+
+    def _last_stop(self) -> Event | None:
+        stops = [each for each in self.events if _is_qmp(each, "STOP") and each.side is Side.SOURCE]
+        return stops[-1] if stops else None
+
+    def calls(self, *, handler: str = "", idstr: str = "", side: Side | str = "") -> tuple[Call, ...]:
+        """The calls of handlers, each with its return, in the order in which they began.
+
+        Args:
+            handler: only of this callback, by its name in the version that is played.
+            idstr: only of this device.
+            side: only on this side.
+
+        Raises:
+            NotFound: no such callback, device or side is part of this run; the message names what is near.
+        """
+        machines = self.source, self.destination
+        known: dict[str, tuple[str, Set[str]]] = {
+            "handler": (handler, {name for machine in machines for name in machine.interface.callbacks}),
+            "idstr": (idstr, {entry.idstr for machine in machines for entry in machine.registry}),
+            "side": (side, set(Side)),
+        }
+        for what, (wanted, names) in known.items():
+            if wanted and wanted not in names:
+                raise NotFound(f"{what}={str(wanted)!r}: {did_you_mean(str(wanted), names)}")
+        return tuple(
+            call
+            for call in self.timeline.calls()
+            if call.call is not None
+            and handler in ("", call.call.handler)
+            and idstr in ("", call.call.idstr)
+            and side in ("", call.call.side)
+        )
+
+    def branch(self, *, at: int | Event, do: str | Sequence[str], after_us: int = 0) -> "Run":
+        """Run the same again, and do something else from an event on: break it here.
+
+        Up to that event both runs are equal. What the script does later it still does.
+
+        Args:
+            at: the event, or its number; what is to be done is done at the first checkpoint after it.
+            do: what: one or more of :class:`~savevm_inspect.engine.play.script.UserAction`, also by name.
+            after_us: how long to wait before it is done, in microseconds.
+
+        Raises:
+            NotFound: the run has no such event.
+            SavevmError: nothing of that name can be done.
+        """
+        number = at.seq if isinstance(at, Event) else at
+        if not 0 <= number < len(self.events):
+            raise NotFound(f"no event {number} in a run of {len(self.events)} events")
+        actions = [do] if isinstance(do, str) else list(do)
+        steps = tuple(Step(do=action_of(action), event=number, after_us=after_us) for action in actions)
+        again = replace(self.scenario, interventions=(*self.scenario.interventions, *steps))
+        same = self._order.choices[: self._turns[number]]
+        return Run(again, choose=recorded(same, then=self._choose))
+
+    @cached_property
     def _stepper(self) -> Stepper:
-        return Stepper(self.scenario)
+        return Stepper(self.scenario, choose=recorded(self._order.choices))
 
     def at(self, position: int) -> View:
         """What there was to see of both machines: dirty and received pages, threads, open sections.
@@ -161,7 +309,8 @@ class Run:
         return html_table(self, ("side", "phase", "first event", "last event", "from ms", "to ms"), rows)
 
     def __repr__(self) -> str:
-        sent = sum(len(data) for (_, way), data in self._channels.items() if way is Direction.FORWARD)
         why = f": {self.error}" if self.error is not None else ""
-        what = f"{self.outcome}, {len(self.events)} events, {sent} bytes sent{why}"
+        what = "; ".join(
+            (f"{self.outcome}, {len(self.events)} events, {self.sent_bytes} bytes sent{why}", *self.remarks)
+        )
         return printable(f"<Run of {self.scenario.name}: {what}>")

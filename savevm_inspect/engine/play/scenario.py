@@ -47,7 +47,8 @@ class Scenario:
         transport: how the bytes get to the other side.
         ends: what state the source is in at the end.
         arrives: whether the destination runs then, if the source has completed.
-        script: what the user does meanwhile.
+        script: what the user does meanwhile, one thing after the other.
+        interventions: what is done besides, each as soon as it is due, whatever the script waits for.
         shared_bytes: length of a further block that lies in a file which both sides have; 0 is none.
         disks: name and length in bytes of each disk of both machines.
         bitmaps: those that the source keeps of its disks.
@@ -77,6 +78,7 @@ class Scenario:
     ends: MigrationStatus = MigrationStatus.COMPLETED
     arrives: bool = True
     script: tuple[Step, ...] = ()
+    interventions: tuple[Step, ...] = ()
     shared_bytes: int = 0
     disks: tuple[tuple[str, int], ...] = ()
     bitmaps: tuple[DirtyBitmap, ...] = ()

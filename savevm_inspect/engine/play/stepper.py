@@ -19,6 +19,7 @@ from ...stream.events import Event
 from ..machine.machine import RunState
 from ..machine.protocols import Ram
 from ..machine.side import Figures, MigrationSide
+from ..sim.scheduler import Choose, fair
 from .migration import Migration
 from .scenario import Scenario
 
@@ -77,14 +78,15 @@ class Stepper:
 
     Args:
         scenario: what to run.
+        choose: which thread is next, as for a :class:`~.migration.Migration`.
 
     Attributes:
         migration: the run itself, at the furthest event that was reached.
         position: how many events have happened where one looks now.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
-        self.migration = Migration(scenario)
+    def __init__(self, scenario: Scenario, *, choose: Choose = fair) -> None:
+        self.migration = Migration(scenario, choose=choose)
         self.position = 0
         self._steps = self.migration.steps()
         self._last: View | None = None

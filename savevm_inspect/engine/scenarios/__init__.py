@@ -1,9 +1,8 @@
 """Migrations worth watching, each as data: the machine, the guest, the link, and what it shows."""
 
-from difflib import get_close_matches
 from typing import Final
 
-from ...errors import NotFound
+from ...errors import NotFound, did_you_mean
 from ..play.scenario import Scenario
 from .devices import DEVICES
 from .failures import FAILURES
@@ -20,9 +19,7 @@ class Scenarios(dict[str, Scenario]):
     """Scenarios by name; one that is not there raises NotFound, which names those that are alike."""
 
     def __missing__(self, name: str) -> Scenario:
-        alike = get_close_matches(str(name), self, n=3)
-        hint = f"did you mean {' or '.join(alike)}?" if alike else f"there are {', '.join(self)}"
-        raise NotFound(f"no scenario {name!r}; {hint}")
+        raise NotFound(f"no scenario {name!r}; {did_you_mean(str(name), self, cutoff=0.6)}")
 
     def __repr__(self) -> str:
         return f"<{len(self)} scenarios: {', '.join(self)}>"

@@ -138,6 +138,11 @@ class Scheduler:
         """The threads that have not ended, in the order in which they began."""
         return iter(tuple(self._tasks))
 
+    @property
+    def emitted(self) -> int:
+        """How many events were emitted so far."""
+        return self._events + len(self._emitted)
+
     def start(self, thread: Thread, steps: Steps[object], *, daemon: bool = False) -> Task:
         """Begin a thread (qemu_thread_create); its first turn comes later.
 
