@@ -57,7 +57,7 @@ def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str
         known: what there is.
         cutoff: how alike two names are at least, from 0 to 1.
     """
-    names = sorted(known)
+    names = list(known)
     near = get_close_matches(name, names, n=3, cutoff=cutoff)
     return f"did you mean {' or '.join(near)}?" if near else f"there are {listed(names, most=len(names))}"
 

@@ -230,7 +230,7 @@ class Run:
         }
         for what, (wanted, names) in known.items():
             if wanted and wanted not in names:
-                raise NotFound(f"{what}={str(wanted)!r}: {did_you_mean(str(wanted), names)}")
+                raise NotFound(f"{what}={str(wanted)!r}: {did_you_mean(str(wanted), sorted(names))}")
         return tuple(
             call
             for call in self.timeline.calls()
