@@ -66,7 +66,11 @@ def _function(path: str, function: Any) -> Iterator[str]:
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
-    default = "" if parameter.default is inspect.Parameter.empty else f"={parameter.default!r}"
+    default = (
+        ""
+        if parameter.default is inspect.Parameter.empty
+        else f"={getattr(parameter.default, '__name__', repr(parameter.default))}"
+    )
     return f"{_STARS.get(parameter.kind, '')}{parameter.name}{default}"
 
 
