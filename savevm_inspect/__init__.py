@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import kaitai as kaitai
     from .container.capture_folder import CaptureFolder as CaptureFolder
+    from .editor.edit import Edit as Edit
     from .engine.front import load as load
     from .engine.front import run as run
     from .engine.front import scenario as scenario
@@ -59,6 +60,7 @@ _PUBLIC: Mapping[str, str] = {
     "Stream": ".reader.stream",
     "Device": ".reader.device",
     "FieldValue": ".stream.values",
+    "Edit": ".editor.edit",
     "Span": ".span",
     "Table": ".views.table",
     "tables": ".views.tables",
@@ -98,6 +100,7 @@ after the colon is the module itself."""
 __all__ = [
     "CaptureFolder",
     "Device",
+    "Edit",
     "Event",
     "FieldValue",
     "Load",

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..container.held_inputs import hold, release
 from ..container.source import Source, SourceLike
@@ -19,7 +20,7 @@ from ..payload.ram_blocks import RamBlock
 from ..stream.cursor import Cursor
 from ..stream.records import AfterEnd, Command, Configuration, EndOfStream, Framing, Record, Section
 from ..stream.values import FieldValue
-from ..vmstate.schema import Description
+from ..vmstate.schema import Description, StateSchema
 from .accounting import Account, account
 from .attempt import attempt
 from .described import read_described
@@ -289,6 +290,23 @@ class Stream:
             StreamError: the bytes contradict the schema.
         """
         yield from self._section_fields.of(section)
+
+    def schema_of(self, section: Section) -> StateSchema | None:
+        """The schema by which a section was framed; ``None`` if it has a format of its own or was inferred.
+
+        Args:
+            section: one of :attr:`sections`.
+        """
+        return self._payloads.schema_of(section) if section.framing is Framing.SCHEMA else None
+
+    def edit(self) -> Any:
+        """Changes to it, none to begin with.
+
+        Returns:
+            An :class:`~savevm_inspect.editor.edit.Edit`; its room stands above this one, which is why it is found by
+            its name, late, as the package's public names are.
+        """
+        return import_module("savevm_inspect.editor.edit").Edit(self)
 
     @cached_property
     def _section_fields(self) -> SectionFields:

@@ -1,0 +1,1 @@
+"""A decoded stream, changed."""
