@@ -17,7 +17,7 @@ from .subsections import Subsection, subsections_of
 _WHAT: Final = "the description"
 
 
-class Described:
+class DescribedState:
     """The subsections of a stream's devices, and the text that describes them.
 
     Args:
@@ -106,8 +106,8 @@ class Described:
         return Splice(base + start, base + end, data, _WHAT)
 
 
-_RESTATED: Final[Mapping[type, Callable[[Described, Any], Iterator[Splice]]]] = {
-    RenameSubsection: Described._renamed,
-    SetVersion: Described._other_version,
+_RESTATED: Final[Mapping[type, Callable[[DescribedState, Any], Iterator[Splice]]]] = {
+    RenameSubsection: DescribedState._renamed,
+    SetVersion: DescribedState._other_version,
 }
 """What the text repeats of an operation."""

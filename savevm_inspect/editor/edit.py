@@ -10,7 +10,7 @@ from ..reader.stream import Stream
 from ..stream.records import Section, SectionKind
 from ..stream.values import Value
 from ..wire import MigCmd
-from .described import Described
+from .described import DescribedState
 from .encode_field import encode_field
 from .operations import Cut, DropSubsection, FlipByte, Operation, RenameSubsection, SetField, SetVersion
 from .splices import Splice, Splices
@@ -43,7 +43,7 @@ class Edit:
         self._buffers = {0: (stream.buffer, stream.offset)}
         cursors = (*stream.inputs.further_cursors(), *stream.inputs.resumed_cursors())
         self._buffers |= {cursor.channel: (cursor.buffer, cursor.pos) for cursor in cursors}
-        self._described = Described(stream)
+        self._described = DescribedState(stream)
         self._splices: dict[int, Splices] = defaultdict(Splices)
         self._cuts: dict[int, int] = {}
         self.operations: tuple[Operation, ...] = ()

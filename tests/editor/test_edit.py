@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.editor.described import Described
+from savevm_inspect.editor.described import DescribedState
 from savevm_inspect.editor.splices import Splice, Splices
 from savevm_inspect.errors import EncodeError, NotFound, StreamError, Unsupported
 
@@ -55,7 +55,7 @@ class Original:
         self.memory = memory(self.stream)
         self.fields = [(key, number) for key, fields in self.state.items() for number in range(len(fields))]
         self.subsections = [
-            (key, found.path) for key in self.state for found in Described(self.stream).subsections(*key)
+            (key, found.path) for key in self.state for found in DescribedState(self.stream).subsections(*key)
         ]
 
 
@@ -171,7 +171,7 @@ def test_every_subsection_can_be_renamed(name: str, last: str) -> None:
     for turn in in_turns(was):
         edit, moved = was.stream.edit(), dict[Key, str]()
         for key, path in turn.items():
-            found = next(each for each in Described(was.stream).subsections(*key) if each.path == path)
+            found = next(each for each in DescribedState(was.stream).subsections(*key) if each.path == path)
             new = f"{found.name.rpartition('/')[0]}/{last}"
             moved[key] = "/".join((*found.parts[:-1], new))
             edit.rename(key, path, new)
