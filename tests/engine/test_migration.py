@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import savevm_inspect as si
@@ -63,8 +63,10 @@ def assert_laws(made: Run) -> None:
         assert_calls_return(made.of(side))
         assert_locks_alternate(made.of(side, EventKind.LOCK))
         assert_states_follow(side, made.of(side, EventKind.STATE))
+    pages_alone = Capability.POSTCOPY_PREEMPT in made.migration.scenario.capabilities  # on the second channel
     for number, data in made.forward.items():
-        assert_records_tile(bytes(data), number, made)
+        if not (pages_alone and number == 1):
+            assert_records_tile(bytes(data), number, made)
     left = [task for task in made.migration.scheduler if not task.daemon]
     assert not left or any(task.wait and task.wait.waits_for_user for task in left)
     for machine in (made.migration.source.machine, made.migration.destination.machine):
@@ -491,8 +493,25 @@ guests = st.builds(
 )
 
 
+URGENT = Scenario(
+    name="urgent",
+    title="",
+    teaches="",
+    devices=OUR_DEVICES,
+    ram_bytes=28 << 12,
+    filled=1.0,
+    workload=Workload(writes_per_s=10, stops_after_us=300_000),
+    link_bytes_per_s=300_000,
+    capabilities=frozenset({Capability.POSTCOPY_RAM, Capability.POSTCOPY_PREEMPT}),
+    script=(Step(do=UserAction.MIGRATE_START_POSTCOPY, status=_S.ACTIVE),),
+    time_limit_us=20_000_000,
+)
+"""One page is asked for, and no limit is ever exceeded."""
+
+
 @settings(max_examples=60)
 @given(guests, st.none() | st.integers(0, 100))
+@example(URGENT, None)
 def test_any_guest_that_falls_silent_arrives(scenario: Scenario, seed: int | None) -> None:
     made = run(scenario) if seed is None else run(scenario, choose=at_random(seed))
     assert_laws(made)
