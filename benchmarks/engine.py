@@ -28,7 +28,7 @@ from savevm_inspect.engine.play.stepper import Stepper
 from savevm_inspect.engine.scenarios import NONE_DEVICES, SCENARIOS
 from savevm_inspect.engine.sim.clock import Link, VirtualClock
 from savevm_inspect.engine.sim.file_channel import FileChannel
-from savevm_inspect.engine.sim.network import Network
+from savevm_inspect.engine.sim.network import VirtualNetwork
 from savevm_inspect.engine.sim.scheduler import Scheduler, Steps, Wait
 from savevm_inspect.errors import NotFound
 from savevm_inspect.rules.options import MigrationParameters
@@ -94,7 +94,7 @@ def produce(mib: int, sink: Callable[[bytes | memoryview], object] = len) -> flo
     """Seconds that the source takes to write the stream."""
     scheduler = Scheduler(VirtualClock())
     scenario = scenario_of(mib)
-    network = Network(scheduler.clock, bandwidth_bytes_per_s=scenario.link_bytes_per_s)
+    network = VirtualNetwork(scheduler.clock, bandwidth_bytes_per_s=scenario.link_bytes_per_s)
     source = OutgoingMigration(scenario.build_source(scheduler), scenario.source_options, network)
     source.target = Outlet(Link(scheduler.clock, scenario.link_bytes_per_s), sink)
     fill(source.machine)

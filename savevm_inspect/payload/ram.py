@@ -7,7 +7,7 @@ memory room. Pages are sent again and zero pages overwrite, so rows keep the ord
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import BadPayload, UnknownRecord, Unsupported
+from ..errors import BadPayload, Truncated, UnknownRecord, Unsupported
 from ..rules.options import Capability
 from ..stream.cursor import Cursor
 from ..stream.records import Framing, SectionHead, SectionKind
@@ -97,7 +97,7 @@ class RamReader:
                 section=cursor.section,
             )
         if head.kind is SectionKind.START:
-            self._read_setup(cursor)
+            self.read_setup(cursor)
         self.read_pages(cursor)
         self.sections += 1
         return Framing.PAYLOAD
@@ -123,7 +123,7 @@ class RamReader:
         """Believe no page that continues a block before one is named again: bytes were lost."""
         self._last.clear()
 
-    def _read_setup(self, cursor: Cursor) -> None:
+    def read_setup(self, cursor: Cursor) -> None:
         """Read the block list.
 
         Pages refer to it by index, so a second one is refused. QEMU takes as many as come (ram_load_precopy), and
@@ -145,34 +145,38 @@ class RamReader:
                 self.hole_bytes += log_mapped_pages(self.page_log, cursor, number, block, self.page_size)
         assert self.hole_bytes <= cursor.pos - start
 
-    def read_pages(self, cursor: Cursor, *, bare: bool = False) -> None:
+    def read_pages(self, cursor: Cursor, *, bare: bool = False, growing: bool = False) -> None:
         """Read words until the EOS mark.
 
         Args:
             cursor: stands on the first word.
             bare: whether the pages may end with the channel instead, as on the one of postcopy-preempt.
+            growing: whether more bytes may follow those there are: a record that they cut is left for later.
 
         Raises:
             StreamError: as :meth:`consume`.
         """
         self.page_log.expect(cursor.remaining // self.page_size)
-        while not self._read_records(cursor, self._scan.patience, bare=bare):
+        while not self._read_records(cursor, self._scan.patience, bare=bare, growing=growing):
             last = self._last.get(cursor.channel, -1)
             if last >= 0 and self._scan.patience is not None:
                 used_bytes = self.blocks[last].used_bytes
                 stretch = Stretch(self.page_size, last, used_bytes, self.sections, self.flushes)
                 self._scan.take(cursor, self.page_log, stretch)
 
-    def _read_records(self, cursor: Cursor, most: int | None, *, bare: bool) -> bool:
+    def _read_records(  # noqa: C901 - a loop that may run once a page calls nothing that it need not
+        self, cursor: Cursor, most: int | None, *, bare: bool, growing: bool = False
+    ) -> bool:
         """The plain loop: a record at a time. It is kept flat, since it may run once a page.
 
         Args:
             cursor: stands on a word.
             most: return after this many records.
             bare: as in :meth:`read_pages`.
+            growing: as in :meth:`read_pages`.
 
         Returns:
-            Whether the pages ended.
+            Whether the pages ended, or the bytes there are by now.
         """
         page_size, section, channel = self.page_size, self.sections, cursor.channel
         flag_mask = page_size - 1
@@ -181,7 +185,7 @@ class RamReader:
         self.ended = False
         try:
             for _ in range(_HELD_RECORDS if most is None else most):
-                if bare and not cursor.remaining:
+                if (bare or growing) and not cursor.remaining:
                     return True
                 record_offset = cursor.offset
                 word = cursor.be64("a RAM record")
@@ -218,6 +222,11 @@ class RamReader:
                 start, length = _CONTENTS[kind](cursor, page_size)
                 packed += PAGE_ROW.pack(cursor.base + start, length, addr, last, kind, section, channel, self.flushes)
             return False
+        except Truncated:
+            if not growing:
+                raise
+            cursor.pos = record_offset - cursor.base
+            return True
         finally:
             self.page_log.extend(packed)
 

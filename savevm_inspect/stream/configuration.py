@@ -6,7 +6,7 @@ Its layout is fixed, so that it is read without a description; QEMU 7.2's descri
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import BadPayload
+from ..errors import BadPayload, Truncated
 from ..wire import VmRecord
 from .cursor import Cursor
 from .records import Configuration
@@ -67,7 +67,11 @@ def _capabilities(cursor: Cursor) -> tuple[str, ...]:
     offset = cursor.offset
     count = cursor.be32("the number of capabilities")
     if count > cursor.remaining:
-        raise BadPayload(f"{count} capabilities in {cursor.remaining} bytes", offset=offset, section=cursor.section)
+        raise Truncated(
+            f"{count} capabilities need as many bytes, {cursor.remaining} are left",
+            offset=offset,
+            section=cursor.section,
+        )
     return tuple(cursor.counted_text("a capability") for _ in range(count))
 
 

@@ -96,21 +96,25 @@ class Cursor:
 
     def u8(self, what: str = "a byte") -> int:
         """Read one unsigned byte; a short read raises Truncated, here and below."""
-        return self.buffer[self.require(1, what)]
+        start = self.require(1, what)  # before the buffer is looked at, which may grow meanwhile
+        return self.buffer[start]
 
     def be16(self, what: str = "a 16-bit number") -> int:
         """Read a big-endian unsigned 16-bit number."""
-        value: int = _BE16.unpack_from(self.buffer, self.require(2, what))[0]
+        start = self.require(2, what)
+        value: int = _BE16.unpack_from(self.buffer, start)[0]
         return value
 
     def be32(self, what: str = "a 32-bit number") -> int:
         """Read a big-endian unsigned 32-bit number."""
-        value: int = _BE32.unpack_from(self.buffer, self.require(4, what))[0]
+        start = self.require(4, what)
+        value: int = _BE32.unpack_from(self.buffer, start)[0]
         return value
 
     def be64(self, what: str = "a 64-bit number") -> int:
         """Read a big-endian unsigned 64-bit number."""
-        value: int = _BE64.unpack_from(self.buffer, self.require(8, what))[0]
+        start = self.require(8, what)
+        value: int = _BE64.unpack_from(self.buffer, start)[0]
         return value
 
     def take(self, length: int, what: str = "a buffer") -> memoryview:

@@ -12,6 +12,7 @@ from savevm_inspect.engine.machine.machine import Machine
 from savevm_inspect.engine.machine.vmstate import vmstate_save_state
 from savevm_inspect.engine.play.migration import Migration
 from savevm_inspect.engine.play.scenario import Scenario
+from savevm_inspect.engine.sim.network import MakeNetwork, VirtualNetwork
 from savevm_inspect.engine.sim.pipe import Sink
 from savevm_inspect.engine.sim.scheduler import Choose, fair
 from savevm_inspect.rules.threads import Side
@@ -49,14 +50,14 @@ class Run:
         return [each for each in self.events if each.side is side and (not kinds or each.event in kinds)]
 
 
-def run(scenario: Scenario, *, choose: Choose = fair) -> Run:
+def run(scenario: Scenario, *, choose: Choose = fair, network: MakeNetwork = VirtualNetwork) -> Run:
     """Run a scenario to its end, whatever that is."""
     directions: dict[bool, dict[int, bytearray]] = {False: {}, True: {}}
 
     def watch(number: int, *, back: bool, resumed: bool) -> Sink:
         return directions[back].setdefault(number, bytearray()).extend
 
-    migration = Migration(scenario, watch, choose=choose)
+    migration = Migration(scenario, watch, choose=choose, make_network=network)
     ran = Run(migration, forward=directions[False], back=directions[True])
     for event in migration.steps():
         ran.events.append(event)

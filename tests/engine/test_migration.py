@@ -59,21 +59,22 @@ def assert_laws(made: Run) -> None:
     assert [event.seq for event in made.events] == list(range(len(made.events)))
     times = [event.time_us for event in made.events]
     assert times == sorted(times)
+    left = [task for task in made.migration.scheduler if not task.daemon]
     for side in Side:
-        assert_calls_return(made.of(side))
+        assert_calls_return(made.of(side), unfinished=bool(left))
         assert_locks_alternate(made.of(side, EventKind.LOCK))
         assert_states_follow(side, made.of(side, EventKind.STATE))
     pages_alone = Capability.POSTCOPY_PREEMPT in made.migration.scenario.capabilities  # on the second channel
     for number, data in made.forward.items():
         if not (pages_alone and number == 1):
             assert_records_tile(bytes(data), number, made)
-    left = [task for task in made.migration.scheduler if not task.daemon]
     assert not left or any(task.wait and task.wait.waits_for_user for task in left)
     for machine in (made.migration.source.machine, made.migration.destination.machine):
         assert machine.bql.owner is None
 
 
-def assert_calls_return(events: list[Event]) -> None:
+def assert_calls_return(events: list[Event], *, unfinished: bool = False) -> None:
+    """What is read of a section may end within it, if its source waits for a person before it sends the rest."""
     open_calls: dict[int | None, Event] = {}
     seen = 0
     for event in events:
@@ -86,7 +87,7 @@ def assert_calls_return(events: list[Event]) -> None:
             call = open_calls.pop(event.call_id)
             same = ("call_id", "handler", "idstr", "instance_id", "section_id", "thread", "bql")
             assert [getattr(call, key) for key in same] == [getattr(event, key) for key in same]
-    assert not open_calls
+    assert not open_calls or (unfinished and {call.handler for call in open_calls.values()} == {"load_state"})
 
 
 def assert_locks_alternate(locks: list[Event]) -> None:
@@ -373,7 +374,6 @@ def test_garbage_on_the_preempt_channel_pauses_both_sides() -> None:
         if not broken and connection is not None and migration.source.status is _S.POSTCOPY_ACTIVE:
             broken = True
             connection.forward[1].write(b"\xff" * 8)
-            connection.forward[1].mark(8)
         assert event
     assert broken
     assert (migration.source.status, migration.destination.status) == (_S.POSTCOPY_PAUSED, _S.POSTCOPY_PAUSED)

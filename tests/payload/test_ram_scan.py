@@ -101,9 +101,9 @@ def test_a_long_run_is_not_left_to_the_plain_loop(scanner: ram_scan.Scanner, mon
     plain = []
     original = RamReader._read_records
 
-    def counted(self: RamReader, cursor: Cursor, most: int | None, *, bare: bool) -> bool:
+    def counted(self: RamReader, cursor: Cursor, most: int | None, *, bare: bool, growing: bool) -> bool:
         before = len(self.page_log)
-        ended = original(self, cursor, most, bare=bare)
+        ended = original(self, cursor, most, bare=bare, growing=growing)
         plain.append(len(self.page_log) - before)
         return ended
 

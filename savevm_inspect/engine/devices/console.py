@@ -11,6 +11,7 @@ from ...errors import BadPayload
 from ..machine.handlers import DeviceError, SaveVMHandlers
 from ..machine.machine import Machine
 from ..machine.qemu_file import QEMUFile, QEMUFileInput
+from ..sim.scheduler import Steps
 
 IDSTR: Final = "console"
 COLUMNS: Final = 80
@@ -67,13 +68,20 @@ class Console:
         if self._version_id >= _CURSOR_VERSION:
             f.put_byte(self.column)
 
-    def load_state(self, f: QEMUFileInput, version_id: int) -> int:
+    def load_state(self, f: QEMUFileInput, version_id: int) -> Steps[int]:
         """Read what any version wrote; before the cursor was sent, it was after the last character."""
         if version_id < _OLDEST_VERSION:
             raise DeviceError(f"version {version_id}, at least {_OLDEST_VERSION} is read")
+        yield from f.fill(2)
         offset, count = f.offset, f.get_be16()
         if not 1 <= count <= self._num_lines:
             raise BadPayload(f"{count} lines, this side keeps {self._num_lines}", offset=offset, section=f.section)
-        self.lines = [f.get_counted_string() for _ in range(count)]
-        self.column = f.get_byte() if version_id >= _CURSOR_VERSION else len(self.lines[-1])
+        self.lines = []
+        for _ in range(count):
+            yield from f.fill_counted()
+            self.lines.append(f.get_counted_string())
+        self.column = len(self.lines[-1])
+        if version_id >= _CURSOR_VERSION:
+            yield from f.fill(1)
+            self.column = f.get_byte()
         return 0

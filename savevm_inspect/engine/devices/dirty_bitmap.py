@@ -166,24 +166,28 @@ class DirtyBitmaps:
         """The same function serves both (dirty_bitmap_state_pending)."""
         return self.state_pending_estimate()
 
-    def load_state(self, f: QEMUFileInput, version_id: int) -> int:
+    def load_state(self, f: QEMUFileInput, version_id: int) -> Steps[int]:
         """Read one section: records until the one that ends it (dirty_bitmap_load)."""
         if version_id != DIRTY_BITMAP_VERSION:
             raise DeviceError(f"version {version_id}, expected {DIRTY_BITMAP_VERSION}")
         while True:
+            yield from f.fill(1)
             offset = f.offset
             flags = DirtyBitmapFlag(f.get_byte())
             if flags & DirtyBitmapFlag.DEVICE_NAME:
+                yield from f.fill_counted()
                 self._node = f.get_counted_string()
             if flags & DirtyBitmapFlag.BITMAP_NAME:
+                yield from f.fill_counted()
                 name = f.get_counted_string()
                 self._current = self._find(name)
                 if flags & DirtyBitmapFlag.START:
+                    yield from f.fill(4 + 1)
                     self._load_start(f, name)
             if flags & DirtyBitmapFlag.BITS:
                 if self._current is None:
                     raise BadPayload("bits of no known bitmap", offset=offset, section=f.section)
-                self._load_bits(f, self._current, zeroes=bool(flags & DirtyBitmapFlag.ZEROES))
+                yield from self._load_bits(f, self._current, zeroes=bool(flags & DirtyBitmapFlag.ZEROES))
             if flags & DirtyBitmapFlag.COMPLETE and self._current is not None:
                 self._unfinished = [each for each in self._unfinished if each is not self._current]
             if flags & DirtyBitmapFlag.EOS:
@@ -219,8 +223,9 @@ class DirtyBitmaps:
         self.bitmaps.append(self._current)
         self._unfinished.append(self._current)
 
-    def _load_bits(self, f: QEMUFileInput, bitmap: DirtyBitmap, *, zeroes: bool) -> None:
+    def _load_bits(self, f: QEMUFileInput, bitmap: DirtyBitmap, *, zeroes: bool) -> Steps[None]:
         """Read a chunk of bits (dirty_bitmap_load_bits)."""
+        yield from f.fill(8 + 4)
         offset = f.offset
         sector, sectors = f.get_be64(), f.get_be32()
         if sector % bitmap.sectors_per_chunk or sector + sectors > bitmap.total_sectors:
@@ -231,9 +236,11 @@ class DirtyBitmaps:
         if zeroes:
             bitmap.bits[start : start + length] = bytes(length)
             return
+        yield from f.fill(8)
         size = f.get_be64()
         if size != padded(length):
             raise BadPayload(f"{size} bytes of bits, expected {padded(length)}", offset=offset, section=f.section)
+        yield from f.fill(size)
         bitmap.bits[start : start + length] = f.get_buffer(size)[:length]
 
     def _find(self, name: str) -> DirtyBitmap | None:

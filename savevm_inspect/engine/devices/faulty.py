@@ -248,6 +248,7 @@ def _too_much(call: _Call) -> Steps[Any]:
     if isinstance(call.f, QEMUFile):
         call.f.put_buffer(b"\xa5" * EXTRA_BYTES)
     else:
+        yield from call.f.fill(EXTRA_BYTES)
         call.f.get_buffer(EXTRA_BYTES)
     return returned
 

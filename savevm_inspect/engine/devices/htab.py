@@ -13,6 +13,7 @@ from ...wire import HASH_PTE_SIZE_64, HTAB_VERSION, VMSTATE_INSTANCE_ID_ANY
 from ..machine.handlers import DeviceError, SaveVMHandlers
 from ..machine.machine import Machine
 from ..machine.qemu_file import QEMUFile, QEMUFileInput
+from ..sim.scheduler import Steps
 
 HPTE64_V_VALID: Final = 0x01
 HPTE64_V_HPTE_DIRTY: Final = 0x40
@@ -96,10 +97,11 @@ class HashPageTable:
         self._index = 0
         self._first_pass = False
 
-    def load_state(self, f: QEMUFileInput, version_id: int) -> int:
+    def load_state(self, f: QEMUFileInput, version_id: int) -> Steps[int]:
         """Read one section: the size, or chunks up to the end mark (htab_load)."""
         if version_id != HTAB_VERSION:
             raise DeviceError(f"version {version_id}, expected {HTAB_VERSION}")
+        yield from f.fill(4)
         offset = f.offset
         shift = f.get_be32()
         if shift:
@@ -110,6 +112,7 @@ class HashPageTable:
             self.table[:] = bytes(len(self.table))
             return 0
         while True:
+            yield from f.fill(8)
             offset = f.offset
             index, n_valid, n_invalid = f.get_be32(), f.get_be16(), f.get_be16()
             if not (index or n_valid or n_invalid):
@@ -121,6 +124,7 @@ class HashPageTable:
                     section=f.section,
                 )
             start = index * HASH_PTE_SIZE_64
+            yield from f.fill(n_valid * HASH_PTE_SIZE_64)
             content = f.get_buffer(n_valid * HASH_PTE_SIZE_64) + bytes(n_invalid * HASH_PTE_SIZE_64)
             self.table[start : start + len(content)] = content
 

@@ -12,6 +12,7 @@ from ...wire import VMSTATE_INSTANCE_ID_ANY
 from ..machine.handlers import DeviceError, SaveVMHandlers
 from ..machine.machine import Machine
 from ..machine.qemu_file import QEMUFile, QEMUFileInput
+from ..sim.scheduler import Steps
 
 IDSTR: Final = "slirp"
 SLIRP_STATE_VERSION: Final = 4
@@ -52,13 +53,15 @@ class Slirp:
             f.put_be16(client.allocated)
             f.put_buffer(client.macaddr)
 
-    def load_state(self, f: QEMUFileInput, version_id: int) -> int:
+    def load_state(self, f: QEMUFileInput, version_id: int) -> Steps[int]:
         """Read the whole state (slirp_state_load)."""
         if version_id != SLIRP_STATE_VERSION:
             raise DeviceError(f"version {version_id}, expected {SLIRP_STATE_VERSION}")
+        yield from f.fill(1)
         offset = f.offset
         if f.get_byte() != _NO_MORE_SOCKETS:
             raise BadPayload("an open guest forward, and this side has none", offset=offset, section=f.section)
+        yield from f.fill(2 + len(self.bootp_clients) * (2 + _MAC_BYTES))
         self.ip_id = f.get_be16()
         for client in self.bootp_clients:
             client.allocated = bool(f.get_be16())

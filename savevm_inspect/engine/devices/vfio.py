@@ -20,6 +20,7 @@ from .vfio_card import Card, CardState
 from .vfio_multifd import VfioMultifd, save_device_state, vfio_multifd_transfer_supported
 from .vfio_pci import VfioPciDevice, require_end
 
+_WORD_BYTES: Final = 8
 VFIO_MIG_DEFAULT_DATA_BUFFER_SIZE: Final = 1 << 20
 """Upstream's largest piece, in bytes; a card as small as ours is read in smaller ones."""
 
@@ -240,11 +241,15 @@ class Vfio:
         """Read one section: records until one that ends it (vfio_load_state)."""
         while True:
             offset = f.offset
+            yield from f.fill(_WORD_BYTES)
             flag = f.get_be64()
             if flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_DATA_STATE:
-                self.card.write(f.get_buffer(f.get_be64()))
+                yield from f.fill(_WORD_BYTES)
+                length = f.get_be64()
+                yield from f.fill(length)
+                self.card.write(f.get_buffer(length))
             elif flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_CONFIG_STATE and self.multifd is None:
-                self.pci.load_config(f)
+                yield from self.pci.load_config(f)
                 return 0
             elif flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_INIT_DATA_SENT and self._precopy:
                 self._approve_switchover()
@@ -253,7 +258,7 @@ class Vfio:
                 yield from self.multifd.config_load_ready()
                 return 0
             elif flag == VfioMigFlag.VFIO_MIG_FLAG_DEV_SETUP_STATE:
-                require_end(f)
+                yield from require_end(f)
                 return 0
             elif flag == VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE:
                 return 0

@@ -192,6 +192,6 @@ class VfioMultifd:
         bql = self._bql
         yield from bql.lock()
         try:
-            self._device.load_config(f)
+            yield from self._device.load_config(f)
         finally:
             bql.unlock()

@@ -9,6 +9,7 @@ from ...wire import VfioMigFlag
 from ..machine.qemu_file import QEMUFileInput
 from ..machine.vmsd import STRUCT, VMStateDescription, VMStateField
 from ..machine.vmstate import vmstate_load_state, vmstate_save_state
+from ..sim.scheduler import Steps
 from .vfio_card import Card
 
 _CONFIG_BYTES: Final = 256
@@ -75,19 +76,20 @@ class VfioPciDevice:
         vmstate_save_state(f, VMSTATE_VFIO_PCI_CONFIG, self)
         put_flag(f, VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE)
 
-    def load_config(self, f: QEMUFileInput) -> None:
+    def load_config(self, f: QEMUFileInput) -> Steps[None]:
         """Read the configuration after its flag, the last thing there is (vfio_load_device_config_state)."""
         self.card.require_whole()
-        vmstate_load_state(f, VMSTATE_VFIO_PCI_CONFIG, self, VMSTATE_VFIO_PCI_CONFIG.version_id)
-        require_end(f)
+        yield from vmstate_load_state(f, VMSTATE_VFIO_PCI_CONFIG, self, VMSTATE_VFIO_PCI_CONFIG.version_id)
+        yield from require_end(f)
 
 
-def require_end(f: QEMUFileInput) -> None:
+def require_end(f: QEMUFileInput) -> Steps[None]:
     """Read the flag that ends a section or a piece.
 
     Raises:
         BadPayload: it is another one.
     """
+    yield from f.fill(8)
     offset, flag = f.offset, f.get_be64()
     if flag != VfioMigFlag.VFIO_MIG_FLAG_END_OF_STATE:
         raise BadPayload(f"flag {flag:#x}, expected the end of the state", offset=offset, section=f.section)

@@ -19,7 +19,7 @@ from ...rules.phases import Phase
 from ...span import Span
 from ...stream.command import read_command
 from ...stream.configuration import read_configuration
-from ...stream.records import KIND_OF_RECORD
+from ...stream.records import KIND_OF_RECORD, Command
 from ...wire import QEMU_VM_FILE_MAGIC, QEMU_VM_FILE_VERSION, VmRecord
 from ..machine.qemu_file import QEMUFileInput
 from ..machine.registry import SaveStateEntry
@@ -37,6 +37,37 @@ _READABLE: Final = frozenset((*KIND_OF_RECORD, VmRecord.QEMU_VM_COMMAND, VmRecor
 def span_to(f: QEMUFileInput, offset: int) -> Span:
     """The span from an offset on the channel up to what was read last."""
     return Span(channel=f.channel, offset=offset, length=f.offset - offset)
+
+
+def _file_header(f: QEMUFileInput) -> None:
+    """Read magic and version."""
+    offset, magic = f.offset, f.get_be32()
+    if magic != QEMU_VM_FILE_MAGIC:
+        raise BadMagic(f"magic {magic:#x}, expected {QEMU_VM_FILE_MAGIC:#x}", offset=offset)
+    version = f.get_be32()
+    if version != QEMU_VM_FILE_VERSION:
+        raise Unsupported(f"stream version {version}, expected {QEMU_VM_FILE_VERSION}", offset=offset + 4)
+
+
+def _section_head(f: QEMUFileInput) -> tuple[int, str, int, int]:
+    """Read the number, idstr, instance_id and version_id that open a section."""
+    f.get_byte()
+    return f.get_be32(), f.get_counted_string(), f.get_be32(), f.get_be32()
+
+
+def _command(f: QEMUFileInput) -> Command:
+    """Read a command."""
+    start = f.pos
+    f.get_byte()
+    return read_command(f, start)
+
+
+def _skip_description(f: QEMUFileInput) -> None:
+    """Read a description, of which nothing is wanted here."""
+    offset, mark = f.offset, f.get_byte()
+    if mark != VmRecord.QEMU_VM_VMDESCRIPTION:
+        raise UnknownRecord(f"record type {mark:#x} after the end mark", offset=offset)
+    f.take(f.get_be32(), "the description")
 
 
 class LoadVM:
@@ -107,17 +138,17 @@ class LoadVM:
         d = self._d
         while True:
             yield from self._d.need(f, "a record")
-            start, offset = f.pos, f.offset
-            mark = f.get_byte()
+            offset, mark = f.offset, f.peek()[0]
             if mark not in _READABLE:
                 raise UnknownRecord(f"record type {mark:#x}", offset=offset)
             record = VmRecord(mark)
             if record is VmRecord.QEMU_VM_EOF:
-                d.emit_record("eof", f.span_from(start))
+                f.get_byte()
+                d.emit_record("eof", span_to(f, offset))
                 yield CHECKPOINT
                 return False
             if record is VmRecord.QEMU_VM_COMMAND:
-                command = read_command(f, start)
+                command = yield from f.record(lambda: _command(f))
                 d.tell_command(command.command.name, command.span)
                 yield CHECKPOINT
                 if (yield from self._commands.process(f, command)):
@@ -131,26 +162,27 @@ class LoadVM:
         """Read magic, version and configuration (qemu_loadvm_state_header)."""
         d = self._d
         yield from self._d.need(f, "a stream")
-        start, offset = f.pos, f.offset
-        magic = f.get_be32()
-        if magic != QEMU_VM_FILE_MAGIC:
-            raise BadMagic(f"magic {magic:#x}, expected {QEMU_VM_FILE_MAGIC:#x}", offset=offset)
-        version = f.get_be32()
-        if version != QEMU_VM_FILE_VERSION:
-            raise Unsupported(f"stream version {version}, expected {QEMU_VM_FILE_VERSION}", offset=offset + 4)
-        d.emit_record("header", f.span_from(start))
+        offset = f.offset
+        yield from f.record(lambda: _file_header(f))
+        d.emit_record("header", span_to(f, offset))
         if d.machine.compat.has(Behaviour.SEND_CONFIGURATION):
             yield from self._d.need(f, "the configuration")
-            self._configuration(f)
+            yield from self._configuration(f)
         yield CHECKPOINT
 
-    def _configuration(self, f: QEMUFileInput) -> None:
+    def _configuration(self, f: QEMUFileInput) -> Steps[None]:
         """Read the configuration, and compare it with ours (configuration_post_load)."""
         d = self._d
         kind, offset, mark = d.machine.kind, f.offset, bytes(f.peek())
         if mark != bytes((VmRecord.QEMU_VM_CONFIGURATION,)):
             raise UnknownRecord(f"record {mark.hex()}, expected a configuration", offset=offset)
-        configuration = read_configuration(f)
+        configuration = yield from f.record(lambda: read_configuration(f))
+        while not f.remaining:  # the byte after it says whether a subsection follows
+            f.pos = offset - f.base
+            more = yield from f.more()
+            configuration = yield from f.record(lambda: read_configuration(f))
+            if not more:
+                break
         if configuration.machine != kind.name:
             raise BadPayload(f"machine type {configuration.machine!r}, this side is {kind.name!r}", offset=offset)
         if configuration.page_bits != kind.page_bits:
@@ -193,9 +225,7 @@ class LoadVM:
 
     def _section_start_full(self, f: QEMUFileInput, record: VmRecord, offset: int) -> Steps[None]:
         """Find out whose section this is, and load it (qemu_loadvm_section_start_full)."""
-        section_id = f.get_be32()
-        idstr = f.get_counted_string()
-        instance_id, version_id = f.get_be32(), f.get_be32()
+        section_id, idstr, instance_id, version_id = yield from f.record(lambda: _section_head(f))
         entry = self._d.machine.registry.find_se(idstr, instance_id)
         if entry is None:
             raise BadPayload(f"section of {idstr!r}, instance {instance_id}, which this side lacks", offset=offset)
@@ -207,6 +237,8 @@ class LoadVM:
 
     def _section_part_end(self, f: QEMUFileInput, record: VmRecord, offset: int) -> Steps[None]:
         """Load more of a section that was begun (qemu_loadvm_section_part_end)."""
+        yield from f.fill(1 + 4)
+        f.get_byte()
         section_id = f.get_be32()
         entry = self._d.machine.registry.find_loaded(section_id)
         if entry is None:
@@ -219,7 +251,7 @@ class LoadVM:
         f.section = str(entry)
         if entry.vmsd is not None:
             try:
-                vmstate_load_state(f, entry.vmsd, entry.opaque, entry.load_version_id)
+                yield from vmstate_load_state(f, entry.vmsd, entry.opaque, entry.load_version_id)
             except Exception as error:  # a hook is somebody else's code and may raise anything
                 raise d.fail(message_of(error), entry=entry) from error
         elif self._d.has(entry, "load_state"):
@@ -229,7 +261,7 @@ class LoadVM:
         if d.machine.compat.has(Behaviour.SEND_SECTION_FOOTER):
             yield from self._d.need(f, "a footer")
             try:
-                self._footer(f, entry)
+                yield from f.record(lambda: self._footer(f, entry))
             except StreamError as error:
                 raise d.fail(message_of(error), entry=entry, handler="load_state" if entry.ops else "") from error
         f.section = ""
@@ -254,10 +286,8 @@ class LoadVM:
         d, offset = self._d, f.offset
         try:
             yield from self._d.need(f, "the description")
-            offset, mark = f.offset, f.get_byte()
-            if mark != VmRecord.QEMU_VM_VMDESCRIPTION:
-                raise UnknownRecord(f"record type {mark:#x} after the end mark", offset=offset)
-            f.take(f.get_be32(), "the description")
+            offset = f.offset
+            yield from f.record(lambda: _skip_description(f))
         except StreamError as error:
             d.note(str(error))
         else:

@@ -11,7 +11,7 @@ from ...rules.phases import Phase
 from ...rules.status import MigrationStatus
 from ...rules.threads import Thread
 from ..machine.machine import Machine, RunState
-from ..machine.qemu_file import ChannelInput, QEMUFileInput
+from ..machine.qemu_file import QEMUFileInput
 from ..sim.connection import IncomingConnection
 from ..sim.scheduler import CHECKPOINT, Steps, Wait
 from .loadvm import LoadVM
@@ -46,7 +46,7 @@ class IncomingMigration(IncomingState):
     def accept(self, connection: IncomingConnection) -> None:
         """A source has connected: begin to load, or go on (migration_start_incoming, postcopy_try_recover)."""
         self.connection = connection
-        self.from_src_file = ChannelInput(connection.main)
+        self.from_src_file = self.reading(connection.main)
         connection.accepts = 1 + self._further_channels(resumed=connection.resumed)
         if self.status is _S.POSTCOPY_PAUSED:
             self.open_return_path()

@@ -98,12 +98,12 @@ class MultifdRecv:
             sink_channel=f.channel + _UNPACKED_CHANNEL,
         )
         try:
-            if not (yield from f.more()):
+            if not (yield from f.fill(1)):
                 return
-            self._emit("initial packet", self._initial(reader), f)
-            while not self._exiting and (yield from f.more()):
+            yield from self._initial(reader, f)
+            while not self._exiting and (yield from f.fill(1)):
                 start = f.offset
-                packet = reader.read_packet()
+                packet = yield from f.record(reader.read_packet)
                 if packet.idstr:
                     yield from self._device_state(packet, f)
                 else:
@@ -119,19 +119,19 @@ class MultifdRecv:
                 side.propagate(error)
                 self.hang_up()
 
-    def _initial(self, reader: MultifdReader) -> int:
-        """Read what opens a channel (multifd_recv_initial_packet); returns its offset.
+    def _initial(self, reader: MultifdReader, f: QEMUFileInput) -> Steps[None]:
+        """Read what opens a channel (multifd_recv_initial_packet).
 
         Raises:
             BadPayload: it belongs to another VM, whatever validate-uuid says.
         """
-        initial, ours = reader.read_initial(), self._side.machine.channel_uuid
+        initial, ours = (yield from f.record(reader.read_initial)), self._side.machine.channel_uuid
         if initial.uuid != ours:
             raise BadPayload(
                 f"a channel of the VM with UUID {UUID(bytes=initial.uuid)}, this side has {UUID(bytes=ours)}",
                 offset=initial.span.offset,
             )
-        return initial.span.offset
+        self._emit("initial packet", initial.span.offset, f)
 
     def _others(self, channel: int) -> Wait:
         """What waits until all channels are in line."""

@@ -13,9 +13,9 @@ from ...stream.events import EventKind
 from ...stream.return_path import put_return_message
 from ...wire import MigRpMessage
 from ..machine.machine import Machine, RunState
-from ..machine.qemu_file import QEMUFile, QEMUFileInput
+from ..machine.qemu_file import ChannelInput, QEMUFile, QEMUFileInput
 from ..machine.side import MigrationSide
-from ..sim.connection import IncomingConnection
+from ..sim.connection import IncomingChannel, IncomingConnection
 from ..sim.scheduler import Steps, Task, Wait, end_of
 from .multifd_recv import MultifdRecv
 
@@ -68,8 +68,22 @@ class IncomingState(MigrationSide):
             self.machine.runstate = wanted
         self.emit_qmp("RESUME" if self.machine.guest.running else "STOP")
 
+    def reading(self, channel: IncomingChannel) -> QEMUFileInput:
+        """The reading half of the main channel; a main thread that waits there gives up its lock meanwhile."""
+
+        def wrap(wait: Steps[bool]) -> Steps[bool]:
+            bql, polls = self.machine.bql, self.scheduler.current.thread is Thread.MAIN
+            if polls:
+                bql.unlock(emit=False)
+            more = yield from wait
+            if polls:
+                yield from bql.lock(emit=False)
+            return more
+
+        return ChannelInput(channel, wrap, self.scheduler.wait_inside)
+
     def need(self, f: QEMUFileInput, what: str) -> Steps[None]:
-        """Wait until there is something to read; the main thread gives up its lock meanwhile.
+        """Wait until there is something to read.
 
         Args:
             f: the channel.
@@ -78,15 +92,7 @@ class IncomingState(MigrationSide):
         Raises:
             Truncated: nothing more will come.
         """
-        if f.remaining:
-            return
-        bql, polls = self.machine.bql, self.scheduler.current.thread is Thread.MAIN
-        if polls:
-            bql.unlock(emit=False)
-        more = yield from f.more()
-        if polls:
-            yield from bql.lock(emit=False)
-        if not more:
+        if not (yield from f.fill(1)):
             raise Truncated(f"the stream ended where {what} is expected", offset=f.offset, section=f.section)
 
     # The way back.
@@ -110,7 +116,6 @@ class IncomingState(MigrationSide):
         if f is None or f.get_error():
             return
         span = put_return_message(f, message, *arguments, bitmap=bitmap).span
-        f.end_record()
         f.fflush()
         self.emit(EventKind.RECORD, name=message.name, offset=span.offset, length=span.length, upstream="return path")
 

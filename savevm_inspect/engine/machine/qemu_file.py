@@ -6,11 +6,12 @@ A QEMUFile is a writing or a reading half (migration/qemu-file.c); the rate limi
 from collections.abc import Callable
 from typing import Final
 
+from ...errors import Truncated
 from ...stream.cursor import Cursor
 from ...stream.writer import SeekableWriter, Writer
-from ..sim.connection import IncomingChannel, RecordSink
+from ..sim.connection import ByteSink, IncomingChannel
 from ..sim.file_channel import FileChannel
-from ..sim.scheduler import Steps
+from ..sim.scheduler import Result, Steps
 
 IO_BUF_SIZE: Final = 32768
 """Bytes that are gathered before they go out (migration/qemu-file.c)."""
@@ -22,6 +23,8 @@ RATE_LIMIT_DISABLED: Final = 0
 """As a rate: send as fast as the link allows (migration/migration-stats.h)."""
 
 _WINDOWS_PER_S: Final = 1000 // BUFFER_DELAY_MS
+_KEPT_BYTES: Final = 32
+"""Bytes that have been read and can still be stepped back over when more have arrived."""
 
 
 class RateLimit:
@@ -66,7 +69,7 @@ class QEMUFile(Writer):
         rate: counts them; one for all channels of a side.
     """
 
-    def __init__(self, out: RecordSink, rate: RateLimit | None = None) -> None:
+    def __init__(self, out: ByteSink, rate: RateLimit | None = None) -> None:
         super().__init__(self._gather, channel=out.channel)
         self._out = out
         self.rate = RateLimit() if rate is None else rate
@@ -103,10 +106,6 @@ class QEMUFile(Writer):
             self.rate.transferred += len(data)
             self.set_error(self._out.write(data))
 
-    def end_record(self) -> None:
-        """Say that what was written so far is whole: a reader on the other side may pause here."""
-        self._out.mark(self.transferred)
-
     def set_error(self, error: int) -> None:
         """Remember a failure, a negative errno; the first one stays (qemu_file_set_error)."""
         if not self._error:
@@ -131,9 +130,6 @@ class _Memory:
     def write(self, data: bytes | memoryview) -> int:
         self.data += data
         return 0
-
-    def mark(self, offset: int) -> None:
-        """A package is read when all of it is there."""
 
 
 class BufferFile(QEMUFile):
@@ -189,11 +185,18 @@ class FileQEMUFile(QEMUFile, SeekableWriter):
         self._file.write_at(data, offset)
 
 
+Wrap = Callable[[Steps[bool]], Steps[bool]]
+"""What is done around a wait for bytes: a main thread gives up its lock meanwhile."""
+
+
 class QEMUFileInput(Cursor):
     """The reading half of a channel, over bytes that have arrived.
 
-    A short read raises Truncated instead of a sticking error: it can't be overlooked.
+    A short read raises Truncated instead of a sticking error: it can't be overlooked. What reads a channel whose
+    bytes go on arriving waits before it reads: for so many bytes (:meth:`fill`), or for a record (:meth:`record`).
     """
+
+    _probing = False
 
     def get_byte(self) -> int:
         """Read one unsigned byte."""
@@ -227,10 +230,63 @@ class QEMUFileInput(Cursor):
         """Nothing more can be read (qemu_file_set_error on a reading half)."""
         self.pos = self.end
 
-    def more(self) -> Steps[bool]:
-        """Wait until there is something to read; returns False at the end of the bytes, which never grow."""
+    def more(self, least_bytes: int = 1) -> Steps[bool]:
+        """Wait for bytes besides those that have arrived; returns False at the end, and of bytes that never grow.
+
+        Args:
+            least_bytes: how many are of use; the end of what was sent at once is enough, too.
+        """
+        del least_bytes
         yield from ()
-        return self.remaining > 0
+        return False
+
+    def fill(self, length: int) -> Steps[bool]:
+        """Wait until so many bytes can be read; returns False if the channel ends before.
+
+        Whoever reads them then reports a short read with its offset.
+
+        Args:
+            length: number of bytes.
+        """
+        while self.remaining < length:
+            if not (yield from self.more(length - self.remaining)):
+                return False
+        return True
+
+    def fill_counted(self) -> Steps[bool]:
+        """Wait until a name can be read after its length in one byte."""
+        return (yield from self.fill(1)) and (yield from self.fill(1 + self.peek()[0]))
+
+    def probe(self, read: Callable[[], Result]) -> Result:
+        """Read what has arrived, whatever that is.
+
+        Args:
+            read: reads it; where the bytes end, it does not wait, but gets Truncated.
+        """
+        before, self._probing = self._probing, True
+        try:
+            return read()
+        finally:
+            self._probing = before
+
+    def record(self, read: Callable[[], Result]) -> Steps[Result]:
+        """Read a record, once more from its start whenever it turns out that more of it is to come.
+
+        Args:
+            read: reads it, and has no effect besides if it raises Truncated.
+
+        Raises:
+            Truncated: the channel ends within it.
+        """
+        while True:
+            start = self.pos
+            try:
+                return self.probe(read)
+            except Truncated:
+                self.pos, stopped = start, self.pos
+                if not (yield from self.more()):
+                    self.pos = stopped
+                    raise
 
 
 class ChannelInput(QEMUFileInput):
@@ -238,23 +294,45 @@ class ChannelInput(QEMUFileInput):
 
     Args:
         incoming: where they come from.
+        wrap: what is done around each wait; nothing unless said otherwise.
+        wait_inside: waits in the middle of a plain function that reads what has not arrived; ``None`` where there is
+            none, so that this is a short read.
     """
 
-    def __init__(self, incoming: IncomingChannel) -> None:
+    def __init__(
+        self,
+        incoming: IncomingChannel,
+        wrap: Wrap | None = None,
+        wait_inside: Callable[[Steps[bool]], bool] | None = None,
+    ) -> None:
         super().__init__(memoryview(b""), channel=incoming.channel)
         self._incoming = incoming
+        self._wrap = wrap
+        self._wait_inside = wait_inside
+
+    def require(self, length: int, what: str) -> int:
+        """Make sure that bytes are there, and step over them; a plain function waits for them where it stands."""
+        if length > self.end - self.pos and self._wait_inside is not None and not self._probing:
+            self._wait_inside(self.fill(length))
+        return super().require(length, what)
 
     def fail(self) -> None:
         """Nothing more can be read, and who sends finds out."""
         self.pos = self.end
         self._incoming.hang_up()
 
-    def more(self) -> Steps[bool]:
-        """Wait until there is something to read, if all that arrived was read; returns False at the end."""
-        if not self.remaining:
-            if not (yield from self._incoming.wait("more of the stream")):
-                return False
-            self.base += self.end
-            self.buffer = memoryview(self._incoming.take())
-            self.pos, self.end = 0, len(self.buffer)
+    def more(self, least_bytes: int = 1) -> Steps[bool]:
+        """Wait for bytes besides those that have arrived; returns False at the end.
+
+        What was read is given up, but for a few bytes that can still be stepped back over.
+        """
+        wait = self._incoming.wait("more of the stream", least_bytes)
+        if not (yield from self._wrap(wait) if self._wrap is not None else wait):
+            return False
+        kept, arrived = max(self.pos - _KEPT_BYTES, 0), self._incoming.take()
+        if self.remaining or self.pos - kept:
+            self.buffer = memoryview(b"".join((self.buffer[kept:], arrived)))
+        else:
+            self.buffer = memoryview(arrived)
+        self.base, self.pos, self.end = self.base + kept, self.pos - kept, len(self.buffer)
         return True

@@ -10,6 +10,7 @@ from ...errors import BadPayload, Truncated
 from ...stream.writer import Writer, put_subsection_header
 from ...vmstate.scalars import SCALARS
 from ...wire import VMS_NULLPTR_MARKER, VmRecord
+from ..sim.scheduler import Steps
 from .handlers import DeviceError
 from .qemu_file import QEMUFileInput
 from .vmsd import BUFFER, UNUSED_BUFFER, VSTRUCT, VMStateDescription, VMStateField
@@ -110,8 +111,8 @@ def _save_element(f: Writer, field: VMStateField, element: Any, opaque: Any) -> 
     return {}
 
 
-def vmstate_load_state(f: QEMUFileInput, vmsd: VMStateDescription, opaque: Any, version_id: int) -> None:
-    """Read an object's fields and the subsections that follow (vmstate_load_state).
+def vmstate_load_state(f: QEMUFileInput, vmsd: VMStateDescription, opaque: Any, version_id: int) -> Steps[None]:
+    """Read an object's fields and the subsections that follow, as they arrive (vmstate_load_state).
 
     Args:
         f: where from.
@@ -134,13 +135,13 @@ def vmstate_load_state(f: QEMUFileInput, vmsd: VMStateDescription, opaque: Any, 
         vmsd.pre_load(opaque)
     for field in vmsd.fields:
         if field.exists(opaque, version_id):
-            _load_field(f, field, opaque)
-    _load_subsections(f, vmsd, opaque)
+            yield from _load_field(f, field, opaque)
+    yield from _load_subsections(f, vmsd, opaque)
     if vmsd.post_load is not None:
         vmsd.post_load(opaque, version_id)
 
 
-def _load_field(f: QEMUFileInput, field: VMStateField, opaque: Any) -> None:
+def _load_field(f: QEMUFileInput, field: VMStateField, opaque: Any) -> Steps[None]:
     """Read a field's elements into the object."""
     length = field.length(opaque)
     if field.vmsd is not None or field.pointers:
@@ -152,25 +153,28 @@ def _load_field(f: QEMUFileInput, field: VMStateField, opaque: Any) -> None:
                 offset=f.offset,
                 section=f.section,
             )
-        loaded = [_load_element(f, field, element, opaque) for element in elements[:length]]
+        loaded = list(elements[:length])
+        for index, element in enumerate(loaded):
+            loaded[index] = yield from _load_element(f, field, element, opaque)
     else:
         needed = length * field.element_bytes(opaque)
-        if needed > f.remaining:  # before a list of that length is made
+        if not (yield from f.fill(needed)):  # before a list of that length is made
             raise Truncated(
                 f"field {field.name} needs {needed} bytes, {f.remaining} are left",
                 offset=f.offset,
                 section=f.section,
             )
         before = None if field.is_array or field.type == UNUSED_BUFFER else getattr(opaque, field.attribute)
-        loaded = [_load_element(f, field, before, opaque) for _ in range(length)]
+        loaded = [_load_scalar(f, field, before, opaque) for _ in range(length)]
     if field.type != UNUSED_BUFFER:
         setattr(opaque, field.attribute, loaded if field.is_array else loaded[0])
 
 
-def _load_element(f: QEMUFileInput, field: VMStateField, present: Any, opaque: Any) -> Any:
+def _load_element(f: QEMUFileInput, field: VMStateField, present: Any, opaque: Any) -> Steps[Any]:
     """Read one element; returns it, a struct being the object that was there, with its attributes set."""
     offset = f.offset
     if field.pointers and present is None:
+        yield from f.fill(1)
         if f.get_byte() != VMS_NULLPTR_MARKER:
             raise BadPayload(
                 f"field {field.name}: no null pointer where the device has one", offset=offset, section=f.section
@@ -178,8 +182,15 @@ def _load_element(f: QEMUFileInput, field: VMStateField, present: Any, opaque: A
         return None
     if field.vmsd is not None:
         version = field.struct_version_id if field.type == VSTRUCT else field.vmsd.version_id
-        vmstate_load_state(f, field.vmsd, present, version)
+        yield from vmstate_load_state(f, field.vmsd, present, version)
         return present
+    yield from f.fill(field.element_bytes(opaque))
+    return _load_scalar(f, field, present, opaque)
+
+
+def _load_scalar(f: QEMUFileInput, field: VMStateField, present: Any, opaque: Any) -> Any:
+    """Read one element that is no struct."""
+    offset = f.offset
     if field.type in (BUFFER, UNUSED_BUFFER):
         return f.get_buffer(field.buffer_bytes(opaque))
     scalar = SCALARS[field.type]
@@ -189,15 +200,18 @@ def _load_element(f: QEMUFileInput, field: VMStateField, present: Any, opaque: A
     return value
 
 
-def _load_subsections(f: QEMUFileInput, vmsd: VMStateDescription, opaque: Any) -> None:
+def _load_subsections(f: QEMUFileInput, vmsd: VMStateDescription, opaque: Any) -> Steps[None]:
     """Read the subsections that follow, as long as they are ours (vmstate_subsection_load)."""
     known = {subsection.name: subsection for subsection in vmsd.subsections}
-    while (ahead := bytes(f.peek(2))) and ahead[0] == VmRecord.QEMU_VM_SUBSECTION and len(ahead) == 2:
-        name = bytes(f.peek(2 + ahead[1]))[2:].decode("utf-8", "replace")
+    while (yield from f.fill(1)) and f.peek()[0] == VmRecord.QEMU_VM_SUBSECTION and (yield from f.fill(2)):
+        ahead = 2 + f.peek(2)[1]
+        yield from f.fill(ahead)
+        name = bytes(f.peek(ahead))[2:].decode("utf-8", "replace")
         if not name.startswith(vmsd.name) or len(name) == len(vmsd.name):
             return  # it belongs to a description further out, or is none at all
         offset = f.offset
         if name not in known:
             raise BadPayload(f"subsection {name!r} does not exist in {vmsd.name}", offset=offset, section=f.section)
-        f.get_buffer(2 + ahead[1])
-        vmstate_load_state(f, known[name], opaque, f.get_be32())
+        yield from f.fill(ahead + 4)
+        f.get_buffer(ahead)
+        yield from vmstate_load_state(f, known[name], opaque, f.get_be32())

@@ -98,7 +98,6 @@ class BackgroundSnapshot:
                 content = buffer.content()
                 start = f.transferred
                 f.put_buffer(content)
-                f.end_record()
                 f.fflush()
                 s.emit(EventKind.LOG, name="devices", channel=f.channel, offset=start, length=len(content))
                 if f.get_error():

@@ -75,7 +75,6 @@ class MultifdSend:
             start = self._emitted[f.channel]
             if f.transferred == start:
                 continue
-            f.end_record()
             f.fflush()
             self._emitted[f.channel] = f.transferred
             self._side.emit(

@@ -47,9 +47,9 @@ class ReturnPath:
         side = self._side
         try:
             while is_running(side.status):
-                if not (yield from self._f.more()):
+                if not (yield from self._f.fill(1)):
                     raise Truncated("the return path ended", offset=self._f.offset)
-                message = read_return_message(self._f)
+                message = yield from self._f.record(lambda: read_return_message(self._f))
                 side.emit(
                     EventKind.RECORD,
                     name=message.message.name,

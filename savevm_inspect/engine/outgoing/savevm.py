@@ -85,7 +85,6 @@ class SaveVM:
                 self._vmdesc["configuration"] = describe_configuration(
                     kind.name, kind.page_bits, options.in_configuration, uuid=bool(uuid)
                 )
-        f.end_record()
 
     def command(self, f: QEMUFile, command: MigCmd, argument: bytes = b"", *, package: bytes = b"") -> None:
         """Write a command, and send it at once (qemu_savevm_command_send).
@@ -99,7 +98,6 @@ class SaveVM:
         sent = put_command(f, command, argument)
         if package:
             f.put_buffer(package)
-        f.end_record()
         f.fflush()
         self._side.tell_command(sent.command.name, sent.span)
 
@@ -237,7 +235,6 @@ class SaveVM:
             if self._side.has(entry, _COMPLETE_POSTCOPY):
                 yield from self._complete(f, entry, _COMPLETE_POSTCOPY)
         self._side.emit_record("eof", put_eof(f).span)
-        f.end_record()
         f.fflush()
 
     def complete_precopy_non_iterable(self, f: QEMUFile, *, in_postcopy: bool) -> Steps[None]:
@@ -253,11 +250,9 @@ class SaveVM:
         if in_postcopy:
             return
         eof = put_eof(f)
-        f.end_record()
         self._side.emit_record("eof", eof.span if f.placed else None)
         if self._vmdesc is not None:
             description = put_description(f, json.dumps(self._vmdesc))
-            f.end_record()
             self._side.emit_record("description", description.span if f.placed else None)
         yield CHECKPOINT
 
@@ -350,7 +345,6 @@ class SaveVM:
     def _footer(self, f: QEMUFile, entry: SaveStateEntry, kind: SectionKind, start: int) -> None:
         if self._machine.compat.has(Behaviour.SEND_SECTION_FOOTER):
             put_section_footer(f, entry.section_id)
-        f.end_record()
         self._side.emit_section(kind, f.span_from(start) if f.placed else None, entry)
 
 

@@ -193,7 +193,6 @@ class OutgoingState(MigrationSide):
         """End the channel for requested pages with an EOS, for old machine types (postcopy_preempt_shutdown_file)."""
         if self.preempt is not None and not self.machine.compat.has(Behaviour.PREEMPT_AT_SWITCHOVER):
             RamWriter(self.preempt).put_eos()
-            self.preempt.end_record()
             self.preempt.fflush()
 
     def close_return_path(self) -> Steps[bool]:

@@ -11,7 +11,7 @@ from ..incoming.migration import IncomingMigration
 from ..outgoing.migration import OutgoingMigration
 from ..sim.clock import Link, VirtualClock
 from ..sim.file_channel import FileChannel
-from ..sim.network import Network, Watch
+from ..sim.network import MakeNetwork, VirtualNetwork, Watch
 from ..sim.scheduler import CHECKPOINT, Choose, Deadlock, Scheduler, Steps, Wait, fair
 from .scenario import Scenario
 from .script import Script
@@ -36,6 +36,7 @@ class Migration:
         scenario: what to run.
         watch: says who gets a copy of which channel's bytes.
         choose: which thread is next where several can go on; by default the one that waited longest.
+        make_network: makes what lies between the two machines.
 
     Attributes:
         file: what the source has written, on the ways that lead over a file.
@@ -43,11 +44,18 @@ class Migration:
         scripts: what is done to it, each with what was not done yet.
     """
 
-    def __init__(self, scenario: Scenario, watch: Watch | None = None, *, choose: Choose = fair) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        watch: Watch | None = None,
+        *,
+        choose: Choose = fair,
+        make_network: MakeNetwork = VirtualNetwork,
+    ) -> None:
         self.scenario = scenario
         self.clock = VirtualClock()
         self.scheduler = Scheduler(self.clock, choose)
-        self.network: Network = Network(
+        self.network = make_network(
             self.clock,
             bandwidth_bytes_per_s=scenario.link_bytes_per_s,
             latency_us=scenario.latency_us,

@@ -12,7 +12,7 @@ from ...rules.status import MigrationStatus
 from ...rules.threads import Thread
 from ..machine.side import MigrationSide
 from ..outgoing.migration import OutgoingMigration
-from ..sim.network import Network
+from ..sim.connection import Network
 from ..sim.scheduler import CHECKPOINT, Scheduler, Steps, Wait
 
 

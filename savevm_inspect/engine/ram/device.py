@@ -95,7 +95,7 @@ class RamDevice:
         while not f.rate_exceeded() or state.requests:
             if f.get_error():
                 break
-            if not self._find_and_save(f, self._room_pages(f)):
+            if not self._find_and_save(self._room_pages(f)):
                 done = 1
                 break
             if clock.now_us - began_us > MAX_WAIT_MS * 1000:
@@ -121,7 +121,7 @@ class RamDevice:
             saver.last_stage = True
         if not self._source.in_postcopy:
             self._sync_last(state)
-        while not f.get_error() and self._find_and_save(f, _BATCH_PAGES):
+        while not f.get_error() and self._find_and_save(_BATCH_PAGES):
             yield from self._let_others()
         if isinstance(saver, MappedPages):
             saver.put_bitmaps()
@@ -356,7 +356,7 @@ class RamDevice:
         if self._source.in_postcopy:
             yield CHECKPOINT
 
-    def _find_and_save(self, f: QEMUFile, limit: int) -> int:
+    def _find_and_save(self, limit: int) -> int:
         """Find the next dirty pages and send them; returns how many (ram_find_and_save_block)."""
         state, saver = self._started()
         taken = state.take_request() or self._take_guarded(state) or state.take(limit)
@@ -371,8 +371,6 @@ class RamDevice:
         if self._guarded:
             for page in pages.tolist():
                 self._machine.guest.arrived(state.blocks[number].name, page * self._page_size)
-        if self._source.in_postcopy:
-            f.end_record()  # the guest on the other side may wait for just this page
         return len(pages)
 
     def _take_guarded(self, state: RamState) -> tuple[int, Pages] | None:
@@ -393,5 +391,4 @@ class RamDevice:
             taken = state.take_request()
             if taken is not None:
                 self._preempt.save(state.blocks[number], taken[1])
-                f.end_record()
         f.fflush()

@@ -1,6 +1,7 @@
 """How pages come in, and what was received (migration/ram.c, ram_load_precopy and ram_load_postcopy)."""
 
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -8,15 +9,16 @@ import numpy.typing as npt
 from ...errors import BadPayload
 from ...payload import xbzrle
 from ...payload.page_log import PageKind, PageLog
-from ...payload.ram import IDSTR, RamReader
+from ...payload.ram import RamReader
 from ...rules.compat import Behaviour
-from ...stream.records import SectionHead, SectionKind
-from ...wire import RAM_SAVE_VERSION, RamSaveFlag
+from ...wire import RamSaveFlag
 from ..machine.guest import GuestBlock
 from ..machine.handlers import DeviceError
 from ..machine.machine import Machine
 from ..machine.qemu_file import QEMUFileInput
 from ..sim.scheduler import Steps
+
+_WORD_BYTES: Final = 8
 
 
 class RamLoad:
@@ -49,36 +51,37 @@ class RamLoad:
         self._machine.guest.missing = None
 
     def section(self, f: QEMUFileInput) -> Steps[None]:
-        """Read a section's records up to the one that ends it."""
+        """Read a section's records up to the one that ends it; pages are placed as they come."""
         destination, reader = self._machine.destination, self._started()
-        if destination is not None and destination.in_postcopy:
-            while True:  # each page may be what the guest waits for
-                yield from destination.need(f, "a page")
-                reader.read_pages(f, bare=True)
-                self._place_logged(reader, f)
-                if reader.ended:
-                    return
-        start = bool(int.from_bytes(f.peek(8), "big") & RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE)
-        kind = SectionKind.START if start else SectionKind.PART
-        head = SectionHead(section_id=0, idstr=IDSTR, instance_id=0, version_id=RAM_SAVE_VERSION, kind=kind)
         offset, flushes = f.offset, reader.flushes
-        reader.consume(f, head)
-        if start:
+        yield from f.fill(_WORD_BYTES)
+        if int.from_bytes(f.peek(_WORD_BYTES), "big") & RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE:
+            yield from f.record(lambda: reader.read_setup(f))
             self._check_blocks(reader, offset, f.section)
-        self._place_logged(reader, f)
-        if destination is not None and destination.multifd is not None:
+        while not self._read_pages(reader, f):
+            if not (yield from f.more()):
+                reader.read_pages(f)  # which says where it is cut
+        reader.sections += 1
+        multifd = destination.multifd if destination is not None and not destination.in_postcopy else None
+        if multifd is not None:
             by_flush = self._machine.compat.has(Behaviour.MULTIFD_FLUSH)
             for _ in range(reader.flushes - flushes if by_flush else 1):
-                yield from destination.multifd.sync_main()
+                yield from multifd.sync_main()
 
     def preempt(self, f: QEMUFileInput) -> Steps[None]:
         """Read the channel for requested pages, up to an EOS or its end (postcopy_preempt_thread)."""
         reader = self._started()
         while (yield from f.more()):
-            reader.read_pages(f, bare=True)
-            self._place_logged(reader, f)
-            if reader.ended:
+            if self._read_pages(reader, f):
                 return
+        if f.remaining:
+            reader.read_pages(f, bare=True)  # which says where it is cut
+
+    def _read_pages(self, reader: RamReader, f: QEMUFileInput) -> bool:
+        """Place the pages that have arrived; returns whether the mark that ends them has."""
+        f.probe(lambda: reader.read_pages(f, growing=True))
+        self._place_logged(reader, f)
+        return reader.ended
 
     def _started(self) -> RamReader:
         if self._reader is None:

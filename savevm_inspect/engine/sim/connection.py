@@ -4,25 +4,22 @@ Source and destination know these Protocols only. What carries the bytes is :mod
 be sockets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .scheduler import Steps
 
 
-class RecordSink(Protocol):
-    """Takes bytes, and marks where a record ends."""
+class ByteSink(Protocol):
+    """Takes bytes."""
 
     channel: int
 
     def write(self, data: bytes | memoryview) -> int:
         """Send bytes; returns 0 or a negative errno."""
 
-    def mark(self, offset: int) -> None:
-        """Say that a record ends at an offset of the channel."""
 
-
-class OutgoingChannel(RecordSink, Protocol):
+class OutgoingChannel(ByteSink, Protocol):
     """The direction of a channel that is written to."""
 
     def close(self) -> None:
@@ -50,15 +47,17 @@ class IncomingChannel(Protocol):
     def broken(self) -> bool:
         """The connection is gone."""
 
-    def wait(self, what: str) -> Steps[bool]:
+    def wait(self, what: str, least_bytes: int) -> Steps[bool]:
         """Wait for the next bytes; returns whether there are any, which fails only at the end.
 
         Args:
             what: what for.
+            least_bytes: how many are of use to the reader; where what was sent at once ends is enough, too. There may
+                be fewer when the wait is over: it only spares the reader from being woken in vain.
         """
 
     def take(self) -> bytes | bytearray | memoryview:
-        """All that may be read now, up to the end of a record."""
+        """The next of the bytes that have arrived, wherever that cuts a record; at least one if there are any."""
 
     def hang_up(self) -> None:
         """Read no more: a sender that goes on finds out."""
@@ -124,3 +123,13 @@ class Connector(Protocol):
 
     def connect(self) -> OutgoingConnection:
         """Connect the source with the destination."""
+
+
+class Network(Connector, Protocol):
+    """What lies between the two sides."""
+
+    on_connect: Callable[[IncomingConnection], object] | None
+    """Called with each new connection: the destination accepts it."""
+
+    def fail(self) -> None:
+        """Break the connection there is; another one can be made at once."""

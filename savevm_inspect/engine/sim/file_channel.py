@@ -35,9 +35,6 @@ class FileChannel:
         self.data[offset : offset + len(data)] = data
         self._link.carry(len(data))
 
-    def mark(self, offset: int) -> None:
-        """A file is read when all of it is there."""
-
     def close(self) -> None:
         """Nothing more is written."""
         self.closed = True

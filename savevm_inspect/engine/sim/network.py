@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from . import connection
 from .clock import Clock, Link
 from .pipe import NO_LINK, Pipe, Sink
 
@@ -20,6 +21,15 @@ class Watch(Protocol):
         """
 
 
+class MakeNetwork(Protocol):
+    """Makes what lies between two machines."""
+
+    def __call__(
+        self, clock: Clock, *, bandwidth_bytes_per_s: int, latency_us: int, watch: Watch | None
+    ) -> connection.Network:
+        """Args: those of :class:`VirtualNetwork`."""
+
+
 class Connection:
     """All channels of one attempt to migrate.
 
@@ -34,7 +44,7 @@ class Connection:
         broken: it is gone.
     """
 
-    def __init__(self, network: "Network") -> None:
+    def __init__(self, network: "VirtualNetwork") -> None:
         self._network = network
         self.broken = False
         self.accepts: int | None = None
@@ -64,8 +74,8 @@ class Connection:
             pipe.shutdown()
 
 
-class Network:
-    """Makes connections.
+class VirtualNetwork:
+    """Makes connections between two machines in one process, in virtual time.
 
     Args:
         clock: the time that bytes take.
@@ -84,16 +94,16 @@ class Network:
         self._watch = watch
         self._channels = 0
         self.connections: list[Connection] = []
-        self.on_connect: Callable[[Connection], object] | None = None
+        self.on_connect: Callable[[connection.IncomingConnection], object] | None = None
         """Called with each new connection: the destination accepts it."""
 
     def connect(self) -> Connection:
         """Connect the source with the destination."""
-        connection = Connection(self)
-        self.connections.append(connection)
+        made = Connection(self)
+        self.connections.append(made)
         if self.on_connect is not None:
-            self.on_connect(connection)
-        return connection
+            self.on_connect(made)
+        return made
 
     def fail(self) -> None:
         """Break the connection there is; another one can be made at once."""

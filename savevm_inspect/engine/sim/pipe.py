@@ -13,11 +13,7 @@ Sink = Callable[[bytes | memoryview], object]
 
 
 class Pipe:
-    """A byte stream whose sender says where a reader may pause.
-
-    A reader that is a plain function can't wait in the middle of a section. So the sender marks each offset after
-    a whole record, and a reader gets bytes up to the last mark that has arrived. What comes after it is only
-    read when the connection is gone, as a cut record.
+    """A byte stream: a reader gets what has arrived, wherever that ends.
 
     Args:
         clock: decides what has arrived.
@@ -49,7 +45,6 @@ class Pipe:
         """What has not arrived: the time at which it will, and its length."""
         self._arrived = 0
         self._taken = 0
-        self._marks: deque[int] = deque()
 
     def write(self, data: bytes | memoryview) -> int:
         """Send bytes, which takes as long as the link needs; returns 0, or a negative errno."""
@@ -62,11 +57,6 @@ class Pipe:
         self._pieces.append(data)
         self._flight.append((self._clock.now_us + self._latency_us, len(data)))
         return 0
-
-    def mark(self, offset: int) -> None:
-        """Say that a record ends at an offset, in bytes from the start of the channel."""
-        if not self._marks or offset > self._marks[-1]:
-            self._marks.append(offset)
 
     def close(self) -> None:
         """Say that nothing more will come (qemu_fclose)."""
@@ -91,24 +81,24 @@ class Pipe:
 
     def readable(self) -> bool:
         """Whether there is something to take, or the end has come."""
-        return self._whole() > 0 or self._ended()
+        return self._look() > self._taken or self._ended()
 
-    def wait(self, what: str) -> Steps[bool]:
+    def wait(self, what: str, least_bytes: int = 1) -> Steps[bool]:
         """Wait for the next bytes; returns whether there are any, which fails only at the end.
 
         Args:
             what: what for.
+            least_bytes: the reader is woken by any.
         """
+        del least_bytes
         if not self.readable():
             yield Wait(what=what, ready=self.readable, wake_us=self._next_arrival)
-        return self._whole() > 0 or self._look() > self._taken
+        return self._look() > self._taken
 
     def take(self) -> bytes | bytearray | memoryview:
-        """All that may be read now, up to a mark; at the end of the connection, what is left."""
-        length = self._whole() or (self._look() - self._taken if self._ended() else 0)
+        """All that has arrived."""
+        length = self._look() - self._taken
         self._taken += length
-        while self._marks and self._marks[0] <= self._taken:
-            self._marks.popleft()
         if self._pieces and len(self._pieces[0]) == length:
             return self._pieces.popleft()
         whole, pos = bytearray(length), 0
@@ -122,16 +112,9 @@ class Pipe:
         return whole
 
     def skip(self) -> None:
-        """Take all that may be read now, and throw it away."""
+        """Take all that has arrived, and throw it away."""
         self._taken = self._look()
         self._pieces.clear()
-        self._marks.clear()
-
-    def _whole(self) -> int:
-        """How many bytes there are up to the last mark that has arrived."""
-        if not self._marks or self._marks[0] > self._look():
-            return 0
-        return max(mark for mark in self._marks if mark <= self._arrived) - self._taken
 
     def _look(self) -> int:
         """Offset after the last byte that has arrived."""

@@ -133,6 +133,8 @@ class Scheduler:
         self._tasks: list[Task] = []
         self._turns = 0
         self._events = 0
+        self._inside: list[Task] = []
+        """Those that wait inside of a plain function."""
 
     def __iter__(self) -> Iterator[Task]:
         """The threads that have not ended, in the order in which they began."""
@@ -176,6 +178,36 @@ class Scheduler:
         if task is not None and not task.done:
             yield end_of(task)
 
+    def wait_inside(self, steps: Steps[Result]) -> Result:
+        """Let a plain function wait: the other threads go on, inside of it (aio_poll does so upstream).
+
+        Their events go out when the thread that waits comes to its next halt. A thread that waits in this way can go
+        on only once all do that began to after it.
+
+        Args:
+            steps: what the thread waits by.
+
+        Returns:
+            What they return.
+
+        Raises:
+            Deadlock: none of the others can go on, nor ever will.
+        """
+        task = self.current
+        while True:
+            try:
+                task.wait = next(steps)
+            except StopIteration as end:
+                task.wait = None
+                result: Result = end.value
+                return result
+            self._inside.append(task)
+            while not task.ready:
+                if not self._turn_of_any() and not self._pass_time():
+                    assert task.wait is not None
+                    raise Deadlock(f"all tasks are blocked: {task.thread} waits for {task.wait.what}", task.wait)
+            self._inside.remove(task)
+
     def run(self) -> Iterator[Event]:
         """Play all threads to their end.
 
@@ -186,9 +218,7 @@ class Scheduler:
             Deadlock: all of them wait, and none of them for a person.
         """
         while True:
-            ready = [task for task in self._tasks if task.ready]
-            if ready:
-                self._turn(self._choose(ready))
+            if self._turn_of_any():
                 yield from self._drain()
             elif not self._pass_time():
                 break
@@ -198,6 +228,13 @@ class Scheduler:
             waits = "; ".join(f"{task.thread} waits for {task.wait.what}" for task in blocked if task.wait)
             device = next((task.wait for task in blocked if task.wait and task.wait.section), None)
             raise Deadlock(f"all tasks are blocked: {waits}", device)
+
+    def _turn_of_any(self) -> bool:
+        """Let one thread have its turn that can go on; False if none can."""
+        ready = [task for task in self._tasks if task.ready and task not in self._inside]
+        if ready:
+            self._turn(self._choose(ready))
+        return bool(ready)
 
     def _turn(self, task: Task) -> None:
         self._turns += 1

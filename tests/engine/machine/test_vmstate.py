@@ -12,6 +12,7 @@ from savevm_inspect.engine.machine.handlers import DeviceError
 from savevm_inspect.engine.machine.qemu_file import QEMUFileInput
 from savevm_inspect.engine.machine.vmsd import VMStateDescription, VMStateField
 from savevm_inspect.engine.machine.vmstate import vmstate_load_state, vmstate_save_state
+from savevm_inspect.engine.sim.scheduler import drive
 from savevm_inspect.errors import BadPayload, SavevmError, Truncated
 from savevm_inspect.stream.writer import Writer
 from savevm_inspect.vmstate.scalars import SCALARS
@@ -28,7 +29,7 @@ def save(vmsd: VMStateDescription, opaque: Any, version_id: int | None = None) -
 
 def load(vmsd: VMStateDescription, opaque: Any, data: bytes, version_id: int | None = None) -> int:
     f = QEMUFileInput(memoryview(data))
-    vmstate_load_state(f, vmsd, opaque, vmsd.version_id if version_id is None else version_id)
+    drive(vmstate_load_state(f, vmsd, opaque, vmsd.version_id if version_id is None else version_id))
     return f.remaining
 
 
