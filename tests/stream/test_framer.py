@@ -181,7 +181,7 @@ HOSTILE = {
     "4 GiB of machine name": (b"QEVM\0\0\0\3\x07\xff\xff\xff\xff" + bytes(1000), Truncated, "4294967295 bytes"),
     "4 GiB of capabilities": (
         b"QEVM\0\0\0\3\x07\0\0\0\1x\x05\x1aconfiguration/capabilities\0\0\0\1\xff\xff\xff\xff",
-        BadPayload,
+        Truncated,
         "4294967295 capabilities",
     ),
     "4 GiB of description": (b"QEVM\0\0\0\3\0\x06\xff\xff\xff\xff{}", Truncated, "4294967295 bytes, 2 are left"),
