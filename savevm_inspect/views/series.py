@@ -1,6 +1,7 @@
 """What changes along a run or a stream, as columns of numbers for a diagram."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -157,3 +158,38 @@ def times_sent(stream: Stream, block: str) -> npt.NDArray[np.int64]:
     pages = -(-stream.blocks[index].used_bytes // stream.page_size)
     addr = stream.pages.of_block(index)["addr"] // np.uint64(stream.page_size)
     return np.bincount(addr.astype(np.int64), minlength=pages)
+
+
+def peaks(values: npt.NDArray[np.int64], most: int) -> tuple[npt.NDArray[np.int64], int]:
+    """The highest value of each of some bins of equal size, so that a long series can be drawn and no peak is lost.
+
+    Args:
+        values: shape (n,).
+        most: no more bins than this; at least 1.
+
+    Returns:
+        Shape (bins,), and how many values a bin has; the last one may have fewer.
+    """
+    size = max(-(-len(values) // most), 1)
+    return np.maximum.reduceat(values, np.arange(0, len(values), size)) if len(values) else values, size
+
+
+def kept_steps(series: PendingSeries, most: int) -> list[int]:
+    """Which entries of a series to draw, so that none of its peaks and valleys is lost.
+
+    Args:
+        series: the figures of a run.
+        most: about how many to keep; at least 2.
+
+    Returns:
+        Positions in the columns, ascending: all, or the lowest and the highest entry of each stretch.
+    """
+    total = np.array(series.must_precopy, dtype=np.float64) + np.array(series.can_postcopy, dtype=np.float64)
+    if len(total) <= most:
+        return list(range(len(total)))
+    edges = np.linspace(0, len(total), most // 2 + 1, dtype=np.int64)
+    found = {0, len(total) - 1}
+    for start, end in pairwise(edges.tolist()):
+        stretch = total[start:end]
+        found |= {start + int(stretch.argmin()), start + int(stretch.argmax())}
+    return sorted(found)

@@ -11,7 +11,7 @@ from ..payload.page_log import PageKind
 from ..reader.stream import Stream
 from ..rules.threads import Side
 from ..timeline.timeline import Timeline
-from ..views.series import device_sizes, page_series, pending_series, times_sent
+from ..views.series import device_sizes, kept_steps, page_series, peaks, pending_series, times_sent
 from .style import (
     CAN_POSTCOPY,
     MUST_PRECOPY,
@@ -33,6 +33,14 @@ LAYOUT: Final[dict[str, Any]] = {
     "legend": {"orientation": "h", "x": 0, "y": -0.22, "title": {"text": ""}},
 }
 """What all figures have in common."""
+
+_POINTS: Final = 10_000
+"""Points of all series of a map; more than a screen can show, and less than 400 kB."""
+
+_BINS: Final = 2_000
+_STEPS: Final = 1_000
+_RUNS: Final = 300
+"""Of bars, curves and phases: what a screen's width can tell apart."""
 
 
 _RIBBON: Final[dict[str, Any]] = {
@@ -80,12 +88,14 @@ def sections_figure(stream: Stream, *, most: int = 25) -> go.Figure:
 def pages_figure(stream: Stream) -> go.Figure:
     """Where in memory the pages lie, in the order in which they were sent."""
     figure = go.Figure()
-    for series in page_series(stream):
+    found = page_series(stream)
+    step = max(-(-sum(len(series.number) for series in found) // _POINTS), 1)
+    for series in found:
         zero = series.kind is PageKind.ZERO
         figure.add_trace(
             go.Scattergl(
-                x=series.number,
-                y=series.addr / (1 << 20),
+                x=series.number[::step],
+                y=series.addr[::step] / (1 << 20),
                 mode="markers",
                 marker={"size": 3, "color": ZERO_PAGES if zero else NORMAL_PAGES},
                 name=plain_text(f"{series.block}, {'zero' if zero else 'with content'} ({series.total} pages)"),
@@ -100,7 +110,7 @@ def pages_figure(stream: Stream) -> go.Figure:
 
 
 def resent_figure(stream: Stream, block: str) -> go.Figure:
-    """How often each page of a block was sent.
+    """How often each page of a block was sent; in a large block, the most often sent of neighbouring pages.
 
     Args:
         stream: the stream.
@@ -109,12 +119,13 @@ def resent_figure(stream: Stream, block: str) -> go.Figure:
     Raises:
         NotFound: there is no such block.
     """
-    counts = times_sent(stream, block)
-    addr_mib = [number * stream.page_size / (1 << 20) for number in range(len(counts))]
+    counts, pages = peaks(times_sent(stream, block), _BINS)
+    addr_mib = [number * pages * stream.page_size / (1 << 20) for number in range(len(counts))]
+    of = "each page" if pages == 1 else f"the most often sent of {pages} pages"
     figure = go.Figure(
         go.Scattergl(x=addr_mib, y=counts, mode="lines", line={"shape": "hv", "width": 1, "color": NORMAL_PAGES})
     )
-    figure.update_layout(**LAYOUT, height=300, title_text=plain_text(f"How often each page of {block} was sent"))
+    figure.update_layout(**LAYOUT, height=300, title_text=plain_text(f"How often {of} of {block} was sent"))
     figure.update_xaxes(title_text="address in the block (MiB)")
     figure.update_yaxes(title_text="times", rangemode="tozero")
     return figure
@@ -182,7 +193,9 @@ def position_line(index: int) -> dict[str, Any]:
 def _ribbon_bars(timeline: Timeline, *, by_time: bool) -> Iterator[go.Bar]:
     """One trace for each phase, however often it comes."""
     for phase, colour in PHASE_COLOURS.items():
-        runs = [run for run in timeline.phases() if run.phase is phase]
+        runs = sorted((run for run in timeline.phases() if run.phase is phase), key=lambda run: run.first - run.last)[
+            :_RUNS
+        ]  # the longest
         if not runs:
             continue
         edges = [(run.start_us / 1000, run.end_us / 1000) if by_time else (run.first, run.last + 1) for run in runs]
@@ -214,7 +227,8 @@ def _sides_axis(figure: go.Figure, **where: int) -> None:
 
 def _pending_traces(timeline: Timeline, *, by_time: bool) -> list[go.Scatter]:
     series = pending_series(timeline)
-    x = series.time_ms if by_time else tuple(index + 0.5 for index in series.index)
+    kept = kept_steps(series, _STEPS)
+    x = [series.time_ms[each] if by_time else series.index[each] + 0.5 for each in kept]
     curves: tuple[tuple[str, Any, dict[str, Any]], ...] = (
         ("must_precopy", series.must_precopy, {"color": MUST_PRECOPY, "width": 2}),
         ("can_postcopy", series.can_postcopy, {"color": CAN_POSTCOPY, "width": 2}),
@@ -223,7 +237,7 @@ def _pending_traces(timeline: Timeline, *, by_time: bool) -> list[go.Scatter]:
     return [
         go.Scatter(
             x=x,
-            y=values,
+            y=[values[each] for each in kept],
             name=name,
             mode="lines+markers" if name != "threshold" else "lines",
             line={**line, "shape": "hv"},
