@@ -39,9 +39,8 @@ lint: $(STAMP)
 lab: $(STAMP)  ## JupyterLab on the quickstart
 	$(BIN)/savevm-inspect lab
 
-fuzz: $(STAMP)  ## a million mutated streams, an hour or so
-	SAVEVM_FUZZ_FACTOR=50 $(BIN)/python -m pytest --timeout 7200 tests/test_hostile.py tests/container tests/reader/test_kinds.py \
-		tests/kaitai/test_hostile.py tests/formats/test_to_ksy_hostile.py tests/memory/test_history_hostile.py
+fuzz: $(STAMP)  ## a million damaged inputs over all that is public, an hour or so; SEED=N repeats, MINUTES=N ends it
+	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 formats:  ## compile and draw formats/*.ksy anew; needs node, npm and graphviz
 	formats/compile.sh

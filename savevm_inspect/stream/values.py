@@ -55,8 +55,8 @@ class FieldValue:
 
     @property
     def name(self) -> str:
-        """The field's own name."""
-        return self.parts[-1]
+        """The field's own name; empty if the description gives it none."""
+        return self.parts[-1] if self.parts else ""
 
     def text(self, *, whole: bool = False) -> str:
         """The value as text that is safe to show: on one line, with nothing that a terminal would obey.

@@ -10,7 +10,7 @@ ahead, the encoder whether there are values.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
@@ -61,6 +61,23 @@ class FieldContext:
     def owner(self) -> Owner:
         """Which description has it among its fields."""
         return self.owners[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A number that each of several equal structs has.
+
+    Attributes:
+        parts: the names from the struct down to it.
+        kind: one of :data:`FORMATS`.
+        type: QEMU's name of its type.
+        meaning: says what the bits of a value mean.
+    """
+
+    parts: Parts
+    kind: str
+    type: str
+    meaning: Meaning | None
 
 
 Layout = Callable[["Coder", FieldContext], None]
@@ -209,6 +226,20 @@ class Coder(ABC):
         for index in range(length):
             with self.inside(f"{name}[{index}]"):
                 self.record(*columns)
+
+    def structs(self, length: int, names: Iterable[str], columns: Sequence[Column], size: int) -> bool:  # noqa: ARG002
+        """Several equal structs that hold nothing but numbers, if they can be taken all at once.
+
+        Args:
+            length: how many.
+            names: of each, in their order.
+            columns: the numbers of each.
+            size: of each in bytes, as the description says.
+
+        Returns:
+            Whether they were. If not, they are described one by one.
+        """
+        return False
 
     def record(self, *columns: tuple[str, str]) -> None:
         """Numbers that follow one another: name and kind of each."""

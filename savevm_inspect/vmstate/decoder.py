@@ -1,6 +1,6 @@
 """The :class:`~.coder.Coder` that takes the parts of a format from bytes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from struct import Struct
 from typing import NoReturn
@@ -10,7 +10,7 @@ from ..span import Span
 from ..stream.cursor import Cursor
 from ..stream.values import FieldValue, Undecoded, Value
 from ..wire import VmRecord
-from .coder import FORMATS, Coder, FieldContext, Layout, Meaning, Parts
+from .coder import FORMATS, Coder, Column, FieldContext, Layout, Meaning, Parts
 
 LIMIT_VALUES = 1 << 20
 """A field with a layout is not decoded to more values than this; those of real devices have some ten thousand."""
@@ -122,6 +122,29 @@ class Decoder(Coder):
                 return
             found = f"subsection {head[0]!r} version {head[1]}, its schema says {name!r} version {version}"
         raise BadPayload(found, offset=cursor.base + start, section=cursor.section)
+
+    def structs(self, length: int, names: Iterable[str], columns: Sequence[Column], size: int) -> bool:
+        packed = Struct(">" + "".join(FORMATS[column.kind][1] for column in columns))
+        if packed.size != size or size * length > self.cursor.remaining or self._limit is not None:
+            return False  # one by one, it is found out where that goes wrong
+        start = self.cursor.require(size * length, "structs")
+        channel, offset = self.cursor.channel, self.cursor.base + start
+        leaves, outer = self.leaves, self.parts
+        widths = [(column, _STRUCTS[column.kind].size) for column in columns]
+        elements = packed.iter_unpack(self.cursor.buffer[start : self.cursor.pos])
+        for name, values in zip(names, elements, strict=True):
+            for (column, width), value in zip(widths, values, strict=True):
+                leaves.append(
+                    FieldValue(
+                        parts=(*outer, name, *column.parts),
+                        type=column.type,
+                        value=value == 1 if column.kind == "bool" and value < 2 else value,
+                        span=Span(channel=channel, offset=offset, length=width),
+                        meaning=column.meaning(value) if column.meaning else "",
+                    )
+                )
+                offset += width
+        return True
 
     def check_size(self, start: int, context: FieldContext) -> None:
         length = self.cursor.pos - start

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .coder import Coder, FieldContext, Owner
+from .coder import Coder, Column, FieldContext, Owner
 from .fields import BYTES_BY_NATURE, element_name, layouts_of, meaning_of, number_kind
 from .schema import FieldSchema, StateSchema
 
@@ -58,6 +58,10 @@ class _Walk:
         kind = number_kind(field.type, field.size)
         if kind is not None:
             self._numbers(field, kind)
+            return
+        columns = _columns(field) if field.count > 1 else []
+        names = (element_name(field, position) for position in range(field.count))
+        if columns and self._coder.structs(field.count, names, columns, field.size):
             return
         for position in range(field.count):
             context = FieldContext(
@@ -122,3 +126,24 @@ class _Walk:
                     self._coder.refuse(f"a node more than the {nodes} that are counted")
                 with self._coder.inside(part):
                     self._all_of(state, context.owners)
+
+
+def _columns(field: FieldSchema) -> list[Column]:
+    """The numbers that each element of a field consists of; none if it has anything else, or nothing."""
+    found: list[Column] = []
+    complete = field.type in INLINE and all(_add_columns(state, (), found) for state in field.states)
+    return found if complete else []
+
+
+def _add_columns(state: StateSchema, above: tuple[str, ...], found: list[Column]) -> bool:
+    """Add the numbers of a struct; returns whether it has nothing else."""
+    for field in state.fields:
+        if field.count != 1 or not field.size:
+            return False
+        parts = (*above, element_name(field, 0))
+        kind = number_kind(field.type, field.size)
+        if kind is not None:
+            found.append(Column(parts=parts, kind=kind, type=field.type, meaning=meaning_of(field.type)))
+        elif field.type not in INLINE or not all(_add_columns(each, parts, found) for each in field.states):
+            return False
+    return not state.subsections
