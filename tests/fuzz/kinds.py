@@ -19,9 +19,6 @@ import savevm_inspect as si
 from savevm_inspect.cli import cli
 from savevm_inspect.cli.status import status_of
 from savevm_inspect.container.capture_folder import EVENTS
-from savevm_inspect.engine.incoming.migration import IncomingMigration
-from savevm_inspect.engine.sim.clock import VirtualClock
-from savevm_inspect.engine.sim.scheduler import Deadlock, Scheduler
 from savevm_inspect.errors import EngineError, SavevmError
 from savevm_inspect.reader.find import find_devices, find_fields
 from savevm_inspect.stream.events import read_events
@@ -236,6 +233,37 @@ def parse(files: Files, chance: Random) -> None:
         si.kaitai.spans(tree)
 
 
+_VALUES: Final = (0, -1, 1 << 64, True, "", "x" * 300, "\ud800", b"", bytes(40), (1, 2), [], [1 << 70] * 3)
+_NAMES: Final = ("", "x", "x" * 300, "\ud800", "a/b")
+
+
+def edit(stream: si.Stream, chance: Random) -> None:
+    edited = stream.edit()
+    devices = stream.devices or (chance.choice(_NAMES),)
+
+    def one_change() -> None:
+        device = chance.choice(devices)
+        fields = device.fields if isinstance(device, si.Device) else ()
+        field = chance.choice(fields).path if fields else chance.choice(_NAMES)
+        match chance.randrange(6):
+            case 0:
+                edited.drop(device, chance.choice(field.split("/")))
+            case 1:
+                edited.rename(device, chance.choice(field.split("/")), chance.choice(_NAMES))
+            case 2:
+                edited.bump(device, chance.choice((0, 7, -1, 1 << 32)), chance.choice(("", *field.split("/"))))
+            case 3:
+                edited.flip(chance.choice((0, 9, 40, 1 << 40)), chance.choice((1, 0, 256)))
+            case 4:
+                edited.cut(chance.choice((-1, 60, 300, 1 << 40)), chance.choice((0, 0, 1, 9)))
+            case _:
+                edited.set(device, field, chance.choice(_VALUES))
+
+    each_of(iter([one_change] * 4))
+    assert repr(edited)
+    edited.to_bytes()
+
+
 def write_format(stream: si.Stream, _chance: Random) -> None:
     assert ksy_of_stream(stream)
 
@@ -246,19 +274,14 @@ def write_format(stream: si.Stream, _chance: Random) -> None:
 def load(files: Files, _chance: Random) -> None:
     """Have the destination of a scenario load what its source wrote."""
     ((name, content),) = files.items()
-    scenario = inputs.small_scenarios()[name]
-    scheduler = Scheduler(VirtualClock())
-    destination = IncomingMigration(scenario.build_destination(scheduler), scenario.destination_options)
-    destination.load_file(content)
-    try:
-        for event in scheduler.run():
-            assert event.to_json()
-    except Deadlock as error:
-        _one_line(error)
-    if destination.error is not None:
-        _one_line(destination.error)
-        raise_what_a_handler_hid(destination.error)
-        raise destination.error
+    loaded = si.load(content, inputs.small_scenarios()[name])
+    assert repr(loaded)
+    for event in loaded.events:
+        assert event.to_json()
+    if loaded.error is not None:
+        _one_line(loaded.error)
+        raise_what_a_handler_hid(loaded.error)
+        raise loaded.error
 
 
 def raise_what_a_handler_hid(error: EngineError) -> None:
@@ -394,6 +417,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "kaitai.compare": Kind((*_STREAMS, inputs.ram_streams), of_stream(compare), 40),
     "kaitai.parse": Kind(_STREAMS, parse, 20),
     "formats": Kind((inputs.devices,), of_stream(write_format), 10),
+    "edit": Kind((inputs.devices, inputs.small_streams, inputs.engine_streams), of_stream(edit), 30),
     "return path": Kind((inputs.return_paths,), of_stream(read_summary), 100),
     "containers": Kind((inputs.images,), of_stream(read_summary), 100),
     "loadvm": Kind((inputs.loadable,), load, 60),

@@ -121,10 +121,10 @@ class Search:
         files = made(kind, self.seed, number)
         size = sum(map(len, files.values()))
         limit = max(LEAST_SECONDS, SECONDS_PER_MIB * size / (1 << 20))
-        before, start = _peak_bytes(), time.process_time()
+        before, start = peak_bytes(), time.process_time()
         what, trace = _outcome(kind, files, self._chance(kind, number), limit)
         seconds = time.process_time() - start
-        grown = _peak_bytes() - before
+        grown = peak_bytes() - before
         if what is None and grown > MOST_GROWTH_BYTES:
             what, trace = f"MemoryError: {grown >> 20} MiB more for {size} bytes", ""
         count.seconds += seconds
@@ -166,7 +166,7 @@ class Search:
         yield (
             f"{'all':26} {sum(each.tried for each in every):>9} {sum(each.ended for each in every):>9} "
             f"{sum(each.refused for each in every):>9} {sum(each.found for each in every):>6}   "
-            f"peak {_peak_bytes() >> 20} MiB"
+            f"peak {peak_bytes() >> 20} MiB"
         )
 
 
@@ -213,7 +213,8 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     raise TookTooLong(f"more than {SECONDS_PER_MIB} s a MiB")
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+    """The most memory that this process ever had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
@@ -231,10 +232,13 @@ def search(seed: int, kinds: list[str], *, count: int, seconds: float, folder: P
     found = Search(seed)
     end = time.monotonic() + seconds
     for tried, (kind, number) in enumerate(turns(seed, kinds), 1):
-        finding = found.try_one(kind, number)
+        try:
+            finding = found.try_one(kind, number)
+        except KeyboardInterrupt:  # of who has seen enough, and wants the table
+            break
         if finding is not None:
             print(f"FOUND {finding.what[:300]}\n  kept in {finding.save(folder)}", flush=True)
-        if tried % 20_000 == 0:
+        if tried % 5_000 == 0:
             print(*found.table(), sep="\n", flush=True)
         if tried >= count or time.monotonic() > end:
             break

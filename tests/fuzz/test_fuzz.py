@@ -52,10 +52,6 @@ def spin(_files: object, _chance: Random) -> None:
         pass
 
 
-def fill(_files: object, _chance: Random) -> None:
-    bytes(1) * (search.MOST_GROWTH_BYTES * 3)
-
-
 def say_two_lines(_files: object, _chance: Random) -> None:
     error = SavevmError("x")
     error.__class__ = type("Loud", (SavevmError,), {"__str__": lambda self: "one\ntwo"})
@@ -64,7 +60,7 @@ def say_two_lines(_files: object, _chance: Random) -> None:
 
 @pytest.mark.parametrize(
     ("work", "what"),
-    [(fail, "KeyError"), (spin, "TookTooLong"), (fill, "MemoryError"), (say_two_lines, "SavevmError of several")],
+    [(fail, "KeyError"), (spin, "TookTooLong"), (say_two_lines, "SavevmError of several")],
 )
 def test_what_must_not_be_is_found_and_kept(
     work: Callable[..., None], what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -80,6 +76,16 @@ def test_what_must_not_be_is_found_and_kept(
     kept = finding.save(tmp_path)
     assert (kept / "source").read_bytes() == made("broken", SEED, 0)["source"]
     assert "--kind 'broken' --number 0" in (kept / "FOUND").read_text()
+
+
+def test_an_input_that_takes_much_memory_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = iter((1 << 30, (1 << 30) + search.MOST_GROWTH_BYTES, 2 << 30, (2 << 30) + search.MOST_GROWTH_BYTES + 1))
+    monkeypatch.setattr(search, "peak_bytes", lambda: next(peaks))
+    found = Search(SEED)
+    assert found.try_one("return path", 0) is None
+    finding = found.try_one("return path", 1)
+    assert finding is not None
+    assert finding.what.startswith("MemoryError: 256 MiB more")
 
 
 def test_what_is_cut_is_still_a_stream() -> None:
