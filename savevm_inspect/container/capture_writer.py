@@ -47,8 +47,7 @@ class CaptureWriter:
     def __init__(
         self, path: str | PathLike[str], *, made_by: str, force: bool = False, discard: bool = False
     ) -> None:
-        path = Path(path)
-        self.path = path.resolve() if path.is_symlink() else path
+        self.path = _target(Path(path))
         self.outcome = CaptureOutcome.COMPLETED
         self.error = ""
         self._force = force
@@ -57,7 +56,6 @@ class CaptureWriter:
         self._made_by = made_by
         self._channels: list[dict[str, object]] = []
         self._files = ExitStack()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self.folder = self.path.with_name(f".{self.path.name}.recording")
         """The folder under its temporary name; put files beside the stream here."""
         self._lock = _make_draft(self.folder, self.path)
@@ -163,6 +161,25 @@ class CaptureWriter:
                     f"{path}: holds {others[0]!r}, which is no part of the capture there; not overwritten "
                     "without --force"
                 )
+
+
+def _target(path: Path) -> Path:
+    """Where the folder of a name is to be, links followed; the folder that it is to lie in is made.
+
+    Raises:
+        SavevmError: it can be no folder's name.
+        HostError: the folder that it is to lie in can't be made.
+    """
+    try:
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path
+        if not target.name:
+            raise SavevmError(f"{path}: is no name of a folder to make")
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError.of(path, error) from error
+    except ValueError as error:  # a zero byte in its name
+        raise SavevmError(f"{path}: {error}") from error
+    return target
 
 
 def _make_draft(folder: Path, path: Path) -> IO[bytes]:

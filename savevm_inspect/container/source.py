@@ -102,7 +102,9 @@ class Source:
 
     def _open(self, source: SourceLike) -> Opened:
         if isinstance(source, bytes | bytearray | memoryview):
-            return Opened(container="memory", buffer=memoryview(source).cast("B").toreadonly())
+            view = memoryview(source)
+            view = view if view.c_contiguous else memoryview(view.tobytes())
+            return Opened(container="memory", buffer=view.cast("B").toreadonly())
         if not isinstance(source, str | PathLike):
             return self._open_file(source)
         if os.fspath(source) == STANDARD_INPUT:

@@ -139,7 +139,13 @@ class History:
 
         Returns:
             Shape (n,), dtype :data:`HISTORY_DTYPE`.
+
+        Raises:
+            NotFound: one of them is no index.
         """
+        count = len(self.pages)
+        if len(numbers) and not (-count <= numbers.min() and numbers.max() < count):
+            raise NotFound(f"sendings {numbers.min()} to {numbers.max()}, and there are {count}")
         found = np.empty(len(numbers), HISTORY_DTYPE)
         for name in PAGE_DTYPE.names or ():
             found[name] = self.pages.rows[name][numbers]

@@ -163,3 +163,8 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
         with pytest.raises(SavevmError):
             Source(tmp_path / "cut")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_bytes_that_do_not_lie_in_one_piece_are_copied() -> None:
+    with Source(memoryview(b"QxExVxMx")[::2]) as source:
+        assert bytes(source.buffer) == b"QEVM"

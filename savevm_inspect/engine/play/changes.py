@@ -50,6 +50,8 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     for name, value in changes.items():
         if name not in CHANGEABLE:
             raise SavevmError(f"a scenario has no {name!r}; {did_you_mean(name, CHANGEABLE)}")
+        if isinstance(value, str):
+            _check_text(name, value)
         if name == "machine" and isinstance(value, str):
             value = _machine(scenario.machine, value)  # noqa: PLW2901 - what the text stands for
         inside, kind = CHANGEABLE[name]
@@ -66,6 +68,14 @@ def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
     if made.ram_bytes % made.machine.page_size or made.shared_bytes % made.machine.page_size:
         raise SavevmError(f"ram_bytes and shared_bytes are multiples of the page size, {made.machine.page_size}")
     return made
+
+
+def _check_text(name: str, value: str) -> None:
+    """Names stand in streams, as UTF-8."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise SavevmError(f"{name}={value!r}: must be text that UTF-8 has ({error.reason})") from None
 
 
 def _machine(base: MachineType, name: str) -> MachineType:
