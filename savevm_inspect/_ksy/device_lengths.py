@@ -66,6 +66,8 @@ class DeviceLengths:
             description = json.loads(text)
             if not isinstance(description["devices"], list):
                 raise TypeError("devices are no list")
+            if not all(isinstance(device["name"], str) for device in description["devices"]):
+                raise TypeError("a device's name is no text")
             devices = [
                 (device["name"], device["instance_id"] & 0xFFFFFFFF, _payload_bytes(device), _pointers(device))
                 for device in description["devices"]
