@@ -198,14 +198,14 @@ def open_file(path: Path, *, within: Path | None, follow: bool = False) -> Binar
         SavevmError: it is no regular file, or a link that is not to be followed.
         HostError: it can't be opened.
     """
-    target = Path(os.path.realpath(path))
-    if within is not None and not follow and Path(os.path.realpath(within)) not in target.parents:
-        raise SavevmError(f"{path}: a link out of the capture folder; not read without --follow")
     try:
+        target = Path(os.path.realpath(path))
+        if within is not None and not follow and Path(os.path.realpath(within)) not in target.parents:
+            raise SavevmError(f"{path}: a link out of the capture folder; not read without --follow")
         file = open(path, "rb", opener=lambda _, flags: os.open(target, flags | os.O_NONBLOCK | os.O_NOFOLLOW))  # noqa: SIM115 - for others
     except OSError as error:
         raise HostError.of(path, error) from error
-    except ValueError as error:  # a zero byte in its name
+    except ValueError as error:  # a zero byte in its name, or what no name can have
         raise SavevmError(f"{path}: {error}") from error
     kind = stat.S_IFMT(os.fstat(file.fileno()).st_mode)
     if kind != stat.S_IFREG:

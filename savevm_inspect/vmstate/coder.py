@@ -64,7 +64,7 @@ class FieldContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class StructColumn:
     """A number that each of several equal structs has.
 
     Attributes:
@@ -227,7 +227,7 @@ class Coder(ABC):
             with self.inside(f"{name}[{index}]"):
                 self.record(*columns)
 
-    def structs(self, length: int, names: Iterable[str], columns: Sequence[Column], size: int) -> bool:  # noqa: ARG002
+    def structs(self, length: int, names: Iterable[str], columns: Sequence[StructColumn], size: int) -> bool:  # noqa: ARG002
         """Several equal structs that hold nothing but numbers, if they can be taken all at once.
 
         Args:

@@ -10,7 +10,7 @@ from ..span import Span
 from ..stream.cursor import Cursor
 from ..stream.values import FieldValue, Undecoded, Value
 from ..wire import VmRecord
-from .coder import FORMATS, Coder, Column, FieldContext, Layout, Meaning, Parts
+from .coder import FORMATS, Coder, FieldContext, Layout, Meaning, Parts, StructColumn
 
 LIMIT_VALUES = 1 << 20
 """A field with a layout is not decoded to more values than this; those of real devices have some ten thousand."""
@@ -123,7 +123,7 @@ class Decoder(Coder):
             found = f"subsection {head[0]!r} version {head[1]}, its schema says {name!r} version {version}"
         raise BadPayload(found, offset=cursor.base + start, section=cursor.section)
 
-    def structs(self, length: int, names: Iterable[str], columns: Sequence[Column], size: int) -> bool:
+    def structs(self, length: int, names: Iterable[str], columns: Sequence[StructColumn], size: int) -> bool:
         packed = Struct(">" + "".join(FORMATS[column.kind][1] for column in columns))
         if packed.size != size or size * length > self.cursor.remaining or self._limit is not None:
             return False  # one by one, it is found out where that goes wrong

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .coder import Coder, Column, FieldContext, Owner
+from .coder import Coder, FieldContext, Owner, StructColumn
 from .fields import BYTES_BY_NATURE, element_name, layouts_of, meaning_of, number_kind
 from .schema import FieldSchema, StateSchema
 
@@ -128,14 +128,14 @@ class _Walk:
                     self._all_of(state, context.owners)
 
 
-def _columns(field: FieldSchema) -> list[Column]:
+def _columns(field: FieldSchema) -> list[StructColumn]:
     """The numbers that each element of a field consists of; none if it has anything else, or nothing."""
-    found: list[Column] = []
+    found: list[StructColumn] = []
     complete = field.type in INLINE and all(_add_columns(state, (), found) for state in field.states)
     return found if complete else []
 
 
-def _add_columns(state: StateSchema, above: tuple[str, ...], found: list[Column]) -> bool:
+def _add_columns(state: StateSchema, above: tuple[str, ...], found: list[StructColumn]) -> bool:
     """Add the numbers of a struct; returns whether it has nothing else."""
     for field in state.fields:
         if field.count != 1 or not field.size:
@@ -143,7 +143,7 @@ def _add_columns(state: StateSchema, above: tuple[str, ...], found: list[Column]
         parts = (*above, element_name(field, 0))
         kind = number_kind(field.type, field.size)
         if kind is not None:
-            found.append(Column(parts=parts, kind=kind, type=field.type, meaning=meaning_of(field.type)))
+            found.append(StructColumn(parts=parts, kind=kind, type=field.type, meaning=meaning_of(field.type)))
         elif field.type not in INLINE or not all(_add_columns(each, parts, found) for each in field.states):
             return False
     return not state.subsections
