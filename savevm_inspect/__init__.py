@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from . import kaitai as kaitai
     from .container.capture_folder import CaptureFolder as CaptureFolder
     from .editor.edit import Edit as Edit
+    from .engine.checks.check_device import DeviceReport as DeviceReport
+    from .engine.checks.check_device import check_device as check_device
+    from .engine.devices.declared import device as device
     from .engine.front import load as load
     from .engine.front import run as run
     from .engine.front import scenario as scenario
@@ -77,6 +80,9 @@ _PUBLIC: Mapping[str, str] = {
     "sweep": ".views.sweep",
     "load": ".engine.front",
     "Load": ".engine.play.load",
+    "device": ".engine.devices.declared",
+    "check_device": ".engine.checks.check_device",
+    "DeviceReport": ".engine.checks.check_device",
     "Step": ".engine.play.script",
     "UserAction": ".engine.play.script",
     "record": ".recorder.record",
@@ -100,6 +106,7 @@ after the colon is the module itself."""
 __all__ = [
     "CaptureFolder",
     "Device",
+    "DeviceReport",
     "Edit",
     "Event",
     "FieldValue",
@@ -114,6 +121,8 @@ __all__ = [
     "Table",
     "Timeline",
     "UserAction",
+    "check_device",
+    "device",
     "explore",
     "figures",
     "kaitai",

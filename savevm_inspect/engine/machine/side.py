@@ -22,6 +22,7 @@ from .machine import Machine
 from .phase_guard import PhaseGuard
 from .qemu_file import QEMUFile, QEMUFileInput
 from .registry import SaveStateEntry
+from .step_limit import limited
 
 
 def message_of(error: Exception) -> str:
@@ -324,7 +325,7 @@ class MigrationSide:
         self.calls_made[handler, entry.idstr] += 1
         self.emit(EventKind.CALL, **who)
         yield CHECKPOINT
-        function = function or getattr(entry.ops, METHODS[job])
+        function = limited(function or getattr(entry.ops, METHODS[job]))
         start = _position(f)
         cause: Exception | None = None
         returned: Any = None

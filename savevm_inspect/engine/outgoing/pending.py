@@ -12,6 +12,7 @@ from ...rules.options import Capability
 from ..machine.handlers import Pending
 from ..machine.registry import SaveStateEntry
 from ..machine.side import Figures, MigrationSide
+from ..machine.step_limit import limited
 from ..sim.scheduler import CHECKPOINT, Steps
 from .pace import Pace
 
@@ -117,7 +118,7 @@ class PendingQuery:
     def _answer(self, entry: SaveStateEntry, job: str, opaque: object) -> Steps[Pending]:
         """What one of the device's own callbacks says; one that it lacks adds nothing."""
         function = getattr(entry.ops, job)
-        returned = function(opaque) if function is not None else Pending()
+        returned = limited(function)(opaque) if function is not None else Pending()
         if isinstance(returned, Generator):
             returned = yield from returned
         answer: Pending = returned

@@ -1,0 +1,1 @@
+"""A device of a user held against what its callbacks promise."""
