@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import kaitai as kaitai
+    from . import quiz as quiz
     from .container.capture_folder import CaptureFolder as CaptureFolder
     from .editor.edit import Edit as Edit
     from .engine.checks.check_device import DeviceReport as DeviceReport
@@ -81,6 +82,7 @@ _PUBLIC: Mapping[str, str] = {
     "load": ".engine.front",
     "Load": ".engine.play.load",
     "device": ".engine.devices.declared",
+    "quiz": ".quiz:",
     "check_device": ".engine.checks.check_device",
     "DeviceReport": ".engine.checks.check_device",
     "Step": ".engine.play.script",
@@ -130,6 +132,7 @@ __all__ = [
     "name_bytes",
     "open_stream",
     "pending_series",
+    "quiz",
     "ram_stats",
     "record",
     "replay",
