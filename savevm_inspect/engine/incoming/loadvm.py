@@ -270,13 +270,15 @@ class LoadVM:
 
     def _footer(self, f: QEMUFileInput, entry: SaveStateEntry) -> None:
         """Make sure that a section was read to its last byte, and no further (check_section_footer)."""
-        offset, footer, section_id = f.offset, f.get_byte(), f.get_be32()
-        if footer != VmRecord.QEMU_VM_SECTION_FOOTER or section_id != entry.load_section_id:
-            raise FooterMismatch(
-                f"{footer:#x} {section_id}, expected the footer of section {entry.load_section_id}",
-                offset=offset,
-                section=str(entry),
-            )
+        offset, mark = f.offset, f.get_byte()
+        expected = f"{entry.load_section_id} ({entry.idstr}, instance {entry.instance_id})"
+        if mark != VmRecord.QEMU_VM_SECTION_FOOTER:
+            message = f"byte {mark:#04x} where the footer of section {expected} must be"
+            raise FooterMismatch(message, offset=offset, section=str(entry))
+        section_id = f.get_be32()
+        if section_id != entry.load_section_id:
+            message = f"footer names section {section_id}, the open section is {expected}"
+            raise FooterMismatch(message, offset=offset, section=str(entry))
 
     def _description(self, f: QEMUFileInput) -> Steps[None]:
         """Read the description and forget it; only those who watch the stream care (qemu_loadvm_state).

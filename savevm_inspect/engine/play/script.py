@@ -84,8 +84,8 @@ class Step:
     def due(self, source: OutgoingMigration, destination: MigrationSide) -> bool:
         """Whether its conditions hold."""
         return (
-            (self.status is None or source.status is self.status)
-            and (self.phase is None or source.phase is self.phase)
+            (self.status is None or source.status == self.status)
+            and (self.phase is None or source.phase == self.phase)
             and source.machine.stats.dirty_sync_count >= self.iteration
             and (self.event is None or source.scheduler.emitted > self.event)
             and (not self.handler or self._calls(source) + self._calls(destination) >= self.at_call)

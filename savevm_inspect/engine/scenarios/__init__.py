@@ -7,6 +7,7 @@ from ..play.scenario import Scenario
 from .devices import DEVICES
 from .failures import FAILURES
 from .files import FILE
+from .misconceptions import MISCONCEPTIONS
 from .parts import NONE_DEVICES, OUR_DEVICES, PC_DEVICES
 from .postcopy import LATE
 from .precopy import PRECOPY
@@ -26,6 +27,9 @@ class Scenarios(dict[str, Scenario]):
 
 
 SCENARIOS: Final = Scenarios(
-    {scenario.name: scenario for scenario in (*PRECOPY, *SWITCHOVER, *LATE, *DEVICES, *FILE, *FAILURES)}
+    {
+        scenario.name: scenario
+        for scenario in (*PRECOPY, *SWITCHOVER, *LATE, *MISCONCEPTIONS, *DEVICES, *FILE, *FAILURES)
+    }
 )
 """Every scenario by its name."""

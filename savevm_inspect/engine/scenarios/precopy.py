@@ -50,8 +50,8 @@ PRECOPY: Final[tuple[Scenario, ...]] = (
     scenario(
         name="growing",
         title="A guest that writes to more and more of its memory",
-        teaches="Each pass finds more to send than the one before, until the memory has an end.",
-        workload=Workload(writes_per_s=1200, hot_pages=16, grows_by_pages_per_s=200),
+        teaches="Each pass finds more to send than the one before; only when the guest falls silent is it the last.",
+        workload=Workload(writes_per_s=8000, hot_pages=100, grows_by_pages_per_s=200, stops_after_us=1_500_000),
     ),
     scenario(
         name="never-converges",

@@ -102,7 +102,7 @@ def test_bytes_out_of_the_blue_are_refused(data: bytes, keep: int) -> None:
         (b"\x05timer\0\0\0\0\0\0\0\x02", b"\x05timer\0\0\0\0\0\0\0\x03", "version 3 of 'timer', this side reads 2"),
         (b"\x05timer\0\0\0\0\0\0\0\x02", b"\x05timer\0\0\0\0\0\0\0\x00", "version 0 of timer, expected 1 to 2"),
         (b"\x06vm.ram", b"\x06vm.rom", "block 'vm.rom', which this side lacks"),
-        (b"\x7e\0\0\0\x02", b"\x7e\0\0\0\x03", "expected the footer of section 2"),
+        (b"\x7e\0\0\0\x02", b"\x7e\0\0\0\x03", "footer names section 3, the open section is 2 "),
         (b"running\0", b"runnyng\0", "run state 'runnyng'"),
         (b"\x03\0\0\0\x02", b"\x03\0\0\0\x63", "section 99 goes on, but never began"),
         (b"\x08\0\x0b\0\0", b"\x08\0\x05\0\0", "leads to running in postcopy state advise"),
