@@ -170,7 +170,7 @@ class Trial:
 
 def _load_one(entry: SaveStateEntry, f: QEMUFileInput) -> None:
     if entry.vmsd is not None:
-        vmstate_load_state(f, entry.vmsd, entry.opaque, entry.version_id)
+        drive(vmstate_load_state(f, entry.vmsd, entry.opaque, entry.version_id))
         return
     if entry.ops is None or entry.ops.load_state is None:
         raise DeviceError("it has no load_state")
