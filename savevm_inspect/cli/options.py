@@ -72,7 +72,7 @@ def show(what: Table | Text) -> None:
     """Print to stdout, without the spaces that tables end their lines in."""
     out = console()
     if isinstance(what, Grid):
-        if not out.is_terminal:
+        if out.width == _WIDTH_OF_FILES:
             for line in what.lines():
                 click.echo(line)
             return
