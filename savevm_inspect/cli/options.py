@@ -72,7 +72,7 @@ def show(what: Table | Text) -> None:
     """Print to stdout, without the spaces that tables end their lines in."""
     out = console()
     if isinstance(what, Grid):
-        if out.width == _WIDTH_OF_FILES:
+        if not out.is_terminal and what.widest() <= out.width:
             for line in what.lines():
                 click.echo(line)
             return
@@ -105,10 +105,17 @@ class Grid(Table):
                 return
             self.columns = [column for column in self.columns if column.header != heading]
 
+    def widest(self) -> int:
+        """How wide it is if nothing is folded, in characters."""
+        return sum(self._widths()) + len(_BETWEEN) * (len(self.columns) - 1)
+
+    def _widths(self) -> list[int]:
+        return [max(cell_len(str(each)) for each in (column.header, *column.cells)) for column in self.columns]
+
     def lines(self) -> Iterator[str]:
         """The table as plain text, a row a line, however wide; rich takes ten times as long for it."""
         columns = [[str(each) for each in (column.header, *column.cells)] for column in self.columns]
-        widths = [max(map(cell_len, cells)) for cells in columns]
+        widths = self._widths()
         before = [column.justify == "right" for column in self.columns]
         for row in zip(*columns, strict=True):
             padded = (
