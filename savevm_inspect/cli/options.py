@@ -113,7 +113,7 @@ class Grid(Table):
         return [max(cell_len(str(each)) for each in (column.header, *column.cells)) for column in self.columns]
 
     def lines(self) -> Iterator[str]:
-        """The table as plain text, a row a line, however wide; rich takes ten times as long for it."""
+        """The table as plain text, a row a line, however wide; rich would measure every cell first."""
         columns = [[str(each) for each in (column.header, *column.cells)] for column in self.columns]
         widths = self._widths()
         before = [column.justify == "right" for column in self.columns]
