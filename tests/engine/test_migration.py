@@ -132,7 +132,7 @@ def test_the_laws_hold_for_every_scenario(name: str) -> None:
     assert made.migration.source.status is SCENARIOS[name].ends
 
 
-@pytest.mark.parametrize("name", COMPLETING)
+@pytest.mark.parametrize("name", [name for name in COMPLETING if name != "no-footers"])  # which shows a loss
 def test_what_stopped_here_goes_on_there(name: str) -> None:
     made = ran(name)
     source, destination = made.migration.source, made.migration.destination
@@ -200,7 +200,8 @@ def test_a_recording_passes_the_check_if_the_migration_ended_well(name: str, tmp
         # What the source wrote is whole also where the destination did not care for it any more.
         whole = SCENARIOS[name].ends is _S.COMPLETED or name == "cancel-device"
         assert (stream.complete and not found) is whole
-        if stream.complete and not name.startswith("postcopy"):  # which has no description
+        # Postcopy has no description, and the lossy device a format of its own.
+        if stream.complete and not name.startswith("postcopy") and name != "lossy-device":
             assert stream.account.opaque_bytes == 0
 
 

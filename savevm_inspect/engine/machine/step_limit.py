@@ -56,23 +56,41 @@ def _limited_steps(steps: Steps[Any]) -> Steps[Any]:
 
 def _counted(function: Callable[..., Any], *args: Any) -> Any:
     """Call a function; a debugger that watches already goes on watching, and nothing is counted."""
-    if sys.gettrace() is not None:
+    before = sys.gettrace()
+    if before is not None and not isinstance(before, _Lines):
         return function(*args)
-    left = LINES
-
-    def count(frame: FrameType, event: str, _argument: object) -> Any:
-        nonlocal left
-        if str(frame.f_globals.get("__name__", "")).startswith(_OURS):
-            return None
-        left -= event == "line"
-        if left < 0:
-            raise _TooManyLines
-        return count
-
-    sys.settrace(count)
+    sys.settrace(_Lines())
     try:
         return function(*args)
     except _TooManyLines:
         raise DeviceError(f"did not return within {LINES} lines") from None
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
+
+
+class _Lines:
+    """A trace function that counts the lines of a callback, and none of what it calls of ours.
+
+    Where a callback waits for bytes, all else runs inside of that call.
+    """
+
+    def __init__(self) -> None:
+        self._left = LINES
+        self._calls_of_ours = 0
+
+    def __call__(self, frame: FrameType, _event: str, _argument: object) -> Any:
+        if str(frame.f_globals.get("__name__", "")).startswith(_OURS):
+            self._calls_of_ours += 1
+            frame.f_trace_lines = False
+            return self._leave
+        return None if self._calls_of_ours else self._line
+
+    def _line(self, _frame: FrameType, event: str, _argument: object) -> Any:
+        self._left -= event == "line"
+        if self._left < 0:
+            raise _TooManyLines
+        return self._line
+
+    def _leave(self, _frame: FrameType, event: str, _argument: object) -> Any:
+        self._calls_of_ours -= event == "return"  # a generator that yields returns, too
+        return self._leave
