@@ -23,7 +23,7 @@ from .inputs import Files, damaged
 from .kinds import KINDS
 
 SECONDS_PER_MIB: Final = 5.0
-LEAST_SECONDS: Final = 2.0
+LEAST_SECONDS: Final = 5.0
 """What any input may take, however short: modules are imported, and the collector has its turn."""
 MOST_GROWTH_BYTES: Final = 256 << 20
 """How much an input may add to the most memory that this process ever had."""
