@@ -1,4 +1,4 @@
-"""JSON with the place of everything in its text: whoever changes a value leaves all others as they were written.
+"""JSON with the position of everything in its text: whoever changes a value leaves all others as they were written.
 
 QEMU's description is no JSON that could be parsed and written again: the elements of a list repeat the keys of one
 object (:mod:`savevm_inspect.vmstate.schema`).
@@ -38,7 +38,7 @@ class Node:
 
 
 def parse(text: bytes) -> Node:
-    """Find the places of all values.
+    """Find where all values lie.
 
     Args:
         text: that a :func:`~savevm_inspect.vmstate.schema.parse_description` has read.
@@ -93,13 +93,13 @@ def without(parent: Node, key: str, dropped: set[int]) -> Iterator[tuple[int, in
     Yields:
         Runs of the text: pos of the first byte, and pos after the last one.
     """
-    place = next(place for place in reversed(range(len(parent.members))) if parent.members[place][0] == key)
-    _, key_start, array = parent.members[place]
+    member = next(number for number in reversed(range(len(parent.members))) if parent.members[number][0] == key)
+    _, key_start, array = parent.members[member]
     count = len(array.elements)
     kept = [index for index in range(count) if index not in dropped]
     if not kept:
-        if place:
-            yield parent.members[place - 1][2].end, array.end
+        if member:
+            yield parent.members[member - 1][2].end, array.end
         elif len(parent.members) > 1:
             yield key_start, parent.members[1][1]
         else:

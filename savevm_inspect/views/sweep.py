@@ -61,7 +61,7 @@ def sweep(scenario: Scenario | str, **axis: Iterable[Any]) -> Table:
         column.name: [_plain(each[column.name], column) for each in chosen] for column in columns
     }
     results = [column for column, _ in _RESULTS]
-    batch |= {column.name: [row[place] for row in rows] for place, column in enumerate(results)}
+    batch |= {column.name: [row[number] for row in rows] for number, column in enumerate(results)}
     name = scenario if isinstance(scenario, str) else scenario.name
     return Table(f"{name} by {', '.join(values)}", (*columns, *results), lambda: iter((batch,)), len(rows))
 

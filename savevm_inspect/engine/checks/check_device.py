@@ -144,34 +144,38 @@ def _length(trial: Trial) -> Finding:
 def _cuts(trial: Trial) -> Finding:
     """Whether a section that ends early is refused."""
     tried = 0
-    for number in _spread(len(trial.sections), _SECTIONS):
-        payload = trial.sections[number]
-        for length in _spread(len(payload), _TRIED):
-            _, error, _ = trial.load([*trial.sections[:number], payload[:length]])
-            tried += 1
-            if not isinstance(error, SavevmError):
-                what = "takes it for whole" if error is None else f"raises {_said(error)}"
-                said = f"section {number}, of which {length} of {len(payload)} bytes came: {what}"
-                return Finding(check="cuts", passed=False, reason=said)
+    for number, payload, length in _somewhere(trial):
+        _, error, _ = trial.load([*trial.sections[:number], payload[:length]])
+        tried += 1
+        if not isinstance(error, SavevmError):
+            what = "takes it for whole" if error is None else f"raises {_said(error)}"
+            said = f"section {number}, of which {length} of {len(payload)} bytes came: {what}"
+            return Finding(check="cuts", passed=False, reason=said)
     return Finding(check="cuts", passed=True if tried else None, reason=f"{tried} cut sections are refused")
 
 
 def _damage(trial: Trial) -> Finding:
     """Whether a damaged byte is loaded or refused, and nothing else."""
     tried = 0
-    for number in _spread(len(trial.sections), _SECTIONS):
-        payload = trial.sections[number]
-        for place in _spread(len(payload), _TRIED):
-            damaged = bytearray(payload)
-            damaged[place] ^= 0xFF
-            _, error, _ = trial.load([*trial.sections[:number], bytes(damaged)])
-            tried += 1
-            if error is not None and not isinstance(error, SavevmError):
-                said = f"section {number}, byte {place} inverted: raises {_said(error)}"
-                return Finding(check="damage", passed=False, reason=said)
+    for number, payload, pos in _somewhere(trial):
+        damaged = bytearray(payload)
+        damaged[pos] ^= 0xFF
+        _, error, _ = trial.load([*trial.sections[:number], bytes(damaged)])
+        tried += 1
+        if error is not None and not isinstance(error, SavevmError):
+            said = f"section {number}, byte {pos} inverted: raises {_said(error)}"
+            return Finding(check="damage", passed=False, reason=said)
     return Finding(
         check="damage", passed=True if tried else None, reason=f"{tried} damaged sections are loaded or refused"
     )
+
+
+def _somewhere(trial: Trial) -> Iterator[tuple[int, bytes, int]]:
+    """Sections and positions in them, evenly spread: the section's number, its payload, and the pos of a byte."""
+    for number in _spread(len(trial.sections), _SECTIONS):
+        payload = trial.sections[number]
+        for pos in _spread(len(payload), _TRIED):
+            yield number, payload, pos
 
 
 def _twice(trial: Trial) -> Finding:

@@ -117,8 +117,8 @@ class IncomingCommands:
         if length > MAX_VM_CMD_PACKAGED_SIZE:
             raise BadPayload(f"a package of {length} bytes", offset=command.span.offset)
         offset = f.offset
-        content = yield from f.record(lambda: f.take(length, "a package"))
-        package = QEMUFileInput(content, channel=f.channel, base=offset)
+        yield from f.fill(length)
+        package = QEMUFileInput(f.take(length, "a package"), channel=f.channel, base=offset)
         if d.options.has(Capability.POSTCOPY_PREEMPT):
             yield from d.poll(Wait(what="the preempt channel", ready=lambda: self._postcopy.preempt_connected))
         return (yield from self._load(package))

@@ -202,11 +202,13 @@ class Scheduler:
                 result: Result = end.value
                 return result
             self._inside.append(task)
-            while not task.ready:
-                if not self._turn_of_any() and not self._pass_time():
-                    assert task.wait is not None
-                    raise Deadlock(f"all tasks are blocked: {task.thread} waits for {task.wait.what}", task.wait)
-            self._inside.remove(task)
+            try:
+                while not task.ready:
+                    if not self._turn_of_any() and not self._pass_time():
+                        assert task.wait is not None
+                        raise Deadlock(f"all tasks are blocked: {task.thread} waits for {task.wait.what}", task.wait)
+            finally:
+                self._inside.remove(task)
 
     def run(self) -> Iterator[Event]:
         """Play all threads to their end.
