@@ -1,0 +1,45 @@
+"""Threads that wait inside of a plain function: the others go on meanwhile, and it goes on afterwards."""
+
+import pytest
+
+from savevm_inspect.engine.sim.clock import VirtualClock
+from savevm_inspect.engine.sim.scheduler import CHECKPOINT, Deadlock, Scheduler, Steps, Wait
+from savevm_inspect.rules.threads import Thread
+
+
+def waiting(wait: Wait) -> Steps[str]:
+    """Wait once, and return."""
+    yield wait
+    return "waited"
+
+
+def test_the_others_go_on_meanwhile() -> None:
+    scheduler, seen = Scheduler(VirtualClock()), list[str]()
+
+    def plain() -> Steps[None]:
+        seen.append(scheduler.wait_inside(waiting(Wait(what="the other", ready=lambda: "other" in seen))))
+        yield CHECKPOINT
+
+    def other() -> Steps[None]:
+        yield CHECKPOINT
+        seen.append("other")
+
+    scheduler.start(Thread.MAIN, plain())
+    scheduler.start(Thread.MIGRATION, other())
+    assert not list(scheduler.run())
+    assert seen == ["other", "waited"]
+
+
+def test_who_waited_in_vain_goes_on() -> None:
+    scheduler, seen = Scheduler(VirtualClock()), list[str]()
+
+    def plain() -> Steps[None]:
+        with pytest.raises(Deadlock, match="waits for what never comes"):
+            scheduler.wait_inside(waiting(Wait(what="what never comes", ready=lambda: False)))
+        yield CHECKPOINT
+        seen.append("went on")
+
+    scheduler.start(Thread.MAIN, plain())
+    assert not list(scheduler.run())
+    assert seen == ["went on"]
+    assert not list(scheduler)
