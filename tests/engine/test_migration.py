@@ -1,35 +1,29 @@
 """Whole migrations: what must hold for every one of them, however it ends and whoever runs when."""
 
-import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 import savevm_inspect as si
-from savevm_inspect.engine.devices.dirty_bitmap import DirtyBitmap
 from savevm_inspect.engine.front import record_scenario
 from savevm_inspect.engine.machine.guest import Workload
 from savevm_inspect.engine.machine.handlers import SaveVMHandlers
 from savevm_inspect.engine.machine.machine import Machine, RunState
 from savevm_inspect.engine.play.migration import Migration
-from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.play.script import Step, UserAction
 from savevm_inspect.engine.play.transport import Transport
-from savevm_inspect.engine.scenarios import NONE_DEVICES, OUR_DEVICES, SCENARIOS
-from savevm_inspect.engine.sim.scheduler import Choose
+from savevm_inspect.engine.scenarios import NONE_DEVICES, SCENARIOS
 from savevm_inspect.errors import EngineError
-from savevm_inspect.rules.callbacks import CALLBACKS
-from savevm_inspect.rules.options import Capability, MigrationParameters
+from savevm_inspect.rules.options import Capability
 from savevm_inspect.rules.phases import Phase
-from savevm_inspect.rules.status import STATUS_TRANSITIONS, MigrationStatus
-from savevm_inspect.rules.threads import Side, Thread
+from savevm_inspect.rules.status import MigrationStatus
+from savevm_inspect.rules.threads import Side
 from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.views.summary import problems
 
+from .laws import assert_laws, at_random
 from .running import Run, memory_after, run
 
 _S = MigrationStatus
@@ -50,79 +44,6 @@ def ran(name: str) -> Run:
     if name not in RUNS:
         RUNS[name] = run(SCENARIOS[name])
     return RUNS[name]
-
-
-# What holds for every run.
-
-
-def assert_laws(made: Run) -> None:
-    assert [event.seq for event in made.events] == list(range(len(made.events)))
-    times = [event.time_us for event in made.events]
-    assert times == sorted(times)
-    left = [task for task in made.migration.scheduler if not task.daemon]
-    for side in Side:
-        assert_calls_return(made.of(side), unfinished=bool(left))
-        assert_locks_alternate(made.of(side, EventKind.LOCK))
-        assert_states_follow(side, made.of(side, EventKind.STATE))
-    pages_alone = Capability.POSTCOPY_PREEMPT in made.migration.scenario.capabilities  # on the second channel
-    for number, data in made.forward.items():
-        if not (pages_alone and number == 1):
-            assert_records_tile(bytes(data), number, made)
-    assert not left or any(task.wait and task.wait.waits_for_user for task in left)
-    for machine in (made.migration.source.machine, made.migration.destination.machine):
-        assert machine.bql.owner is None
-
-
-def assert_calls_return(events: list[Event], *, unfinished: bool = False) -> None:
-    """What is read of a section may end within it, if its source waits for a person before it sends the rest."""
-    open_calls: dict[int | None, Event] = {}
-    seen = 0
-    for event in events:
-        if event.event is EventKind.CALL:
-            assert event.handler in CALLBACKS
-            assert event.call_id == seen
-            seen += 1
-            open_calls[event.call_id] = event
-        elif event.event is EventKind.RETURN:
-            call = open_calls.pop(event.call_id)
-            same = ("call_id", "handler", "idstr", "instance_id", "section_id", "thread", "bql")
-            assert [getattr(call, key) for key in same] == [getattr(event, key) for key in same]
-    assert not open_calls or (unfinished and {call.handler for call in open_calls.values()} == {"load_state"})
-
-
-def assert_locks_alternate(locks: list[Event]) -> None:
-    holder: Thread | None = None
-    for event in locks:
-        if event.name == "bql_lock":
-            assert holder in (None, Thread.MAIN)  # the main loop gives it up and takes it without a word
-            holder = event.thread
-        else:
-            assert holder in (event.thread, None)
-            holder = None
-
-
-def assert_states_follow(side: Side, states: list[Event]) -> None:
-    before = _S.NONE
-    for event in states:
-        assert _S(event.name) in STATUS_TRANSITIONS[side][before]
-        before = _S(event.name)
-
-
-def assert_records_tile(data: bytes, number: int, made: Run) -> None:
-    """What the source says it wrote on a channel lies without a gap, from the first byte to the last."""
-    kinds = (EventKind.RECORD, EventKind.COMMAND)
-    spans = sorted(
-        (each.offset, each.offset + each.length)
-        for each in made.of(Side.SOURCE, *kinds)
-        if each.channel == number and each.offset is not None and each.length
-    )
-    mapped = Capability.MAPPED_RAM in made.migration.scenario.capabilities
-    covered = 0
-    for start, end in spans:
-        assert start <= covered or mapped or Capability.BACKGROUND_SNAPSHOT in made.migration.scenario.capabilities
-        covered = max(covered, end)
-    if made.migration.source.status is _S.COMPLETED and not made.of(Side.SOURCE, EventKind.LOG):
-        assert covered == len(data)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -170,11 +91,6 @@ def test_the_same_seed_gives_the_same_bytes_and_events(name: str) -> None:
 
 def test_another_seed_gives_other_bytes() -> None:
     assert run(SMALL).data != run(replace(SMALL, seed=2)).data
-
-
-def at_random(seed: int) -> Choose:
-    source = random.Random(seed)
-    return lambda ready: source.choice(list(ready))
 
 
 @pytest.mark.parametrize("name", ["quickstart", "multifd", "return-path", *POSTCOPY, "cancel-active"])
@@ -434,89 +350,3 @@ def test_presence_decides() -> None:
 
     made = run(replace(SMALL, devices=(*NONE_DEVICES, attach)))
     assert "never began" in str(made.migration.destination.error)
-
-
-# Any guest, any link, any way.
-
-guests = st.builds(
-    Scenario,
-    name=st.just("random"),
-    title=st.just(""),
-    teaches=st.just(""),
-    devices=st.just(OUR_DEVICES),
-    ram_bytes=st.integers(0, 40).map(lambda pages: pages << 12),
-    filled=st.floats(0, 1),
-    seed=st.integers(0, 1 << 32),
-    workload=st.builds(
-        Workload,
-        writes_per_s=st.integers(0, 3000),
-        first_page=st.integers(0, 60),
-        hot_pages=st.integers(0, 60),
-        sequential=st.booleans(),
-        stops_after_us=st.sampled_from([200_000, 300_000]),
-    ),
-    link_bytes_per_s=st.sampled_from([300_000, 2_000_000, 1 << 30]),
-    latency_us=st.sampled_from([0, 3000]),
-    capabilities=st.sampled_from(
-        [
-            frozenset[Capability](),
-            frozenset({Capability.RETURN_PATH}),
-            frozenset({Capability.XBZRLE}),
-            frozenset({Capability.MULTIFD}),
-            frozenset({Capability.POSTCOPY_RAM}),
-            frozenset({Capability.POSTCOPY_RAM, Capability.POSTCOPY_PREEMPT}),
-            frozenset({Capability.DIRTY_BITMAPS, Capability.POSTCOPY_RAM}),
-        ]
-    ),
-    parameters=st.builds(
-        MigrationParameters,
-        max_bandwidth_bytes_per_s=st.sampled_from([0, 200_000, 1_000_000, 1 << 30]),
-        downtime_limit_ms=st.sampled_from([1000, 2000]),
-        # Bitmaps count as pending until the switchover. When nothing else is sent any more, the bandwidth that is
-        # measured, and the threshold with it, goes down to nothing; it would never come to a switchover.
-        avail_switchover_bandwidth_bytes_per_s=st.just(30_000),
-    ),
-    script=st.sampled_from([(), (Step(do=UserAction.MIGRATE_START_POSTCOPY, status=_S.ACTIVE),)]),
-    disks=st.just((("d0", 1 << 20), ("d1", 640 << 20))),
-    bitmaps=st.lists(
-        st.builds(
-            DirtyBitmap,
-            node=st.just("d1"),
-            name=st.sampled_from(["a", "b", "c"]),
-            disk_bytes=st.just(640 << 20),
-            enabled=st.booleans(),
-            bits=st.binary(max_size=1280).map(bytearray),
-        ),
-        max_size=2,
-        unique_by=lambda bitmap: bitmap.name,
-    ).map(tuple),
-    time_limit_us=st.just(20_000_000),
-)
-
-
-URGENT = Scenario(
-    name="urgent",
-    title="",
-    teaches="",
-    devices=OUR_DEVICES,
-    ram_bytes=28 << 12,
-    filled=1.0,
-    workload=Workload(writes_per_s=10, stops_after_us=300_000),
-    link_bytes_per_s=300_000,
-    capabilities=frozenset({Capability.POSTCOPY_RAM, Capability.POSTCOPY_PREEMPT}),
-    script=(Step(do=UserAction.MIGRATE_START_POSTCOPY, status=_S.ACTIVE),),
-    time_limit_us=20_000_000,
-)
-"""One page is asked for, and no limit is ever exceeded."""
-
-
-@settings(max_examples=60)
-@given(guests, st.none() | st.integers(0, 100))
-@example(URGENT, None)
-def test_any_guest_that_falls_silent_arrives(scenario: Scenario, seed: int | None) -> None:
-    made = run(scenario) if seed is None else run(scenario, choose=at_random(seed))
-    assert_laws(made)
-    source, destination = made.migration.source, made.migration.destination
-    assert (source.status, destination.status) == (_S.COMPLETED, _S.COMPLETED)
-    if scenario.ram_bytes:
-        assert bytes(destination.machine.guest.blocks[0].memory) == memory_after(made)

@@ -31,8 +31,8 @@ from savevm_inspect.rules.status import MigrationStatus, is_running
 from savevm_inspect.rules.threads import Side
 from savevm_inspect.stream.events import EventKind
 
+from .laws import assert_laws
 from .running import Run, run
-from .test_migration import assert_laws
 
 _S = MigrationStatus
 DEVICES: dict[str, Attach] = {
