@@ -24,8 +24,7 @@ def next_call(timeline: Timeline | Run, seed: int) -> Question:
     Raises:
         NotFound: the run has no two different calls.
     """
-    events = _events(timeline)
-    calls = [event for event in events if event.event is EventKind.CALL]
+    calls = [event for event in timeline.events if event.event is EventKind.CALL]
     named = list(dict.fromkeys(_named(event) for event in calls))
     if len(named) < 2:
         raise NotFound("the run has no two different calls to ask about")
@@ -58,7 +57,7 @@ def which_lock(timeline: Timeline | Run, seed: int) -> Question:
     Raises:
         NotFound: the run has no call of which that is known.
     """
-    calls = [event for event in _events(timeline) if event.event is EventKind.CALL and event.bql is not None]
+    calls = [event for event in timeline.events if event.event is EventKind.CALL and event.bql is not None]
     if not calls:
         raise NotFound("the run has no call of which the lock is known")
     chosen = Random(seed).choice(calls)  # noqa: S311 - no secret hangs on it
@@ -73,10 +72,6 @@ def which_lock(timeline: Timeline | Run, seed: int) -> Question:
         judge=lambda given: given is chosen.bql or given == right,
         reason=lambda: f"{right}: {_rule(chosen)}",
     )
-
-
-def _events(timeline: Timeline | Run) -> tuple[Event, ...]:
-    return timeline.events
 
 
 def _named(event: Event) -> str:

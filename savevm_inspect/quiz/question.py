@@ -22,6 +22,15 @@ class Verdict:
         return self.right
 
 
+def _is_plain(given: object) -> bool:
+    """Whether an answer can be compared with another; lists and arrays answer nothing."""
+    try:
+        hash(given)
+    except TypeError:
+        return False
+    return True
+
+
 class Question:
     """A question.
 
@@ -52,7 +61,7 @@ class Question:
         self.data = data
 
         def verdict(given: object) -> Verdict:
-            return Verdict(right=judge(given), reason=reason())
+            return Verdict(right=_is_plain(given) and judge(given), reason=reason())
 
         self._verdict = verdict
 

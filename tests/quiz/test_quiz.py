@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,7 +54,7 @@ def test_the_lock_is_the_one_that_the_event_states(seed: int) -> None:
 def test_the_broken_byte_is_the_one_that_differs(seed: int) -> None:
     with si.open_stream(SENT) as stream:
         question = si.quiz.damage(stream, seed)
-        differ = [place for place in range(len(SENT)) if question.data[place] != SENT[place]]
+        differ = [offset for offset in range(len(SENT)) if question.data[offset] != SENT[offset]]
         assert len(differ) == 1
         section = next(each for each in stream.sections if each.span.offset <= differ[0] < each.span.end)
         assert section.idstr != "ram"
@@ -62,7 +63,7 @@ def test_the_broken_byte_is_the_one_that_differs(seed: int) -> None:
         assert question.answer((section.idstr, section.instance_id))
         for field in stream[section.idstr].fields:
             assert bool(question.answer(field.path)) == (field.span.offset <= differ[0] < field.span.end)
-        for wrong in (differ[0] + 1, "ram", "nothing", None, [], 1.5):
+        for wrong in (differ[0] + 1, "ram", "nothing", None, 1.5):
             assert not question.answer(wrong)
         assert f"{differ[0]:#x}" in question.answer(None).reason
 
@@ -79,9 +80,9 @@ def test_no_answer_is_seen_before() -> None:
         damaged = si.quiz.damage(stream, 3)
     lock = si.quiz.which_lock(RUN, 3)
     call = si.quiz.next_call(RUN, 3)
-    place = next(index for index in range(len(SENT)) if damaged.data[index] != SENT[index])
+    offset = next(index for index in range(len(SENT)) if damaged.data[index] != SENT[index])
     for question, answer in (
-        (damaged, f"{place:#x}"),
+        (damaged, f"{offset:#x}"),
         (lock, lock.answer("").reason),
         (call, call.answer("").reason),
     ):
@@ -95,3 +96,13 @@ def test_a_run_without_calls_has_no_questions() -> None:
     for ask in (si.quiz.next_call, si.quiz.which_lock):
         with pytest.raises(NotFound):
             ask(si.Timeline(()), 1)
+
+
+@pytest.mark.parametrize("answer", [[], ("cpu", []), {"cpu": 0}, np.arange(3), ("cpu", np.arange(3)), None])
+def test_an_answer_of_another_shape_is_wrong(answer: Any) -> None:
+    with si.open_stream(SENT) as stream:
+        damaged = si.quiz.damage(stream, 3)
+    for question in (damaged, si.quiz.next_call(RUN, 3), si.quiz.which_lock(RUN, 3)):
+        verdict = question.answer(answer)
+        assert not verdict
+        assert verdict.reason

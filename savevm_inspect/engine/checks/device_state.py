@@ -17,9 +17,7 @@ def state_of(device: object) -> dict[str, Any]:
         Copies of the values; what can't be copied by its text.
     """
     names = [*getattr(device, "__dict__", ()), *getattr(type(device), "__slots__", ())]
-    names += [
-        name for name, value in vars(type(device)).items() if isinstance(value, _PLAIN)
-    ]
+    names += [name for name, value in vars(type(device)).items() if isinstance(value, _PLAIN)]
     wanted = (name for name in dict.fromkeys(names) if not name.startswith("_") and name not in ("machine", "idstr"))
     return {name: _copy(getattr(device, name)) for name in wanted if hasattr(device, name)}
 
