@@ -37,6 +37,7 @@ class Machine:
         dump: whether QEMU dumps its memory, too.
         linux: Debian's name of the architecture of a Linux guest; empty if it is none.
         ask: what else to ask the human monitor; ``{text}`` is where the kernel's text starts, by its own account.
+        answered: what the answer has in it; the guest goes on for a moment until it has.
         target: QEMU's name of the architecture.
         since: the first QEMU of the tests that has the machine and can migrate it.
         ram: where RAM lies that QEMU saves to a file after the migration: guest-physical address and bytes.
@@ -50,6 +51,7 @@ class Machine:
     dump: bool = True
     linux: str = ""
     ask: str = ""
+    answered: str = ""
     target: str = "x86_64"
     since: tuple[int, int] = (0, 0)
     ram: tuple[int, int] = (0, 0)
@@ -91,8 +93,14 @@ def _linux(options: str) -> Machine:
 
 def _linux_arm(options: str) -> Machine:
     kernel = "-kernel {folder}/vmlinuz -initrd {folder}/initramfs -append 'console=ttyAMA0 quiet'"
-    asked = "gva2gpa 0x{text}"
-    return Machine(options=f"{options} {kernel}", until="count 2", linux="arm64", ask=asked, target="aarch64")
+    return Machine(
+        options=f"{options} {kernel}",
+        until="count 2",
+        linux="arm64",
+        ask="gva2gpa 0x{text}",
+        answered="gpa:",  # not while a program runs that the kernel is not mapped for
+        target="aarch64",
+    )
 
 
 def _linux_other(
@@ -286,10 +294,11 @@ async def stop_and_migrate(command: tuple[str, ...], machine: Machine, folder: P
             await session.connect()
             qemu = Qemu(session, process, folder)
             await _run(qemu, machine, serial)
+            answer = await _answer(qemu, machine, serial)
             facts = {
                 "views": await qemu.hmp("info mtree -f"),
                 "registers": await qemu.hmp("info registers -a"),
-                "answer": await qemu.hmp(machine.ask.format(text=_text(serial))) if machine.ask else "",
+                "answer": answer,
                 "low": await qemu.read_memory(0, MIB),
             }
             if machine.dump:
@@ -315,6 +324,18 @@ async def _run(qemu: Qemu, machine: Machine, serial: Path) -> None:
         await asyncio.sleep(0.05)
     if machine.until != "io-error":
         await qemu.execute("stop")
+
+
+async def _answer(qemu: Qemu, machine: Machine, serial: Path) -> str:
+    """Ask the stopped guest's QEMU; the guest goes on for a moment as long as the answer is not of the kind."""
+    while machine.ask:
+        answer = await qemu.hmp(machine.ask.format(text=_text(serial)))
+        if machine.answered in answer:
+            return answer
+        await qemu.execute("cont")
+        await asyncio.sleep(0.01)
+        await qemu.execute("stop")
+    return ""
 
 
 def _text(serial: Path) -> str:
