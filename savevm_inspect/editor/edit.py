@@ -89,12 +89,17 @@ class Edit:
 
         Raises:
             NotFound: there is no such device or subsection.
-            EncodeError: the name is too long or empty.
+            EncodeError: the name is too long, empty, or none that UTF-8 has.
         """
         found = self._device(device)
         path = self._subsection(found, subsection).path
-        if not 0 < len(name.encode()) <= _LONGEST_NAME:
-            raise EncodeError(f"a name of {len(name.encode())} bytes, expected 1 to {_LONGEST_NAME}", path=path)
+        try:
+            length = len(name.encode())
+        except UnicodeEncodeError as error:
+            wrong = printable(name[error.start])
+            raise EncodeError(f"a name with {wrong}, which UTF-8 can't say", path=path) from None
+        if not 0 < length <= _LONGEST_NAME:
+            raise EncodeError(f"a name of {length} bytes, expected 1 to {_LONGEST_NAME}", path=path)
         return self._add(RenameSubsection(**_who(found), path=path, name=name))
 
     def bump(self, device: str | tuple[str, int] | Device, version_id: int, subsection: str = "") -> Self:

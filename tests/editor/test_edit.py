@@ -282,6 +282,7 @@ WRONG: dict[str, Any] = {
     "expected 16 numbers": lambda edit: edit.set("cpu", "env.regs", [1] * 8),
     "fw_cfg has no subsection 'dmo'.*fw_cfg/dma": lambda edit: edit.drop("fw_cfg", "dmo"),
     "expected 1 to 255": lambda edit: edit.rename("fw_cfg", "fw_cfg/dma", ""),
+    "which UTF-8 can't say": lambda edit: edit.rename("fw_cfg", "fw_cfg/dma", "fw_cfg/\ud800"),
     "version -1": lambda edit: edit.bump("fw_cfg", -1),
     "mask 0x0": lambda edit: edit.flip(0, 0),
     "channel 0 has bytes from 0x0": lambda edit: edit.cut(1 << 40),
