@@ -104,6 +104,7 @@ class CaptureFolder:
                     f"expected {FORMAT} {VERSION}"
                 )
             self.channels = tuple(_channel(self.path, entry, follow=follow) for entry in raw["channels"])
+            self._refuse_equal_numbers(manifest)
             self.made_by = str(raw["made_by"])
             self.outcome = CaptureOutcome(raw["outcome"]) if "outcome" in raw else None
             self.error = str(raw.get("error", ""))
@@ -111,6 +112,15 @@ class CaptureFolder:
             self.files = frozenset((MANIFEST, EVENTS, LOCK, *names, *map(str, raw.get("files", ()))))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise SavevmError(f"{manifest}: not a capture's manifest ({repr(error)[:200]})") from error
+
+    def _refuse_equal_numbers(self, manifest: Path) -> None:
+        """Refuse two channels of one number: pages refer to their channel by it, and one return path is read."""
+        seen = set()
+        for each in self.channels:
+            key = (each.direction, each.number, each.resumed)
+            if key in seen:
+                raise SavevmError(f"{manifest}: two {each.direction} channels have the number {each.number}")
+            seen.add(key)
 
     def _read_manifest(self, manifest: Path) -> bytes:
         try:

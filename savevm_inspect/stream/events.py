@@ -185,11 +185,35 @@ def read_events(lines: Iterable[str]) -> Iterator[Event]:
         lines: one event each; blank ones are passed over.
 
     Raises:
-        SavevmError: a line is no event, with its number.
+        SavevmError: a line is no event, or not one that can follow those before it, with its number.
     """
+    order = _Order()
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield Event.from_json(line)
+                event = Event.from_json(line)
+                order.check(event)
             except SavevmError as error:
                 raise SavevmError(f"events.jsonl line {number}: {error}") from error
+            yield event
+
+
+class _Order:
+    """What makes an event's numbers its own: others refer to it by them, so none is given twice."""
+
+    def __init__(self) -> None:
+        self._seq = -1
+        self._calls: set[tuple[Side, EventKind, int]] = set()
+
+    def check(self, event: Event) -> None:
+        if event.seq <= self._seq:
+            raise SavevmError(f"seq {event.seq} after seq {self._seq}")
+        self._seq = event.seq
+        if event.call_id is not None and event.event in _CALL_KINDS:
+            key = (event.side, event.event, event.call_id)
+            if key in self._calls:
+                raise SavevmError(f"a second {event.event} of the {event.side} with call_id {event.call_id}")
+            self._calls.add(key)
+
+
+_CALL_KINDS = (EventKind.CALL, EventKind.RETURN)

@@ -63,7 +63,10 @@ def _check_bool(data: bytes) -> str:
 
 
 def _check_timer(data: bytes) -> str:
-    for (value,) in Struct(SCALARS["timer"].format).iter_unpack(data):
+    packed = Struct(SCALARS["timer"].format)
+    if len(data) % packed.size:
+        return f"{len(data)} bytes, expected {packed.size} for each"
+    for (value,) in packed.iter_unpack(data):
         if value != TIMER_OFF and not 0 <= value < _LAST_EXPIRY_NS:
             return f"{value} ns, expected {TIMER_OFF} or a time within 146 years"
     return ""

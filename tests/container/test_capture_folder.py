@@ -289,3 +289,33 @@ def test_a_line_that_is_no_event(tmp_path: Path, line: bytes) -> None:
         lines.write(line + b"\n")
     with pytest.raises(SavevmError, match=r"line 4|UTF-8"):
         list(CaptureFolder(tmp_path / "capture").events())
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"seq": 2}, "seq 2 after seq 2"),
+        ({"seq": 3, "event": "return", "call_id": 0}, "a second return of the source with call_id 0"),
+        ({"seq": 3, "event": "call", "call_id": 0}, "a second call of the source with call_id 0"),
+    ],
+)
+def test_no_number_of_an_event_is_given_twice(tmp_path: Path, more: dict[str, object], message: str) -> None:
+    numbers = {"time_us": 0, "observed": True, "side": "source"}
+    lines = [
+        numbers | {"seq": 0, "event": "call", "call_id": 0},
+        numbers | {"seq": 1, "event": "return", "call_id": 0},
+        numbers | {"seq": 2, "event": "qmp"},
+        numbers | {"event": "qmp"} | more,
+    ]
+    record(tmp_path / "capture")
+    (tmp_path / "capture" / EVENTS).write_text("".join(f"{json.dumps(each)}\n" for each in lines))
+    with pytest.raises(SavevmError, match=rf"line 4: {message}"):
+        list(CaptureFolder(tmp_path / "capture").events())
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_two_channels_of_one_number(tmp_path: Path, direction: Direction) -> None:
+    channels = [{"number": 1, "direction": direction, "file": name} for name in ("x", "y")]
+    write_manifest(tmp_path, channels=channels)
+    with pytest.raises(SavevmError, match=f"two {direction} channels have the number 1"):
+        CaptureFolder(tmp_path)

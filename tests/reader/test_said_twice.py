@@ -136,13 +136,14 @@ def test_bytes_of_a_block_that_was_left_out() -> None:
 
 
 def test_two_channels_of_one_number(tmp_path: Path) -> None:
+    """One that resumed and one that did not; two of a kind are refused by the folder."""
     made = Made()
     made.start_ram(A)
     (tmp_path / "main").write_bytes(made.end())
-    channels = [{"number": 0, "direction": "forward", "file": "main"}]
+    channels: list[dict[str, object]] = [{"number": 0, "direction": "forward", "file": "main"}]
     for name in ("x", "y"):
         (tmp_path / name).write_bytes(b"")
-        channels.append({"number": 1, "direction": "forward", "file": name})
+        channels.append({"number": 1, "direction": "forward", "file": name, "resumed": name == "y"})
     manifest = {"format": "savevm-inspect/capture", "version": 1, "made_by": "a test", "channels": channels}
     (tmp_path / "capture.json").write_text(json.dumps(manifest))
     with pytest.raises(si.SavevmError, match="two channels have the number 1"):

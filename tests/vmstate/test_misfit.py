@@ -55,6 +55,13 @@ def test_a_timer_expires_at_some_time_or_never(value: int) -> None:
     assert (found is None) == (value == -1 or 0 <= value < 1 << 62)
 
 
+@given(st.integers(1, 30).filter(lambda size: size % 8), st.binary(min_size=30, max_size=30))
+def test_a_timer_is_of_8_bytes(size: int, data: bytes) -> None:
+    found = look(state("s", field("timer", size)), data)
+    assert found is not None
+    assert "8" in found.what
+
+
 @given(st.binary(min_size=1, max_size=20))
 def test_a_retired_field_is_zeros(data: bytes) -> None:
     found = look(state("s", field("unused_buffer", len(data))), data)
