@@ -244,6 +244,11 @@ class _Comparison:
         block = 0
         for number, record in enumerate(pages):
             if record.has_block_name:
+                if record.block_name not in numbers:
+                    where = contents[number].offset
+                    raise Disagreement(
+                        f"{where:#x}: Kaitai says block {_short(record.block_name)}, we have none such"
+                    )
                 block = numbers[record.block_name]
             rows["block"][number] = block
         return rows

@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from typing import Final
 
 from ..errors import BadPayload
 from ..memory.unpack import Buffers
@@ -13,6 +14,8 @@ from ..stream.records import Framing, Section
 from ..stream.values import FieldValue
 from ..vmstate.decode import decode_state
 from ..vmstate.schema import StateSchema
+
+_KEPT_FIELDS: Final = 1 << 16
 
 
 class SectionFields:
@@ -32,6 +35,8 @@ class SectionFields:
         self._schema_of = schema_of
         self._readers: dict[int, tuple[int, FieldPayload]] = {}
         """By section_id: how many of its sections were read, and what has read them."""
+        self._last: tuple[Span, list[FieldValue]] | None = None
+        """The fields of the section that was decoded last, if they are not too many: whoever edits asks again."""
 
     def of(self, section: Section) -> Iterator[FieldValue]:
         """Decode one section.
@@ -50,6 +55,18 @@ class SectionFields:
         if section.framing is Framing.PAYLOAD:
             yield from self._by_its_format(section)
             return
+        if self._last is not None and self._last[0] == section.span:
+            yield from self._last[1]
+            return
+        kept: list[FieldValue] = []
+        for field in self._by_its_schema(section):
+            if len(kept) <= _KEPT_FIELDS:
+                kept.append(field)
+            yield field
+        if len(kept) <= _KEPT_FIELDS:
+            self._last = section.span, kept
+
+    def _by_its_schema(self, section: Section) -> Iterator[FieldValue]:
         cursor = self._cursor_of(section)
         yield from decode_state(self._schema_of(section), cursor)
         if cursor.remaining:
