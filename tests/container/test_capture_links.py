@@ -14,7 +14,7 @@ from savevm_inspect.container.source import Source
 from savevm_inspect.errors import HostError, SavevmError
 from savevm_inspect.trace.recorded import Recorded
 
-EVENT = '{"seq":0,"time_us":0,"side":"source","event":"qmp"}\n'
+EVENT = '{"seq":%d,"time_us":0,"side":"source","event":"qmp"}\n'
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     manifest = {"format": FORMAT, "version": 1, "made_by": "test", "channels": channels}
     (path / MANIFEST).write_text(json.dumps(manifest))
     (path / "channel0.fwd").write_bytes(b"QEVM")
-    (path / EVENTS).write_text(EVENT)
+    (path / EVENTS).write_text(EVENT % 0)
     return path
 
 
@@ -100,9 +100,9 @@ def test_lines_and_their_number_are_bounded(folder: Path, monkeypatch: pytest.Mo
     with pytest.raises(SavevmError, match=r"line 2 is longer than 1048576 bytes"):
         list(CaptureFolder(folder).events())
     monkeypatch.setattr(capture_folder, "_EVENTS_LIMIT", 3)
-    (folder / EVENTS).write_text(EVENT * 3)
+    (folder / EVENTS).write_text("".join(EVENT % seq for seq in range(3)))
     assert len(list(CaptureFolder(folder).events())) == 3
-    (folder / EVENTS).write_text(EVENT * 4)
+    (folder / EVENTS).write_text("".join(EVENT % seq for seq in range(4)))
     with pytest.raises(SavevmError, match="more than 3 events"):
         list(CaptureFolder(folder).events())
 
