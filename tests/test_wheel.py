@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from savevm_inspect.widgets.front import module
+
 ROOT = Path(__file__).parent.parent
 
 SCRIPT = """
@@ -55,6 +57,12 @@ def test_the_package_is_that_of_the_wheel(installed: Path, tmp_path: Path) -> No
     code = "import savevm_inspect; print(savevm_inspect.__file__)"
     said = subprocess.run([installed, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert Path(said.strip()).is_relative_to(installed.parents[1])
+
+
+def test_the_front_end_is_in_the_wheel(installed: Path, tmp_path: Path) -> None:
+    code = "from savevm_inspect.widgets.front import module; print(len(module()))"
+    said = subprocess.run([installed, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert int(said) == len(module())
 
 
 def test_a_script_is_checked_against_our_types(installed: Path, tmp_path: Path) -> None:

@@ -96,6 +96,14 @@ class Timeline:
             del self._stretches[next(iter(self._stretches))]
         return stretch[step]
 
+    def states(self) -> Iterator[State]:
+        """The state before the first event, then that after each; all of them cost one walk."""
+        state = State()
+        yield state
+        for event in self.events:
+            state = apply(state, event)
+            yield state
+
     def _walk(self, number: int) -> list[State]:
         """The states from one checkpoint up to and with the next one."""
         state = self._checkpoints[number]

@@ -9,6 +9,7 @@ from ..rules.interfaces import find_callback
 from ..rules.phases import Phase
 from ..span import Span
 from ..stream.events import Event, EventKind
+from ..timeline.state import OpenCall, State
 from ..timeline.timeline import Timeline
 from .units import bytes_text, time_text
 
@@ -50,8 +51,16 @@ def event_card(timeline: Timeline, index: int) -> EventCard:
     Raises:
         NotFound: there is no such event.
     """
-    call = timeline.call_at(index)
-    event = timeline.events[index]
+    return card_of(timeline.events[index], timeline.at(index))
+
+
+def card_of(event: Event, before: State) -> EventCard:
+    """The card of an event, for who has the state before it.
+
+    Args:
+        event: the event.
+        before: the state before it.
+    """
     own_call = event.event in (EventKind.CALL, EventKind.RETURN)
     handler = event.handler or ""
     callback = find_callback(handler)
@@ -64,8 +73,8 @@ def event_card(timeline: Timeline, index: int) -> EventCard:
         rows.append(("returned", _returned(event)))
         if callback is not None:
             rows.append(("a return value is", callback.returns.value))
-    elif call is not None and call.call is not None:
-        rows.append(("within", _within(call.call)))
+    elif stack := before.side(event.side).stack(event.thread):
+        rows.append(("within", _within(stack[-1])))
     rows += _figures(event)
     if event.error:
         rows.append(("error", event.error))
@@ -74,10 +83,10 @@ def event_card(timeline: Timeline, index: int) -> EventCard:
     rows.append(("time", time_text(event.time_us)))
     rows.append(("known from", _known_from(event)))
     return EventCard(
-        index=index,
+        index=before.index,
         heading=handler or _heading(event),
         subject=f"{event.idstr} (instance {event.instance_id or 0})" if event.idstr else "",
-        verb=_VERBS[event.event],
+        verb=_VERBS.get(event.event, event.event.value.replace("_", " ")),
         phase=event.phase,
         rows=tuple(rows),
         promise=callback.promise if callback is not None else "",
@@ -114,7 +123,7 @@ def _heading(event: Event) -> str:
     return event.name or event.event.value
 
 
-def _within(call: Event) -> str:
+def _within(call: OpenCall) -> str:
     return f"{call.handler} of {call.idstr or _UNSAID}"
 
 

@@ -44,7 +44,21 @@ def state_rows(before: State, after: State) -> list[StateRow]:
             source_changed=text(after.source) != text(before.source),
             destination_changed=text(after.destination) != text(before.destination),
         )
-        for label, text in _FACTS
+        for label, _, text in _FACTS
+    ]
+
+
+def new_texts(before: SideState | None, after: SideState) -> list[tuple[str, str]]:
+    """What an event made new of one side, as label and text; some may read as before.
+
+    Args:
+        before: the side before it; ``None`` for all that is known after it.
+        after: the side after it.
+    """
+    return [
+        (label, text(after))
+        for label, attribute, text in _FACTS
+        if before is None or getattr(before, attribute) is not getattr(after, attribute)
     ]
 
 
@@ -56,7 +70,8 @@ def _pending(side: SideState) -> str:
     if side.pending is None:
         return _NOTHING
     figures = side.pending
-    fits = "" if figures.threshold_bytes is None else f"; {bytes_text(figures.threshold_bytes)} would fit"
+    measured = figures.threshold_bytes is not None and figures.bandwidth_bytes_per_s != 0
+    fits = f"; {bytes_text(figures.threshold_bytes or 0)} would fit" if measured else ""
     return f"{bytes_text(figures.must_precopy + figures.can_postcopy)}{fits}"
 
 
@@ -76,15 +91,16 @@ def _number(value: int | None) -> str:
     return _NOTHING if value is None else str(value)
 
 
-_FACTS: Final[tuple[tuple[str, Callable[[SideState], str]], ...]] = (
-    ("phase", lambda side: side.phase.value if side.phase else _NOTHING),
-    ("status", lambda side: side.status or _NOTHING),
-    ("guest", lambda side: side.guest.value),
-    ("running handlers", _stack),
-    ("lock held by", lambda side: side.lock_holder.value if side.lock_holder else _NOTHING),
-    ("pending", _pending),
-    ("dirty pages", lambda side: _number(side.dirty_pages)),
-    ("iteration", lambda side: _number(side.iteration)),
-    ("bytes so far", _sent),
-    ("open sections", _sections),
+_FACTS: Final[tuple[tuple[str, str, Callable[[SideState], str]], ...]] = (
+    ("phase", "phase", lambda side: side.phase.value if side.phase else _NOTHING),
+    ("status", "status", lambda side: side.status or _NOTHING),
+    ("guest", "guest", lambda side: side.guest.value),
+    ("running handlers", "calls", _stack),
+    ("lock held by", "lock_holder", lambda side: side.lock_holder.value if side.lock_holder else _NOTHING),
+    ("pending", "pending", _pending),
+    ("dirty pages", "dirty_pages", lambda side: _number(side.dirty_pages)),
+    ("iteration", "iteration", lambda side: _number(side.iteration)),
+    ("bytes so far", "channel_bytes", _sent),
+    ("open sections", "open_sections", _sections),
 )
+"""Label, the attribute of a side that it is about, and its text."""

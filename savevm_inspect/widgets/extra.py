@@ -8,7 +8,6 @@ from ..errors import MissingPackage
 EXTRA: Final = "lab"
 
 NEEDED: Final = ("ipywidgets", "plotly", "anywidget", "IPython")
-"""anywidget is what plotly makes its widget of."""
 
 
 def require_extra() -> None:

@@ -1,7 +1,8 @@
 """A notebook, executed and written as one HTML file that opens without a network.
 
-Figures stay live: plotly's script is embedded once. Widgets become the still pictures that stand beside them in
-their outputs. ``python -m savevm_inspect.widgets.publish NOTEBOOK OUTPUT`` does it from a shell.
+Figures stay live: plotly's script is embedded once. So do players: the module that draws them is embedded once, and
+their data where they stand. The explorer becomes the still picture that stands beside it in its output.
+``python -m savevm_inspect.widgets.publish NOTEBOOK OUTPUT`` does it from a shell.
 """
 
 import os
@@ -16,6 +17,7 @@ from ..container.held_inputs import held
 from ..container.whole_file import is_standard_output, whole_file
 from ..errors import HostError, MissingPackage, SavevmError
 from .extra import EXTRA
+from .front import PAGE_DATA, page_element, page_script
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -26,7 +28,7 @@ PLOTLY: Final = "application/vnd.plotly.v1+json"
 HTML: Final = "text/html"
 
 _TEMPLATE: Final = """{%- extends 'lab/index.html.j2' -%}
-{%- block html_head_js -%}{{ resources.plotly_script }}{%- endblock html_head_js -%}
+{%- block html_head_js -%}{{ resources.own_scripts }}{%- endblock html_head_js -%}
 {%- block jupyter_widgets -%}{%- endblock jupyter_widgets -%}
 {%- block html_head_js_mathjax -%}{%- endblock html_head_js_mathjax -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
@@ -53,8 +55,9 @@ def publish(notebook: Path, output: Path, *, timeout_s: int = 300) -> Path:
     """
     with held(notebook), whole_file(output) as draft:
         node = execute(notebook, timeout_s=timeout_s)
-        live = _make_still(node)
-        draft.write_text(_render(node, title=notebook.stem, live=live), encoding="utf-8")
+        live, players = _make_still(node)
+        scripts = (_plotly_script() if live else "") + (page_script() if players else "")
+        draft.write_text(_render(node, title=notebook.stem, scripts=scripts), encoding="utf-8")
     return output
 
 
@@ -138,17 +141,21 @@ def _all_outputs(node: "NotebookNode") -> Iterator[Any]:
         yield from model["state"].get("outputs", ())
 
 
-def _make_still(node: "NotebookNode") -> bool:
-    """Put live figures and still pictures in the place of what needs a kernel or JupyterLab.
+def _make_still(node: "NotebookNode") -> tuple[bool, bool]:
+    """Put live figures, players and still pictures in the place of what needs a kernel or JupyterLab.
 
     Returns:
-        Whether there is a live figure.
+        Whether there is a live figure, and whether there is a player.
     """
-    live = False
+    live = players = False
     for cell in node.cells:
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
-            if WIDGET_VIEW in data:
+            if PAGE_DATA in data:
+                data[HTML] = page_element(data.pop(PAGE_DATA))
+                data.pop(WIDGET_VIEW, None)
+                players = True
+            elif WIDGET_VIEW in data:
                 if HTML not in data:
                     raise SavevmError(f"the widget {data.get('text/plain', '')[:60]!r} has no still picture")
                 del data[WIDGET_VIEW]
@@ -156,7 +163,7 @@ def _make_still(node: "NotebookNode") -> bool:
                 data[HTML] = _live_figure(data.pop(PLOTLY))
                 live = True
     node.metadata.pop("widgets", None)
-    return live
+    return live, players
 
 
 def _live_figure(figure: dict[str, Any]) -> str:
@@ -169,13 +176,13 @@ def _live_figure(figure: dict[str, Any]) -> str:
     return html
 
 
-def _render(node: "NotebookNode", *, title: str, live: bool) -> str:
+def _render(node: "NotebookNode", *, title: str, scripts: str) -> str:
     try:
         from nbconvert import HTMLExporter  # noqa: PLC0415 - late, as above
     except ModuleNotFoundError as error:
         raise MissingPackage("publishing a notebook", str(error.name), extra=EXTRA) from error
     exporter = HTMLExporter(raw_template=_TEMPLATE)  # type: ignore[no-untyped-call]
-    resources = {"metadata": {"name": title}, "plotly_script": _plotly_script() if live else ""}
+    resources = {"metadata": {"name": title}, "own_scripts": scripts}
     body, _ = exporter.from_notebook_node(node, resources=resources)
     return str(body)
 

@@ -39,11 +39,10 @@ KINDS_OF_OUTPUT = """() => {
     return [...new Set(outputs.map(each => each.output_type))].sort();
 }"""
 
-FIGURE_IS_AS_WIDE_AS_ITS_CELL = """() => {
-    const output = document.querySelector('.svi ol.events')?.closest('.jp-OutputArea-output');
-    const drawn = output?.querySelector('.js-plotly-plot .main-svg');
-    return drawn && drawn.clientWidth > 0.9 * Math.min(output.clientWidth, 1280);
-}"""
+NOW_IS = """text => [...document.querySelectorAll('.jp-OutputArea-output *')].some(
+    each => each.shadowRoot?.querySelector('ol button.now')?.innerText === text)"""
+
+NUMBER_OF_CELLS = "window.jupyterapp.shell.currentWidget.content.widgets.length"
 
 
 def free_port() -> int:
@@ -161,26 +160,23 @@ def test_the_quickstart_runs_in_jupyterlab_and_its_player_steps(tmp_path: Path) 
         assert page.evaluate(KINDS_OF_OUTPUT) == ["display_data", "execute_result", "stream"]
 
         show_cell(page, "si.replay(")
-        step = page.locator("button.jupyter-button", has_text="Step")
-        step.scroll_into_view_if_needed()
-        now = page.locator(".svi ol.events li.now")
+        player = page.locator("section.player")
+        player.scroll_into_view_if_needed(timeout=WAIT_MS)
+        now = player.locator("ol button.now")
         now.wait_for(timeout=WAIT_MS)
-        page.locator(".jp-Notebook .js-plotly-plot").first.wait_for(timeout=WAIT_MS)
-        page.wait_for_function(FIGURE_IS_AS_WIDE_AS_ITS_CELL, timeout=WAIT_MS)
-        before, following = now.inner_text(), page.locator(".svi ol.events li.now + li").inner_text()
-        line_before = page.locator(".js-plotly-plot .shapelayer path").first.get_attribute("d")
-        step.click()
-        page.wait_for_function(
-            "text => document.querySelector('.svi ol.events li.now').innerText === text", arg=following
-        )
-        assert now.inner_text() == following != before
-        page.wait_for_function(
-            "d => document.querySelector('.js-plotly-plot .shapelayer path').getAttribute('d') !== d", arg=line_before
-        )
-        page.locator("button.jupyter-button", has_text="Back").click()
-        page.wait_for_function(
-            "text => document.querySelector('.svi ol.events li.now').innerText === text", arg=before
-        )
+        before, following = now.inner_text(), player.locator("li:has(button.now) + li button").inner_text()
+        page.wait_for_function(NOW_IS, arg=before)
+        player.get_by_label("On by one event").click()
+        page.wait_for_function(NOW_IS, arg=following)
+        cells = page.evaluate(NUMBER_OF_CELLS)
+        player.focus()
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function(NOW_IS, arg=before)
+        for key in ("d", "d", "b", "m", "a"):  # these delete, insert, and change cells if the notebook gets them
+            page.keyboard.press(key)
+        player.get_by_label("On by one event").click()  # after those: messages keep their order
+        assert page.evaluate(NUMBER_OF_CELLS) == cells
+        assert player.get_by_text("its bytes").count() == 1
         browser.close()
     hosts = {urlsplit(url).hostname for url in asked if urlsplit(url).scheme not in ("data", "blob")}
     assert hosts == {"127.0.0.1"}
@@ -207,12 +203,9 @@ def test_qemus_own_trace_is_gone_through_in_jupyterlab(traced: Callable[[str], P
     with jupyterlab(folder, tmp_path) as address, sync_playwright() as playwright:
         browser, page = opened(playwright, f"{address}/lab/tree/trace.ipynb?token={TOKEN}", [])
         run_all(page)
-        page.locator(".svi ol.events li.now").wait_for(timeout=WAIT_MS)
-        page.locator("button.jupyter-button", has_text="Next phase").click()
-        page.wait_for_function(
-            "text => [...document.querySelectorAll('.svi')].some(each => each.innerText.includes(text))",
-            arg=second.upstream,
-        )
-        card = next(text for text in page.locator(".svi").all_inner_texts() if (second.upstream or "") in text)
-        assert "derived from the rules of the source code: phase, thread" in card
+        player = page.locator("section.player")
+        player.locator("ol button.now").wait_for(timeout=WAIT_MS)
+        player.get_by_label("Next phase").click()
+        player.locator(".card", has_text=second.upstream or "").wait_for(timeout=WAIT_MS)
+        assert "derived from the rules of the source code: phase, thread" in player.locator(".card").inner_text()
         browser.close()

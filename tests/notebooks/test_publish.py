@@ -106,8 +106,9 @@ def test_the_published_page_has_plotly_once_and_its_figures(published: str) -> N
     assert len(figures) >= 4
 
 
-def test_the_published_page_shows_player_and_explorer_as_pictures(published: str) -> None:
-    assert "A still picture of the player" in published
+def test_the_published_page_has_a_player_that_steps_and_the_explorer_as_a_picture(published: str) -> None:
+    assert 'data-savevm-inspect=""><script type="application/json">' in published
+    assert published.count("drawPages();</script>") == 1
     assert "A still picture of the explorer" in published
     assert "application/vnd.jupyter.widget" not in published
 

@@ -1,16 +1,15 @@
-"""The player without a browser: what its panes show is the event at its position."""
+"""The player without a browser: what the page gets, what it may ask, and the position that both share."""
 
 import gc
 import json
 import shutil
+import zlib
+from base64 import b64decode
 from collections.abc import Callable
-from html import unescape
 from pathlib import Path
+from typing import Any
 
-import plotly.graph_objects as go
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder
@@ -22,9 +21,12 @@ from savevm_inspect.recorder.qemu import record_qemu
 from savevm_inspect.rules.threads import Side
 from savevm_inspect.stream.events import Event, EventKind
 from savevm_inspect.views.cards import event_card
+from savevm_inspect.views.event_bytes import event_bytes
 from savevm_inspect.views.hexdump import UNNAMED
 from savevm_inspect.views.moment import Playback
+from savevm_inspect.widgets.front import PAGE_DATA, page_element
 from savevm_inspect.widgets.player import Player
+from savevm_inspect.widgets.player_still import player_still
 
 
 @pytest.fixture(scope="module")
@@ -51,109 +53,101 @@ def test_every_scenario_can_be_gone_through(tmp_path: Path, name: str) -> None:
     player = si.replay(tmp_path / name)
     try:
         player.go_to(max(placed, default=0))
-        bundle = player._repr_mimebundle_()
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        assert "its bytes" in data["text/html"]
+        assert bytes_of(player, max(placed, default=0))["note"]
     finally:
         player.close()
 
 
-def panes(player: Player) -> tuple[object, ...]:
-    line = player.figure.layout.shapes[0]
-    return (
-        player.position,
-        player.place.value,
-        player.card.value,
-        player.states.value,
-        player.neighbours.value,
-        player.bytes.value,
-        (line.x0, line.x1),
-    )
+def drawn(player: Player) -> dict[str, Any]:
+    """What the page gets of a player."""
+    columns: dict[str, Any] = json.loads(zlib.decompress(player.run))
+    return columns
 
 
-def test_after_some_steps_the_card_shows_that_event(player: Player) -> None:
+def bytes_of(player: Player, index: int) -> dict[str, Any]:
+    answer = player.answer({"ask": "bytes", "event": index})
+    assert answer is not None
+    return answer
+
+
+def test_the_page_gets_every_event_once(player: Player) -> None:
+    columns = drawn(player)
+    assert columns["count"] == len(player.playback.timeline)
+    headings = [columns["texts"][number] for number in columns["heading"]]
+    assert headings == [event_card(player.playback.timeline, index).heading for index in range(columns["count"])]
+
+
+def test_the_position_is_one_and_stays_within_the_run(player: Player) -> None:
+    seen: list[int] = []
+    player.observe(lambda change: seen.append(change["new"]), names="position")
     player.go_to(0)
-    for index in range(len(player.playback.timeline)):
-        assert player.position == index
-        card = event_card(player.playback.timeline, index)
-        shown = unescape(player.card.value)
-        assert card.heading in shown
-        assert card.promise in shown
-        for label, text in card.rows:
-            assert label in shown
-            assert text in shown
-        assert player.figure.layout.shapes[0].x0 == index + 0.5
-        player.step()
-    assert player.position == len(player.playback.timeline) - 1, "a step at the end stays there"
-
-
-@settings(max_examples=25)
-@given(start=st.integers(0, 150), steps=st.integers(0, 12))
-def test_back_restores_every_pane(player: Player, start: int, steps: int) -> None:
-    player.go_to(start)
-    seen = [panes(player)]
-    for _ in range(steps):
-        player.buttons["Step"].click()
-        seen.append(panes(player))
-    for _ in range(steps):
-        assert panes(player) == seen.pop()
-        player.buttons["Back"].click()
-    assert panes(player) == seen.pop()
+    player.position = 5
+    player.step()
+    player.back()
+    player.go_to(-5)
+    player.go_to(10**9)
+    player.next_phase()
+    assert seen == [5, 6, 5, 0, player.last]
 
 
 def test_next_phase_lands_on_the_first_event_of_each_phase(player: Player) -> None:
     player.go_to(0)
     entered = [0]
     while player.playback.timeline.next_phase(player.position) is not None:
-        player.buttons["Next phase"].click()
+        player.next_phase()
         entered.append(player.position)
-        event = player.playback.timeline.events[player.position]
-        before = player.playback.timeline.at(player.position).side(event.side).phase
-        assert event.phase is not before
-        assert f">{event.phase.value}</span>" in player.card.value
     assert entered == [run.first for run in player.playback.timeline.phases()]
     for place in entered[-2::-1]:
-        player.buttons["Phase"].click()
+        player.previous_phase()
         assert player.position == place
 
 
-def test_the_ends_hold(player: Player) -> None:
-    player.go_to(-5)
-    player.back()
-    assert player.position == 0
-    player.previous_phase()
-    assert player.position == 0
-    player.go_to(10**9)
-    player.next_phase()
-    assert player.position == len(player.playback.timeline) - 1
+@pytest.mark.parametrize(
+    "question",
+    [
+        None,
+        "bytes",
+        [],
+        {},
+        {"ask": "bytes"},
+        {"ask": "bytes", "event": -1},
+        {"ask": "bytes", "event": 1 << 70},
+        {"ask": "bytes", "event": True},
+        {"ask": "bytes", "event": "0"},
+        {"ask": "bytes", "event": [0]},
+        {"ask": "close", "event": 0},
+    ],
+)
+def test_a_question_that_is_none_gets_no_answer(player: Player, question: object) -> None:
+    assert player.answer(question) is None
 
 
-def test_play_moves_the_slider_in_the_browser_without_python(player: Player) -> None:
-    assert player.play.max == player.slider.max
-    assert not hasattr(player.play, "thread")
+def test_an_answer_is_what_the_moment_says(player: Player) -> None:
+    for index in range(len(player.playback.timeline)):
+        moment = player.playback.moment(index)
+        answer = bytes_of(player, index)
+        json.dumps(answer)
+        cells = [cell for row in moment.hex_rows for cell in row.cells]
+        assert [byte for _, row in answer["rows"] for byte, _ in row] == [cell.value for cell in cells]
+        assert [run for _, row in answer["rows"] for _, run in row] == [cell.run for cell in cells]
+        assert answer["note"] == moment.bytes_note
 
 
-def test_there_is_one_figure_widget_and_its_line_is_its_only_shape(player: Player) -> None:
-    assert [isinstance(each, go.FigureWidget) for each in player.children].count(True) == 1
-    assert len(player.figure.layout.shapes) == 1
-
-
-def test_a_step_draws_no_trace_anew(player: Player) -> None:
-    player.go_to(3)
-    before = [id(trace) for trace in player.figure.data]
-    player.step()
-    assert [id(trace) for trace in player.figure.data] == before
-
-
-def test_the_still_picture_stands_beside_the_widget(player: Player) -> None:
+def test_an_output_holds_what_a_page_without_a_kernel_draws(player: Player) -> None:
     player.go_to(15)
     bundle = player._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-    still = bundle["text/html"]
-    assert "<svg" in still
-    assert event_card(player.playback.timeline, 15).heading in still
-    assert "http" not in still
-    assert "<script" not in still
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert "<svg" in data["text/html"]
+    assert event_card(player.playback.timeline, 15).heading in data["text/html"]
+    assert "http" not in data["text/html"]
+    assert "<script" not in data["text/html"]
+    page = data[PAGE_DATA]
+    assert page["position"] == 15
+    assert b64decode(page["run"]) == player.run
+    known = json.loads(zlib.decompress(b64decode(page["bytes"])))
+    placed = [index for index, event in enumerate(player.playback.timeline.events) if event.offset is not None]
+    assert known == {str(index): event_bytes(player.playback.moment(index)) for index in placed}
 
 
 @pytest.mark.parametrize("side", Side)
@@ -165,7 +159,7 @@ def test_what_one_side_alone_can_not_tell_is_said(side: Side, capture: Path, tmp
     player = si.replay(tmp_path / "one")
     assert "Nothing of" in player.playback.unseen
     assert side.value not in player.playback.unseen
-    assert unescape(player._repr_mimebundle_()["text/html"]).count(player.playback.unseen) == 1
+    assert drawn(player)["notes"].count(player.playback.unseen) == 1
     assert not si.replay(capture).playback.unseen
 
 
@@ -177,7 +171,7 @@ def test_what_a_real_qemu_did_can_be_gone_through(tmp_path: Path) -> None:
     source = player.playback.timeline.at(len(player.playback.timeline)).source
     assert sum(length for _, length in source.channel_bytes) == (tmp_path / "real" / "channel0.fwd").stat().st_size
     headings = set()
-    while player.position < player.slider.max:
+    while player.position < player.last:
         headings.add(event_card(player.playback.timeline, player.position).heading)
         player.step()
     assert {"migrate", "setup", "arrived"} <= headings
@@ -209,11 +203,9 @@ def test_hostile_events_stay_text(tmp_path: Path) -> None:
                 )
             )
     player = si.replay(tmp_path / evil)
-    for index in range(len(player.playback.timeline)):
-        player.go_to(index)
-        drawn = player._repr_mimebundle_()["text/html"]
-        assert "<img" not in drawn
-        assert "<img" not in "".join(str(each) for each in panes(player))
+    assert evil in drawn(player)["texts"], "text is data here; the page makes text nodes of it"
+    assert evil not in player_still(player.playback, 0)
+    assert "<" not in page_element(player.page_data()).split(">", 2)[2].removesuffix("</script></div>")
     player.close()
 
 
@@ -225,18 +217,15 @@ def test_qemus_own_traces_can_be_gone_through(name: str, kind: str, traced: Call
     path = traced(name)
     player = si.replay(path.parent / f"{name}{kind}")
     assert player.playback.problem == ""
-    assert name in player.children[0].value
-    shown, with_bytes = set(), 0
-    for index in range(0, len(player.playback.timeline), 3):
-        player.go_to(index)
-        event = player.playback.timeline.events[index]
-        shown_now = unescape(player.card.value)
-        known = "derived from the rules of the source code" in shown_now
-        assert known == (not event.observed or bool(event.derived))
-        assert unescape(event.upstream or "") in shown_now
-        shown.add(event.event)
-        with_bytes += "hexpane" in player.bytes.value or "at 0x" in player.bytes.value
-    assert {"call", "record", "log"} <= shown
+    columns = drawn(player)
+    assert name in columns["name"]
+    events = player.playback.timeline.events
+    known_from = next(column for column in columns["facts"] if column["label"] == "known from")
+    for index, number in enumerate(known_from["values"]):
+        derived = "derived from the rules of the source code" in columns["texts"][number]
+        assert derived == (not events[index].observed or bool(events[index].derived))
+    assert {"call", "record", "log"} <= {columns["kinds"][kind] for kind in columns["kind"]}
+    with_bytes = sum(bool(bytes_of(player, index)["rows"]) for index in range(0, len(events), 3))
     assert (with_bytes > 10) == bool(player.playback.capture.channels)
     last = player.playback.timeline.at(len(player.playback.timeline))
     assert "completed" in (last.source.status, last.destination.status)
@@ -266,5 +255,5 @@ def test_a_migration_that_did_not_complete_says_so(capture: Path, tmp_path: Path
     manifest = json.loads((folder / "capture.json").read_text())
     (folder / "capture.json").write_text(json.dumps(manifest | {"outcome": "failed", "error": "no room"}))
     player = si.replay(folder)
-    assert unescape(player._repr_mimebundle_()["text/html"]).count("the migration failed: no room") == 1
+    assert drawn(player)["notes"].count("the migration failed: no room") == 1
     assert not si.replay(capture).playback.outcome
