@@ -303,6 +303,11 @@ class Framer:
                 f"an EOF record, but the description is at {self._cursor.base + self._ends_at:#x}",
                 offset=self._cursor.offset - 1,
             )
+        if start < self._package_end:  # it ends QEMU's reading of the package alone; no QEMU writes one there
+            raise BadPayload(
+                f"an EOF record within a package, which ends at {self._cursor.base + self._package_end:#x}",
+                offset=self._cursor.offset - 1,
+            )
         self.ended = True
         return EndOfStream(span=self._cursor.span_from(start))
 

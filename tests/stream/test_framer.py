@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import savevm_inspect as si
@@ -127,6 +127,7 @@ def test_a_configuration_is_read_as_it_was_written(data: tuple[str, int | None, 
         assert stream.configuration == written
 
 
+@example(MigCmd.MIG_CMD_PACKAGED, b"\0\0\0\1")
 @given(st.sampled_from(sorted(set(MigCmd) - {MigCmd.MIG_CMD_INVALID})), st.binary(max_size=40))
 def test_a_command_is_read_as_it_was_written(command: MigCmd, argument: bytes) -> None:
     out = bytearray()
@@ -138,7 +139,7 @@ def test_a_command_is_read_as_it_was_written(command: MigCmd, argument: bytes) -
         with pytest.raises(Unsupported, match="COLO"):
             si.open_stream(bytes(out))
     elif command is MigCmd.MIG_CMD_PACKAGED and len(argument) == 4 and any(argument):
-        with pytest.raises(Truncated, match="a package of"):
+        with pytest.raises((Truncated, BadPayload), match="a package"):  # one of 1 byte has the EOF in it
             si.open_stream(bytes(out))
     elif command is MigCmd.MIG_CMD_POSTCOPY_RAM_DISCARD and not argument.startswith(b"\0"):
         with pytest.raises(BadPayload):
