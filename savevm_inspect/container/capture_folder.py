@@ -117,7 +117,7 @@ class CaptureFolder:
         """Refuse two channels of one number: pages refer to their channel by it, and one return path is read."""
         seen = set()
         for each in self.channels:
-            key = (each.direction, each.number, each.resumed)
+            key = (each.direction, each.number)
             if key in seen:
                 raise SavevmError(f"{manifest}: two {each.direction} channels have the number {each.number}")
             seen.add(key)

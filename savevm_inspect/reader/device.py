@@ -29,7 +29,7 @@ class Device:
 
     @property
     def fields(self) -> tuple[FieldValue, ...]:
-        """The leaves of its state in stream order; decoded anew each time.
+        """The leaves of its state in stream order; kept nowhere but for the section that was decoded last.
 
         Raises:
             StreamError: the bytes contradict the schema.

@@ -71,7 +71,6 @@ class Inputs:
                 *(self._open_channel(self._file(each), each.number, strict=strict) for each in went_on),
                 *(self._open_channel(each, next(free), strict=strict) for each in resumed),
             ]
-            self._check_numbers()
             back = self.main.capture.return_path() if self.main.capture else None
             if return_path is None and back is not None:
                 return_path = self._file(back)
@@ -94,14 +93,6 @@ class Inputs:
         if not 0 < number < UNPACKED_CHANNEL:  # a page's row has eight bits for its channel
             raise SavevmError(f"channel {number}, expected 1 to {UNPACKED_CHANNEL - 1}")
         return number, self._open(source, None, strict=strict)
-
-    def _check_numbers(self) -> None:
-        """Refuse two channels of one number: pages refer to their channel by it."""
-        names: dict[int, str] = {}
-        for number, source in (*self._further, *self._resumed):
-            if number in names:
-                raise SavevmError(f"two channels have the number {number}: {names[number]} and {source.name}")
-            names[number] = source.name
 
     def further_cursors(self) -> list[Cursor]:
         """A cursor on each further channel, with its number: as recorded, else counted on after those."""

@@ -30,6 +30,10 @@ class EventKind(StrEnum):
     LOG = "log"
 
 
+CALL_KINDS = (EventKind.CALL, EventKind.RETURN)
+"""The two events of a call, which share its call_id."""
+
+
 class Origin(StrEnum):
     """Who says so."""
 
@@ -209,11 +213,8 @@ class _Order:
         if event.seq <= self._seq:
             raise SavevmError(f"seq {event.seq} after seq {self._seq}")
         self._seq = event.seq
-        if event.call_id is not None and event.event in _CALL_KINDS:
+        if event.call_id is not None and event.event in CALL_KINDS:
             key = (event.side, event.event, event.call_id)
             if key in self._calls:
                 raise SavevmError(f"a second {event.event} of the {event.side} with call_id {event.call_id}")
             self._calls.add(key)
-
-
-_CALL_KINDS = (EventKind.CALL, EventKind.RETURN)

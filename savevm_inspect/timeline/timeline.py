@@ -7,7 +7,7 @@ from typing import Final
 from ..errors import NotFound
 from ..rules.phases import Phase
 from ..rules.threads import Side
-from ..stream.events import Event, EventKind
+from ..stream.events import CALL_KINDS, Event, EventKind
 from .fold import apply
 from .state import State
 
@@ -175,7 +175,7 @@ class Timeline:
             raise NotFound(f"no event {index} in a run of {len(self.events)}")
         event = self.events[index]
         call_id = event.call_id
-        if event.event not in _CALL_KINDS or call_id is None:
+        if event.event not in CALL_KINDS or call_id is None:
             stack = self.at(index).side(event.side).stack(event.thread)
             call_id = stack[-1].call_id if stack else None
         if call_id is None:
@@ -191,13 +191,10 @@ class Timeline:
         if self._pairs is None:
             self._pairs = {}
             for index, event in enumerate(self.events):
-                if event.event in _CALL_KINDS and event.call_id is not None:
+                if event.event in CALL_KINDS and event.call_id is not None:
                     pair = self._pairs.setdefault((event.side, event.call_id), [None, None])
                     pair[event.event is EventKind.RETURN] = index
         return self._pairs
-
-
-_CALL_KINDS: Final = (EventKind.CALL, EventKind.RETURN)
 
 
 def _run(first: tuple[int, Event], last: int, end_us: int) -> PhaseRun:

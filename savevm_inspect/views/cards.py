@@ -8,7 +8,7 @@ from ..rules.callbacks import Returns
 from ..rules.interfaces import find_callback
 from ..rules.phases import Phase
 from ..span import Span
-from ..stream.events import Event, EventKind
+from ..stream.events import CALL_KINDS, Event, EventKind
 from ..timeline.state import OpenCall, State
 from ..timeline.timeline import Timeline
 from .units import bytes_text, time_text
@@ -61,7 +61,7 @@ def card_of(event: Event, before: State) -> EventCard:
         event: the event.
         before: the state before it.
     """
-    own_call = event.event in (EventKind.CALL, EventKind.RETURN)
+    own_call = event.event in CALL_KINDS
     handler = event.handler or ""
     callback = find_callback(handler)
     rows = [
@@ -86,7 +86,7 @@ def card_of(event: Event, before: State) -> EventCard:
         index=before.index,
         heading=handler or _heading(event),
         subject=f"{event.idstr} (instance {event.instance_id or 0})" if event.idstr else "",
-        verb=_VERBS.get(event.event, event.event.value.replace("_", " ")),
+        verb=_VERBS[event.event],
         phase=event.phase,
         rows=tuple(rows),
         promise=callback.promise if callback is not None else "",

@@ -19,9 +19,10 @@ from ..timeline.state import State
 from ..timeline.timeline import Timeline
 from .arguments import arguments, place_text
 from .cards import card_of
-from .series import pending_series
-from .space_time import ArrowKind, arrows, call_bars, downtime, guest_runs, lock_bars, thread_rows, waits
+from .series import PendingSeries, pending_series
+from .space_time import ArrowKind, arrows, call_bars, downtime, guest_runs, lock_bars, thread_rows
 from .states import new_texts
+from .units import bytes_text
 
 _TEXT_CHARS: Final = 1_000
 """A longer text is cut, so that a hostile name does not fill a page."""
@@ -91,11 +92,11 @@ def run_columns(timeline: Timeline) -> RunColumns:
     """
     texts = Texts()
     events = timeline.events
-    of = thread_rows(timeline)
-    row_number = {(row.side, row.thread): index for index, row in enumerate(of)}
+    rows = thread_rows(timeline)
+    row_number = {(row.side, row.thread): index for index, row in enumerate(rows)}
     kinds = list(EventKind)
     states = tuple(timeline.states())
-    bars, locks, sent = call_bars(timeline, of), lock_bars(timeline, states, of), arrows(timeline)
+    bars, locks, sent = call_bars(timeline, rows), lock_bars(timeline, states, rows), arrows(timeline)
     series, down = pending_series(timeline), downtime(timeline)
     return {
         "count": len(events),
@@ -106,7 +107,7 @@ def run_columns(timeline: Timeline) -> RunColumns:
         **_facts(timeline, states, texts),
         "states": _states(timeline, states, texts),
         "handlers": _handlers(timeline),
-        "threads": [{"side": row.side.value, "name": row.thread or "not said"} for row in of],
+        "threads": [{"side": row.side.value, "name": row.thread or "not said"} for row in rows],
         "bars": {
             "thread": [bar.row for bar in bars],
             "first": differences(bar.first for bar in bars),
@@ -135,19 +136,23 @@ def run_columns(timeline: Timeline) -> RunColumns:
         "downtime": None
         if down is None
         else {"stopped": down.stopped, "resumed": down.resumed, "length_us": down.length_us},
-        "waits": [
-            {"fault": wait.fault_id, "events": list(wait.events), "length_us": wait.length_us}
-            for wait in waits(timeline)
-        ],
         "pending": {
             "index": list(series.index),
             "must_precopy": list(series.must_precopy),
             "can_postcopy": list(series.can_postcopy),
             "threshold_bytes": list(series.threshold_bytes),
             "exact": [int(each) for each in series.exact],
+            **_highest(series),
         },
         "texts": texts.listed(),
     }
+
+
+def _highest(series: PendingSeries) -> dict[str, Any]:
+    """The highest figure, which the curves are scaled by, and its text."""
+    both = (must + can for must, can in zip(series.must_precopy, series.can_postcopy, strict=True))
+    highest = max((1, *both, *(each for each in series.threshold_bytes if each is not None)))
+    return {"highest_bytes": highest, "highest": bytes_text(highest)}
 
 
 def packed(columns: object) -> bytes:

@@ -9,6 +9,7 @@ from typing import Final
 from ..rules.threads import Side, Thread
 from ..stream.events import Event, EventKind
 from ..timeline.state import GuestState, State
+from ..timeline.stop import next_resume, source_stop
 from ..timeline.timeline import Timeline
 
 
@@ -84,7 +85,7 @@ class GuestRun:
 
 @dataclass(frozen=True, slots=True)
 class Downtime:
-    """How long no VM ran: from the source's STOP to the next RESUME of either side.
+    """How long no VM ran: from the source's last STOP to the next RESUME of either side.
 
     Attributes:
         stopped: index of the event at which the source's VM was stopped.
@@ -97,32 +98,6 @@ class Downtime:
     length_us: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class PageWait:
-    """One wait of a virtual CPU for a page in postcopy: it stops, the page is requested, comes, and it runs again.
-
-    Attributes:
-        fault_id: number of the wait.
-        events: indices of its events, in their order.
-        length_us: from the first event to the last, in microseconds of the destination's clock.
-    """
-
-    fault_id: int
-    events: tuple[int, ...]
-    length_us: int
-
-
-def waits(timeline: Timeline) -> list[PageWait]:
-    """Every wait for a page of which the events say that they belong together."""
-    found: dict[int, list[int]] = defaultdict(list)
-    for index, event in enumerate(timeline.events):
-        fault_id = getattr(event, "fault_id", None)
-        if fault_id is not None and event.side is Side.DESTINATION:
-            found[fault_id].append(index)
-    times = [event.time_us for event in timeline.events]
-    return [PageWait(number, tuple(each), times[each[-1]] - times[each[0]]) for number, each in found.items()]
-
-
 def thread_rows(timeline: Timeline) -> tuple[ThreadRow, ...]:
     """The threads that did something: the source's, then the destination's, each in the order of :class:`Thread`."""
     order = [*Thread, None]
@@ -130,14 +105,14 @@ def thread_rows(timeline: Timeline) -> tuple[ThreadRow, ...]:
     return tuple(ThreadRow(side, thread) for side in Side for thread in order if (side, thread) in found)
 
 
-def call_bars(timeline: Timeline, of: Sequence[ThreadRow]) -> list[Bar]:
+def call_bars(timeline: Timeline, rows: Sequence[ThreadRow]) -> list[Bar]:
     """Every call, in the order in which they began.
 
     Args:
         timeline: the run.
-        of: its rows.
+        rows: its rows.
     """
-    number = {(row.side, row.thread): index for index, row in enumerate(of)}
+    number = {(row.side, row.thread): index for index, row in enumerate(rows)}
     running: dict[int, dict[int | None, tuple[int, int]]] = defaultdict(dict)
     bars: list[Bar] = []
     last = len(timeline) - 1
@@ -153,15 +128,15 @@ def call_bars(timeline: Timeline, of: Sequence[ThreadRow]) -> list[Bar]:
     return sorted(bars, key=lambda bar: bar.first)
 
 
-def lock_bars(timeline: Timeline, states: Sequence[State], of: Sequence[ThreadRow]) -> list[Bar]:
+def lock_bars(timeline: Timeline, states: Sequence[State], rows: Sequence[ThreadRow]) -> list[Bar]:
     """The stretches in which the events of a row say that its thread has the big QEMU lock.
 
     Args:
         timeline: the run.
         states: before its first event, and after each.
-        of: its rows.
+        rows: its rows.
     """
-    number = {(row.side, row.thread): index for index, row in enumerate(of)}
+    number = {(row.side, row.thread): index for index, row in enumerate(rows)}
     held: dict[Side, tuple[int, int]] = {}
     bars: list[Bar] = []
     for index, event in enumerate(timeline.events):
@@ -228,24 +203,10 @@ _OPPOSITE: Final = {GuestState.STOPPED: GuestState.RUNNING, GuestState.RUNNING: 
 
 def downtime(timeline: Timeline) -> Downtime | None:
     """How long no VM ran; ``None`` if the events do not say that the source's was stopped."""
-    stopped = next(
-        (
-            index
-            for index, event in enumerate(timeline.events)
-            if event.event is EventKind.QMP and event.name == "STOP" and event.side is Side.SOURCE
-        ),
-        None,
-    )
+    events = timeline.events
+    stopped = source_stop(events)
     if stopped is None:
         return None
-    events = timeline.events
-    resumed = next(
-        (
-            index
-            for index in range(stopped + 1, len(events))
-            if events[index].event is EventKind.QMP and events[index].name == "RESUME"
-        ),
-        None,
-    )
+    resumed = next_resume(events, stopped)
     length_us = None if resumed is None else events[resumed].time_us - events[stopped].time_us
     return Downtime(stopped, resumed, length_us if length_us is not None and length_us >= 0 else None)

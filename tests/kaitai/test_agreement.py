@@ -120,6 +120,18 @@ def test_another_page_is_a_disagreement(opened: list[si.Stream], column: str) ->
         compare(stream)
 
 
+@pytest.mark.parametrize("name", ["x86-7.2-paused"])
+def test_a_block_that_kaitai_alone_names_is_a_disagreement(
+    opened: list[si.Stream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (stream,) = opened
+    others = tuple(replace(each, name=f"another {each.name}") for each in stream.blocks)
+    monkeypatch.setattr(_Comparison, "_same", lambda *_: None)  # it also finds the list of blocks that is another
+    monkeypatch.setattr(stream, "blocks", others)
+    with pytest.raises(Disagreement, match="Kaitai says block 'pc"):
+        compare(stream)
+
+
 @pytest.mark.parametrize("name", ["s390x-s390-ccw-virtio-11.1"])
 def test_another_value_is_a_disagreement(opened: list[si.Stream], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each number of a payload with a format of its own."""

@@ -136,7 +136,7 @@ def test_bytes_of_a_block_that_was_left_out() -> None:
 
 
 def test_two_channels_of_one_number(tmp_path: Path) -> None:
-    """One that resumed and one that did not; two of a kind are refused by the folder."""
+    """Also if one of them resumed the main one."""
     made = Made()
     made.start_ram(A)
     (tmp_path / "main").write_bytes(made.end())
@@ -146,7 +146,7 @@ def test_two_channels_of_one_number(tmp_path: Path) -> None:
         channels.append({"number": 1, "direction": "forward", "file": name, "resumed": name == "y"})
     manifest = {"format": "savevm-inspect/capture", "version": 1, "made_by": "a test", "channels": channels}
     (tmp_path / "capture.json").write_text(json.dumps(manifest))
-    with pytest.raises(si.SavevmError, match="two channels have the number 1"):
+    with pytest.raises(si.SavevmError, match="two forward channels have the number 1"):
         si.open_stream(tmp_path)
 
 

@@ -4,15 +4,19 @@ import hashlib
 import json
 import lzma
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import savevm_inspect as si
 from savevm_inspect.errors import NotFound
-from savevm_inspect.stream.values import Undecoded
+from savevm_inspect.reader import section_fields
+from savevm_inspect.stream.cursor import Cursor
+from savevm_inspect.stream.values import FieldValue, Undecoded
 from savevm_inspect.views.summary import problems, summary
+from savevm_inspect.vmstate.decode import decode_state
+from savevm_inspect.vmstate.schema import StateSchema
 
 CAPTURES = Path(__file__).parent.parent / "captures"
 MANIFEST = json.loads((CAPTURES / "manifest.json").read_text())["captures"]
@@ -153,3 +157,20 @@ def test_an_offset_into_the_file(capture_path: Callable[[str], Path], tmp_path: 
         assert stream["globalstate"].fields
     with pytest.raises(si.SavevmError, match=r"offset 0x2000 .* 5451 bytes"):
         si.open_stream(file, 8192)
+
+
+def test_the_section_that_was_decoded_last_is_not_decoded_again(
+    capture_path: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+
+    def counted(schema: StateSchema, cursor: Cursor) -> Iterator[FieldValue]:
+        decoded.append(schema.name)
+        return decode_state(schema, cursor)
+
+    with si.open_stream(capture_path("x86-7.2-paused")) as stream:
+        one, other = stream["serial", 0], stream["fw_cfg", 0]
+        before = one.fields, other.fields
+        monkeypatch.setattr(section_fields, "decode_state", counted)
+        assert (other.fields, one.fields, one.fields, other.fields) == (before[1], before[0], before[0], before[1])
+    assert len(decoded) == 2, "the other one was decoded last, then this one"

@@ -1,5 +1,8 @@
 """A guest for the recorder, and one recording of it."""
 
+import tempfile
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from savevm_inspect.container.capture_folder import CaptureFolder
 from savevm_inspect.recorder.qemu import record_qemu
 
 from ..captures import boot_sector
+from .programs import running_with
 
 MIB = 1 << 20
 
@@ -70,3 +74,24 @@ def recorded_pc(tmp_path_factory: pytest.TempPathFactory, pc_command: str) -> Re
         if any(recorded.dirtied):
             return recorded
     pytest.fail("the guest never ran its loop")
+
+
+def count_open_fds() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture
+def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for the output; afterwards no process and no file of the recording may be left."""
+    scratch, output = tmp_path / "scratch", tmp_path / "output"
+    scratch.mkdir()
+    output.mkdir()
+    marker = f"SAVEVM_TEST_{tmp_path.name}_{time.monotonic_ns()}"
+    monkeypatch.setenv("SAVEVM_TEST_MARKER", marker)
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    open_fds = count_open_fds()
+    yield output / "capture"
+    assert running_with(marker) == []
+    assert list(scratch.iterdir()) == []
+    assert [path.name for path in output.iterdir()] in ([], ["capture"])
+    assert count_open_fds() == open_fds

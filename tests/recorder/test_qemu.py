@@ -4,15 +4,10 @@ import asyncio
 import itertools
 import json
 import os
-import re
-import shlex
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,65 +19,14 @@ from savevm_inspect.recorder.qemu import record_qemu
 from savevm_inspect.rules.phases import Phase
 from savevm_inspect.stream.events import Event, EventKind, Origin
 
+from .programs import assert_ends_late, fake_qemu, running_with
+
 MIB = 1 << 20
 NONE = "qemu-system-x86_64 -machine none -nodefaults -m 1"
 
 
 def read_qmp(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (path / "qmp.jsonl").read_text().splitlines()]
-
-
-def running_with(marker: str) -> list[int]:
-    """The processes that have a marker in their environment: QEMU inherits ours."""
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            content = environ.read_bytes()
-        except OSError:
-            continue  # it ended meanwhile, or is another user's
-        if marker.encode() in content:
-            found.append(int(environ.parent.name))
-    return [pid for pid in found if pid != os.getpid()]
-
-
-def count_open_fds() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
-@pytest.fixture
-def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for the output; afterwards no process and no file of the recording may be left."""
-    scratch, output = tmp_path / "scratch", tmp_path / "output"
-    scratch.mkdir()
-    output.mkdir()
-    marker = f"SAVEVM_TEST_{tmp_path.name}_{time.monotonic_ns()}"
-    monkeypatch.setenv("SAVEVM_TEST_MARKER", marker)
-    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    open_fds = count_open_fds()
-    yield output / "capture"
-    assert running_with(marker) == []
-    assert list(scratch.iterdir()) == []
-    assert [path.name for path in output.iterdir()] in ([], ["capture"])
-    assert count_open_fds() == open_fds
-
-
-def fake_qemu(folder: Path, script: str) -> str:
-    """A program that is found as a QEMU and is none."""
-    program = folder / "qemu-system-fake"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-    return str(program)
-
-
-def assert_ends_late(record: Callable[[float], object], clean: Path, message: str) -> None:
-    """A recording that takes too long says so; on a busy machine it gets longer until it has come so far."""
-    for limit in (1, 8, 64):
-        shutil.rmtree(clean, ignore_errors=True)  # what an earlier try has kept
-        with pytest.raises(RecordError, match=f"longer than {limit} s; ") as raised:
-            record(limit)
-        if re.search(message, str(raised.value)):
-            return
-    pytest.fail(f"{raised.value}, expected {message}")
 
 
 @pytest.mark.qemu
@@ -357,98 +301,6 @@ def test_a_signal_leaves_nothing(clean: Path, program: str, number: signal.Signa
         assert len(running_with(environment["SAVEVM_TEST_MARKER"])) == 3  # itself, the supervisor, QEMU
         recorder.send_signal(number)
         assert recorder.wait() == status
-    assert not clean.exists()
-
-
-def test_a_program_that_never_answers(clean: Path, tmp_path: Path) -> None:
-    command = fake_qemu(tmp_path, "echo still thinking >&2\nsleep 10000 &\nexec sleep 10000")
-    assert_ends_late(
-        lambda limit: record_qemu(command, clean, timeout_seconds=limit),
-        clean,
-        r"it stopped at waiting .*said: still thinking\)",
-    )
-    assert not clean.exists()
-
-
-def test_a_program_that_ends_at_once(clean: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match=r"hung up \(QEMU said: line 1 line 2\)") as raised:
-        record_qemu(fake_qemu(tmp_path, "echo line 1 >&2; echo line 2 >&2; exit 1"), clean)
-    assert raised.value.last_words == "line 1\nline 2"
-    assert not clean.exists()
-
-
-def test_a_program_that_speaks_no_qmp(clean: Path, tmp_path: Path) -> None:
-    find_fd = 'for word; do case "$word" in *fd=*) fd=${word##*fd=};; esac; done'
-    script = f'{find_fd}\neval "echo hello >&$fd"\nsleep 100'
-    with pytest.raises(RecordError, match="did not open a QMP session"):
-        record_qemu(fake_qemu(tmp_path, script), clean)
-    assert not clean.exists()
-
-
-RUBBISH_OVER_QMP = r"""
-import json, re, socket, sys
-command, answer = sys.argv[1], open(sys.argv[2], "rb").read()
-fd = next(re.search(r"fd=(\d+)", each)[1] for each in sys.argv[3:] if re.search(r"(?<!\w)fd=\d+", each))
-monitor = socket.socket(fileno=int(fd))
-greeting = b'{"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []}}'
-monitor.sendall((answer if command == "greeting" else greeting) + b"\n")
-for line in monitor.makefile("rb"):
-    said = json.loads(line)
-    version = {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}
-    returned = version if said["execute"] == "query-version" else {}
-    sound = json.dumps({"return": returned, "id": said.get("id")}).encode()
-    number = json.dumps(said.get("id")).encode()
-    monitor.sendall((answer.replace(b"ID", number) if said["execute"] == command else sound) + b"\n")
-"""
-RUBBISH: list[tuple[str, bytes]] = [
-    ("greeting", b"[]"),
-    ("greeting", b"7"),
-    ("greeting", b'{"QMP": 7}'),
-    ("greeting", b'{"QMP": {"version": []}}'),
-    ("greeting", b"\xff\xfe"),
-    ("greeting", b"[" * 100_000),
-    ("qmp_capabilities", b'{"error": 7, "id": ID}'),
-    ("query-version", b'{"return": [], "id": ID}'),
-    ("query-version", b'{"return": {"qemu": []}, "id": ID}'),
-    ("query-version", b'{"return": {"qemu": {"major": "\\ud800"}}, "id": ID}'),
-    ("query-version", b'{"error": {"class": 7, "desc": "\\u001b[2J\\n"}, "id": ID}'),
-    ("query-version", b"\xff\xfe"),
-    ("query-version", b"[" * 100_000),
-    ("query-version", b'{"return": {}, "id": {"a": []}}'),
-    ("query-status", b'{"return": null, "id": ID}'),
-    ("query-status", b'{"return": {"status": [], "running": 3}, "id": ID}'),
-    ("query-status", b'{"event": 7, "timestamp": "now"}\n{"return": 7, "id": ID}'),
-    ("query-migrate-parameters", b'{"return": "\xc3\xa9", "id": ID}'),
-]
-
-
-@pytest.mark.parametrize(("command", "answer"), RUBBISH)
-def test_a_program_that_answers_rubbish(clean: Path, tmp_path: Path, command: str, answer: bytes) -> None:
-    """Over a real socket: one printable line in the end, if need be that it took too long; nothing is left."""
-    program, said = tmp_path / "rubbish.py", tmp_path / "answer"
-    program.write_text(RUBBISH_OVER_QMP)
-    said.write_bytes(answer)
-    script = f'exec {shlex.quote(sys.executable)} {program} {command} {said} "$@"'
-    with pytest.raises(SavevmError) as raised:
-        record_qemu(fake_qemu(tmp_path, script), clean, run_seconds=0, timeout_seconds=5)
-    assert str(raised.value).isprintable()
-    assert len(str(raised.value)) < 3000
-    assert not clean.exists()
-
-
-def test_last_words_are_bounded(clean: Path, tmp_path: Path) -> None:
-    with pytest.raises(RecordError) as raised:
-        record_qemu(fake_qemu(tmp_path, "yes chatter | head -n 100000 >&2; echo the end >&2; exit 1"), clean)
-    assert raised.value.last_words.endswith("the end")
-    assert len(str(raised.value)) < 3000
-
-
-def test_a_program_that_is_no_program(clean: Path, tmp_path: Path) -> None:
-    program = tmp_path / "qemu-system-garbage"
-    program.write_bytes(b"\x7fELF and no more")
-    program.chmod(0o755)
-    with pytest.raises(RecordError, match="can't be started"):
-        record_qemu([str(program)], clean)
     assert not clean.exists()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from savevm_inspect.recorder.process import QemuProcess
 
-from .test_qemu import running_with
+from .programs import running_with
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
 

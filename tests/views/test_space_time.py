@@ -15,10 +15,10 @@ def timeline(request: pytest.FixtureRequest) -> Timeline:
     return Timeline(si.run(request.param).events)
 
 
-def test_every_event_has_a_lane_and_every_lane_an_event(timeline: Timeline) -> None:
-    of = thread_rows(timeline)
-    assert {(row.side, row.thread) for row in of} == {(each.side, each.thread) for each in timeline.events}
-    assert [row.side for row in of] == sorted((row.side for row in of), key=list(Side).index)
+def test_every_event_has_a_row_and_every_row_an_event(timeline: Timeline) -> None:
+    rows = thread_rows(timeline)
+    assert {(row.side, row.thread) for row in rows} == {(each.side, each.thread) for each in timeline.events}
+    assert [row.side for row in rows] == sorted((row.side for row in rows), key=list(Side).index)
 
 
 def test_every_call_is_a_bar_from_its_call_to_its_return(timeline: Timeline) -> None:
@@ -31,11 +31,11 @@ def test_every_call_is_a_bar_from_its_call_to_its_return(timeline: Timeline) -> 
         assert (call.call_id, call.handler) == (end.call_id, end.handler)
 
 
-def test_a_lane_has_the_lock_where_its_bars_are(timeline: Timeline) -> None:
-    of = thread_rows(timeline)
-    for bar in lock_bars(timeline, tuple(timeline.states()), of):
+def test_a_row_has_the_lock_where_its_bars_are(timeline: Timeline) -> None:
+    rows = thread_rows(timeline)
+    for bar in lock_bars(timeline, tuple(timeline.states()), rows):
         for index in range(bar.first, bar.last):
-            assert timeline.at(index + 1).side(of[bar.row].side).lock_holder is of[bar.row].thread
+            assert timeline.at(index + 1).side(rows[bar.row].side).lock_holder is rows[bar.row].thread
 
 
 def test_an_arrow_leads_from_what_was_sent_to_the_same_received(timeline: Timeline) -> None:
@@ -69,7 +69,7 @@ def test_the_downtime_is_from_stop_to_resume(timeline: Timeline) -> None:
     assert found.length_us == timeline.events[found.resumed].time_us - timeline.events[found.stopped].time_us
 
 
-def test_a_run_of_one_event_has_one_lane_and_nothing_else() -> None:
+def test_a_run_of_one_event_has_one_row_and_nothing_else() -> None:
     timeline = Timeline([Event(seq=0, time_us=0, side=Side.SOURCE, event=EventKind.LOG)])
     assert len(thread_rows(timeline)) == 1
     assert not call_bars(timeline, thread_rows(timeline))

@@ -20,6 +20,7 @@ from ...rules.phases import Phase
 from ...rules.status import MigrationStatus
 from ...rules.threads import Side
 from ...stream.events import Event, EventKind
+from ...timeline.stop import next_resume, source_stop
 from ...timeline.timeline import Call, Timeline
 from ..machine.machine import Machine, RunState
 from ..sim.pipe import Sink
@@ -69,10 +70,6 @@ _ENDS: Final = (MigrationStatus.COMPLETED, MigrationStatus.FAILED, MigrationStat
 
 def _is_state(event: Event, *wanted: MigrationStatus) -> bool:
     return event.event is EventKind.STATE and event.name in wanted
-
-
-def _is_qmp(event: Event, name: str) -> bool:
-    return event.event is EventKind.QMP and event.name == name
 
 
 def outcome_of(migration: Migration) -> Outcome:
@@ -191,25 +188,21 @@ class Run:
     @property
     def downtime_us(self) -> int | None:
         """QEMU's figure: from the source's stop to its completion, or to postcopy; ``None`` if there is neither."""
-        stopped = self._last_stop()
+        stopped = source_stop(self.events)
         if stopped is None:
             return None
-        after = (each for each in self.events[stopped.seq :] if each.side is Side.SOURCE)
+        after = (each for each in self.events[stopped:] if each.side is Side.SOURCE)
         ends = (each for each in after if each.phase is Phase.POSTCOPY or _is_state(each, MigrationStatus.COMPLETED))
-        return next((each.time_us - stopped.time_us for each in ends), None)
+        return next((each.time_us - self.events[stopped].time_us for each in ends), None)
 
     @property
     def gap_us(self) -> int | None:
         """The guest's figure: from its stop until it runs again, on whichever side; ``None`` if it never does."""
-        stopped = self._last_stop()
-        if stopped is None:
+        stopped = source_stop(self.events)
+        resumed = None if stopped is None else next_resume(self.events, stopped)
+        if stopped is None or resumed is None:
             return None
-        runs = (each for each in self.events[stopped.seq :] if _is_qmp(each, "RESUME"))
-        return next((each.time_us - stopped.time_us for each in runs), None)
-
-    def _last_stop(self) -> Event | None:
-        stops = [each for each in self.events if _is_qmp(each, "STOP") and each.side is Side.SOURCE]
-        return stops[-1] if stops else None
+        return self.events[resumed].time_us - self.events[stopped].time_us
 
     def calls(self, *, handler: str = "", idstr: str = "", side: Side | str = "") -> tuple[Call, ...]:
         """The calls of handlers, each with its return, in the order in which they began.

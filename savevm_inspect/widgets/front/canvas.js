@@ -1,7 +1,7 @@
 // The space-time diagram on a canvas: phases, guest, a row for each thread, arrows between them, and what is pending.
 import { PHASES, inkOn } from "./colours.js";
 import { pixelOf, ticks, valueOf } from "./axis.js";
-import { bytesText, headline, timeText } from "./run.js";
+import { headline, timeText } from "./run.js";
 
 /** @typedef {import("./run.js").Run} Run */
 /** @typedef {import("./axis.js").View} View */
@@ -138,7 +138,6 @@ export class Diagram {
       const to = Math.max(x(each.last), from + 1);
       context.fillStyle = theme[each.state] ?? theme.muted;
       context.fillRect(from, row.top + 3, to - from, row.height - 6);
-      if (row.side === "destination") this.#waits(context, row, x, theme);
       const width = context.measureText(each.state).width;
       if (to - from > width + 16) {
         context.fillStyle = theme.ground;
@@ -146,14 +145,6 @@ export class Diagram {
         context.fillStyle = theme.ink;
         context.fillText(each.state, from + 7, row.top + row.height / 2);
       }
-    }
-  }
-
-  #waits(context, row, x, theme) {
-    context.fillStyle = theme.stopped; // a virtual CPU waits for a page
-    for (const wait of this.run.waits) {
-      const from = x(wait.events[0]);
-      context.fillRect(from, row.top + 1, Math.max(x(wait.events[wait.events.length - 1]) - from, 1.5), row.height - 2);
     }
   }
 
@@ -233,8 +224,7 @@ export class Diagram {
   }
 
   #pending(context, row, x, theme) {
-    const { index, must_precopy: must, can_postcopy: can, threshold_bytes: threshold, exact } = this.run.pending;
-    const highest = index.reduce((most, _, at) => Math.max(most, (must[at] ?? 0) + (can[at] ?? 0), threshold[at] ?? 0), 1);
+    const { index, must_precopy: must, can_postcopy: can, threshold_bytes: threshold, exact, highest_bytes: highest } = this.run.pending;
     const bottom = row.top + row.height - 2;
     const y = (/** @type {number} */ value) => bottom - ((row.height - 16) * value) / highest;
     context.fillStyle = theme.row;
@@ -284,7 +274,7 @@ export class Diagram {
       left += context.measureText(name).width + 34;
     }
     context.fillStyle = theme.muted;
-    context.fillText(`highest ${bytesText(highest)}; ● exact, ○ estimate`, left + 4, row.top + 8);
+    context.fillText(`highest ${this.run.pending.highest}; ● exact, ○ estimate`, left + 4, row.top + 8);
   }
 
   /**

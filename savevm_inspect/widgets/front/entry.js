@@ -56,7 +56,7 @@ export async function drawPages() {
     const binary = (text) => Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
     const columns = await unpack(binary(data.run));
     const known = new Map(Object.entries(await unpack(binary(data.bytes))).map(([event, answer]) => [Number(event), answer]));
-    const bytes = async (event) => known.get(event) ?? undefined;
+    const bytes = async (event) => known.get(event);
     new PlayerView(place, columns, { position: data.position, moved: () => undefined, bytes, link: true }, STYLE);
   }
 }

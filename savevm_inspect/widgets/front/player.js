@@ -4,7 +4,7 @@ import { Diagram, plotWidth, plotX } from "./canvas.js";
 import { PHASES, THEMES, inkOn } from "./colours.js";
 import {
   callKind, eventAt, eventOfLink, factsAt, filterOf, headline, nextPhase, nextThat, prediction, previousPhase, runOf,
-  statesAt, textAt, timeText, upTo, waitAt,
+  statesAt, textAt, timeText, valueAt,
 } from "./run.js";
 
 /** @typedef {import("./run.js").Run} Run */
@@ -12,7 +12,7 @@ import {
  * @typedef {Object} Host what surrounds a player
  * @property {number} position the event to begin with
  * @property {(position: number) => void} moved gets each event that is shown
- * @property {((event: number) => Promise<any>)|null} bytes asks for the bytes of an event; null if nobody can answer
+ * @property {(event: number) => Promise<any>} bytes asks for the bytes of an event; nothing if the page does not have them
  * @property {boolean} link whether the page's address says which event is shown
  */
 
@@ -56,7 +56,7 @@ export class PlayerView {
     this.fits = filterOf(this.run, "");
     this.timer = 0;
     this.score = { right: 0, asked: 0 };
-    /** @type {Map<number, any>} */
+    /** @type {Map<number, Promise<any>>} */
     this.known = new Map();
     this.position = 0;
     this.base = document.createElement("canvas");
@@ -221,7 +221,7 @@ export class PlayerView {
   copyLink() {
     const text = this.host.link ? `${location.href.split("#")[0]}#event=${this.position}` : `si.replay(..., at=${this.position})`;
     if (this.host.link) history.replaceState(null, "", `#event=${this.position}`);
-    navigator.clipboard?.writeText(text).catch(() => undefined);
+    navigator.clipboard?.writeText(text).catch(() => undefined); // where that is forbidden, the text below is there to copy
     this.#say(text);
   }
 
@@ -322,8 +322,7 @@ export class PlayerView {
       element("div", { class: "mono" }, event.subject),
       ...(handler ? [element("code", { class: "signature" }, handler.signature), element("div", { class: "promise" }, handler.promise)] : []),
       element("table", {}, ...factsAt(run, position).map(([label, text]) =>
-        element("tr", {}, element("th", { title: handler?.meanings[label] ?? label }, label), element("td", {}, text)))),
-      ...this.#wait());
+        element("tr", {}, element("th", { title: handler?.meanings[label] ?? label }, label), element("td", {}, text)))));
     const changed = (/** @type {boolean} */ is) => (is ? { class: "changed" } : {});
     this.states.replaceChildren(element("h4", {}, "after this event"), element("table", {},
       element("tr", {}, element("th"), element("td", { class: "muted" }, "source"), element("td", { class: "muted" }, "destination")),
@@ -341,42 +340,25 @@ export class PlayerView {
     this.#showBytes();
   }
 
-  /** @returns {Node[]} the wait for a page that this event belongs to, each of its events a way to go */
-  #wait() {
-    const { run } = this;
-    const wait = waitAt(run, this.position);
-    if (!wait) return [];
-    const ways = wait.events.map((event) => {
-      const after = run.time[event] - run.time[wait.events[0]];
-      return element("button", { onclick: () => this.show(event), ...(event === this.position ? { "aria-current": "true" } : {}) }, `${headline(run, event)} +${after} µs`);
-    });
-    return [element("h4", {}, `fault ${wait.fault}: the vCPU waited ${wait.length_us} µs`), ...ways];
-  }
-
   async #showBytes() {
     const { position } = this;
     if (this.bytesOf === position) return;
     this.bytesOf = position;
-    let answer = this.known.get(position);
-    if (!answer && !textHas(this.run.span, position)) answer = { note: "this event names no bytes", rows: [], names: [] };
-    if (!answer && this.host.bytes) {
+    const none = (/** @type {string} */ note) => ({ note, rows: [], names: [] });
+    let answer = none("this event names no bytes");
+    if (valueAt(this.run.span, position) !== undefined) {
+      // One question for each event, also if it is shown again before the answer came.
+      if (!this.known.has(position)) this.known.set(position, this.host.bytes(position));
       try {
-        answer = await this.host.bytes(position);
-        this.known.set(position, answer);
+        answer = (await this.known.get(position)) ?? none("the bytes of this event are not in this page");
       } catch {
-        answer = { note: "nobody answers, so the bytes are not here: the kernel is gone", rows: [], names: [] };
+        this.known.delete(position);
+        answer = none("nobody answers, so the bytes are not here: the kernel is gone");
       }
     }
-    answer ??= { note: "the bytes of this event are not in this page", rows: [], names: [] };
     if (position !== this.position) return;
     this.bytes.replaceChildren(element("h4", {}, "its bytes"), element("div", { class: "split" }, hexOf(answer), namesOf(answer)), element("div", { class: "muted" }, answer.note));
   }
-}
-
-/** @param {import("./run.js").Sparse} column @param {number} index */
-function textHas(column, index) {
-  const found = upTo(column.at, index) - 1;
-  return found >= 0 && column.at[found] === index;
 }
 
 /** @param {any} answer rows of [offset, [byte, run][]] */

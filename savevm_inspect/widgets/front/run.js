@@ -25,8 +25,7 @@
  * @property {{side: string, phase: string, first: number, last: number}[]} phases
  * @property {{side: string, state: string, first: number, last: number}[]} guest
  * @property {{stopped: number, resumed: number|null, length_us: number|null}|null} downtime
- * @property {{fault: number, events: number[], length_us: number}[]} waits
- * @property {Record<string, (number|null)[]>} pending
+ * @property {any} pending columns of figures, and the highest one with its text
  * @property {string[]} texts
  */
 
@@ -97,10 +96,16 @@ export function upTo(ascending, value) {
   return low;
 }
 
+/** @param {Sparse} column @param {number} index @returns {number|undefined} its value there */
+export function valueAt(column, index) {
+  const found = upTo(column.at, index) - 1;
+  return found >= 0 && column.at[found] === index ? column.values[found] : undefined;
+}
+
 /** @param {Run} run @param {Sparse} column @param {number} index @returns {string} its text there; empty if none */
 export function textAt(run, column, index) {
-  const found = upTo(column.at, index) - 1;
-  return found >= 0 && column.at[found] === index ? run.texts[column.values[found]] : "";
+  const number = valueAt(column, index);
+  return number === undefined ? "" : run.texts[number];
 }
 
 /**
@@ -132,8 +137,8 @@ export function factsAt(run, index) {
   /** @type {[string, string][]} */
   const rows = [];
   for (const column of run.facts) {
-    const found = upTo(column.at, index) - 1;
-    if (found >= 0 && column.at[found] === index) rows.push([column.label, run.texts[column.values[found]]]);
+    const number = valueAt(column, index);
+    if (number !== undefined) rows.push([column.label, run.texts[number]]);
   }
   return rows;
 }
@@ -167,19 +172,6 @@ export function timeText(us) {
   return `${(us / 1000).toFixed(3)} ms`;
 }
 
-/** @param {number} bytes @returns {string} as views/units.py writes it */
-export function bytesText(bytes) {
-  if (Math.abs(bytes) < 10240) return `${bytes} byte${bytes === 1 ? "" : "s"}`;
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  let value = bytes;
-  let unit = 0;
-  while (Math.abs(value) >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${Math.abs(value) < 1000 ? Number(value.toPrecision(3)) : value.toFixed(0)} ${units[unit]}`;
-}
-
 /**
  * The first later event that fits; the last event of the run if there is none.
  * @param {Run} run @param {number} index @param {(event: number) => boolean} fits @returns {number}
@@ -198,11 +190,6 @@ export function nextPhase(run, index) {
 /** @param {Run} run @param {number} index @returns {number} */
 export function previousPhase(run, index) {
   return run.phases.reduce((last, phase) => (phase.first < index ? Math.max(last, phase.first) : last), 0);
-}
-
-/** @param {Run} run @param {number} index @returns {{fault: number, events: number[], length_us: number}|null} */
-export function waitAt(run, index) {
-  return run.waits.find((wait) => wait.events.includes(index)) ?? null;
 }
 
 /** @param {Run} run @returns {number} number of the kind of an event at which a handler is called */
