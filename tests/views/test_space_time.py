@@ -76,3 +76,12 @@ def test_a_run_of_one_event_has_one_row_and_nothing_else() -> None:
     assert not lock_bars(timeline, tuple(timeline.states()), thread_rows(timeline))
     assert not arrows(timeline)
     assert downtime(timeline) is None
+
+
+def test_a_page_that_is_requested_twice_gets_its_answers_in_order() -> None:
+    sides = (Side.DESTINATION, Side.DESTINATION, Side.SOURCE, Side.SOURCE)
+    requests = (
+        Event(seq=seq, time_us=seq, side=side, event=EventKind.PAGE_REQUEST, addr=0x1000)
+        for seq, side in enumerate(sides)
+    )
+    assert [(each.sent, each.received) for each in arrows(Timeline(requests))] == [(0, 2), (1, 3)]
