@@ -62,7 +62,7 @@ class CaptureWriter:
         try:
             self._refuse_others()  # while the draft is ours, nobody else puts a folder there
         except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _remove_draft(self.folder)
             self._lock.close()
             raise
         self._events: IO[str] = self._files.enter_context((self.folder / EVENTS).open("w", encoding="utf-8"))
@@ -111,7 +111,7 @@ class CaptureWriter:
                     error.add_note(f"what was recorded until then is in {self.path}")
         finally:
             if not self._published:
-                shutil.rmtree(self.folder, ignore_errors=True)
+                _remove_draft(self.folder)
             self._lock.close()
         if self.folder.exists():
             self._sweep_replaced()
@@ -144,7 +144,7 @@ class CaptureWriter:
         """Take away the earlier capture, which has the draft's name now."""
         with suppress(SavevmError, OSError):  # the next recorder has its draft there, and sweeps it
             lock = _make_draft(self.folder, self.path)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            _remove_draft(self.folder)
             lock.close()
 
     def _refuse_others(self) -> None:
@@ -190,7 +190,8 @@ def _make_draft(folder: Path, path: Path) -> IO[bytes]:
     """
     taken = SavevmError(f"{path}: another recorder writes there now")
     try:
-        folder.mkdir(exist_ok=True)
+        with suppress(FileExistsError):  # exist_ok would look once more, and raise if it has gone meanwhile
+            folder.mkdir()
         lock = (folder / LOCK).open("wb")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         ours = os.path.samestat(os.fstat(lock.fileno()), (folder / LOCK).stat())
@@ -200,9 +201,21 @@ def _make_draft(folder: Path, path: Path) -> IO[bytes]:
         raise HostError.of(path, error) from error
     if not ours:
         raise taken
-    for left in folder.iterdir():  # what a killed recorder left, or the capture that was replaced
+    _empty_draft(folder)  # of what a killed recorder left, or of the capture that was replaced
+    return lock
+
+
+def _empty_draft(folder: Path) -> None:
+    """Take away all but the lock, which is ours."""
+    for left in folder.iterdir():
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left)
         elif left.name != LOCK:
             left.unlink()
-    return lock
+
+
+def _remove_draft(folder: Path) -> None:
+    """Take away a draft that is ours, the lock last: without it, the next recorder writes files of the same names."""
+    with suppress(OSError):
+        _empty_draft(folder)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,9 @@
 
 import errno
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from savevm_inspect.container.capture_folder import (
     EVENTS,
     FORMAT,
+    LOCK,
     MANIFEST,
     VERSION,
     CaptureFolder,
@@ -151,6 +154,41 @@ def test_of_two_recorders_one_wins_and_the_other_says_so(tmp_path: Path) -> None
             CaptureWriter(path, made_by="other")
     assert CaptureFolder(path).made_by == "one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_draft_that_goes_while_it_is_made_is_another_recorders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone_again(*_: object, **__: object) -> None:
+        raise FileExistsError
+
+    monkeypatch.setattr(os, "mkdir", gone_again)
+    with pytest.raises(SavevmError, match="another recorder writes there now"):
+        CaptureWriter(tmp_path / "capture", made_by="test")
+
+
+def test_of_a_draft_the_lock_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next recorder may write as soon as it has gone, files of the same names."""
+    removed: list[str] = []
+    unlink = os.unlink
+
+    def noted(path: Any, **more: Any) -> None:
+        removed.append(Path(path).name)
+        unlink(path, **more)
+
+    monkeypatch.setattr(os, "unlink", noted)
+
+    def give_up() -> None:
+        with CaptureWriter(tmp_path / "capture", made_by="test", discard=True) as writer:
+            for number in range(20):
+                writer.open_channel(number).write(b"x")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        give_up()
+    assert len(removed) == 22
+    assert removed[-1] == LOCK
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_a_killed_recorder_left_is_swept(tmp_path: Path) -> None:

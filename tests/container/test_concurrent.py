@@ -8,7 +8,7 @@ from pathlib import Path
 TRIES = int(os.environ.get("SAVEVM_CONCURRENT_TRIES", "40"))
 
 RECORDERS = """
-import os, sys
+import os, sys, traceback
 from pathlib import Path
 from savevm_inspect.container.capture_folder import CaptureFolder
 from savevm_inspect.container.capture_writer import CaptureWriter
@@ -23,8 +23,12 @@ def record(name, start):
             for number in range(3):
                 writer.open_channel(number).write(name.encode() * 1000)
     except SavevmError as error:
-        os._exit(1 if "another recorder writes there now" in str(error) else 2)
+        if "another recorder writes there now" in str(error):
+            os._exit(1)
+        traceback.print_exc()
+        os._exit(2)
     except BaseException:
+        traceback.print_exc()
         os._exit(3)
     os._exit(0)
 
