@@ -12,6 +12,7 @@ from savevm_inspect.container.capture_folder import CaptureFolder
 from savevm_inspect.recorder.qemu import record_qemu
 
 from ..captures import boot_sector
+from ..open_files import open_files
 from .programs import running_with
 
 MIB = 1 << 20
@@ -76,10 +77,6 @@ def recorded_pc(tmp_path_factory: pytest.TempPathFactory, pc_command: str) -> Re
     pytest.fail("the guest never ran its loop")
 
 
-def count_open_fds() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 @pytest.fixture
 def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder for the output; afterwards no process and no file of the recording may be left."""
@@ -89,9 +86,9 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     marker = f"SAVEVM_TEST_{tmp_path.name}_{time.monotonic_ns()}"
     monkeypatch.setenv("SAVEVM_TEST_MARKER", marker)
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    open_fds = count_open_fds()
+    before = open_files()
     yield output / "capture"
     assert running_with(marker) == []
     assert list(scratch.iterdir()) == []
     assert [path.name for path in output.iterdir()] in ([], ["capture"])
-    assert count_open_fds() == open_fds
+    assert open_files() <= before
