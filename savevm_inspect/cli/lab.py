@@ -40,7 +40,7 @@ class _PassesOn(click.Command):
     help="Where an installed package puts its notebooks, so that they can be changed.",
 )
 def command(notebook: str, directory: Path, passed_on: tuple[str, ...]) -> None:
-    """Open JupyterLab on the notebooks, at NOTEBOOK, such as 01_kaitai.
+    """Open JupyterLab on the notebooks, at NOTEBOOK, such as 13_kaitai.
 
     JUPYTER ARGS go to JupyterLab as they are. As root, as in a container, it gets --allow-root.
     """

@@ -21,6 +21,9 @@ class Verdict:
     def __bool__(self) -> bool:
         return self.right
 
+    def __repr__(self) -> str:
+        return printable(f"{'Right' if self.right else 'Not yet'}: {self.reason}")
+
 
 def _is_plain(given: object) -> bool:
     """Whether an answer can be compared with another; lists and arrays answer nothing."""

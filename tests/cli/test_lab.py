@@ -39,7 +39,7 @@ def test_each_notebook_can_be_opened_by_its_name(notebook: str, started: list[li
 
 
 def test_a_notebook_that_is_not_there_is_said(started: list[list[str]]) -> None:
-    with pytest.raises(SavevmError, match=r"no notebook 'nothing'; there are 00_quickstart.ipynb, 01_kaitai"):
+    with pytest.raises(SavevmError, match=r"no notebook 'nothing'; there are 00_quickstart.ipynb, "):
         CliRunner().invoke(lab.command, ["nothing"], catch_exceptions=False)
     assert not started
 
@@ -53,7 +53,7 @@ def test_nothing_else_is_opened(name: str, started: list[list[str]]) -> None:
 
 def test_what_follows_two_dashes_goes_to_jupyter(started: list[list[str]]) -> None:
     given = ["--no-browser", "--ServerApp.port=9999", "--help", "-y"]
-    for arguments in (["--", *given], ["01_kaitai", "--", *given]):
+    for arguments in (["--", *given], ["13_kaitai", "--", *given]):
         result = CliRunner().invoke(lab.command, arguments)
         assert result.exit_code == 0, result.output
         assert started[-1][-5:-1] == given

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from ...errors import SavevmError, did_you_mean
@@ -12,6 +13,9 @@ from ..machine.vmsd import VMStateDescription, VMStateField
 
 Kind = TypeVar("Kind", bound=type)
 
+Fields = Mapping[str, str | tuple[str, int]]
+"""Attributes in the order of the stream, each with its type, or with that and the version that it came with."""
+
 _HOOKS: Final = ("needed", "pre_save", "post_save", "pre_load", "post_load")
 
 
@@ -21,7 +25,8 @@ def device(
     version_id: int = 1,
     minimum_version_id: int | None = None,
     instance_id: int = 0,
-    fields: Mapping[str, str | tuple[str, int]] | None = None,
+    fields: Fields | None = None,
+    subsections: Mapping[str, Fields] = MappingProxyType({}),
 ) -> Callable[[Kind], Kind]:
     """Make a class a device of the engine, which a scenario takes among its ``devices=``.
 
@@ -38,15 +43,20 @@ def device(
         instance_id: distinguishes devices of one idstr.
         fields: the attributes that are saved, in the order of the stream, each with QEMU's name of its type
             (``uint32``), or with that and the version that the field came with.
+        subsections: the fields of each, by its name without the device's; ``warmth`` is ``lamp/warmth`` in the
+            stream. A method ``warmth_needed(self)`` says whether it is sent.
 
     Returns:
         What makes a class such a device: it has an ``attach`` then.
 
     Raises:
-        SavevmError: the class has no callback, or a method that is nearly called as one; a type is unknown.
+        SavevmError: the class has no callback, or a method that is nearly called as one; a type is unknown; a
+            subsection has no method that says whether it is needed, or the device has no fields.
     """
 
     def make(kind: Kind) -> Kind:
+        if fields is None and subsections:
+            raise SavevmError(f"{kind.__name__}: only a device with fields has subsections")
         attach = _described(kind, fields) if fields is not None else _with_callbacks(kind)
 
         def build(cls: type, machine: Machine) -> object:
@@ -71,7 +81,7 @@ def device(
             idstr, instance_id, version_id, handlers, made
         )
 
-    def _described(kind: type, given: Mapping[str, str | tuple[str, int]]) -> Callable[[Machine, object], object]:
+    def _described(kind: type, given: Fields) -> Callable[[Machine, object], object]:
         _refuse_callbacks(kind)
         hooks: dict[str, Any] = {
             name: limited(getattr(kind, name)) for name in _HOOKS if callable(getattr(kind, name, None))
@@ -81,11 +91,25 @@ def device(
             version_id=version_id,
             minimum_version_id=version_id if minimum_version_id is None else minimum_version_id,
             fields=tuple(_field(name, of) for name, of in given.items()),
+            subsections=tuple(_subsection(kind, idstr, name, of) for name, of in subsections.items()),
             **hooks,
         )
         return lambda machine, made: machine.registry.register_vmstate(description, made, instance_id=instance_id)
 
     return make
+
+
+def _subsection(kind: type, idstr: str, name: str, fields: Fields) -> VMStateDescription:
+    needed = getattr(kind, f"{name}_needed", None)
+    if not callable(needed):
+        raise SavevmError(f"{kind.__name__}: the subsection {name!r} needs a method {name}_needed(self)")
+    return VMStateDescription(
+        name=f"{idstr}/{name}",
+        version_id=1,
+        minimum_version_id=1,
+        needed=limited(needed),
+        fields=tuple(_field(each, of) for each, of in fields.items()),
+    )
 
 
 def _field(name: str, of: str | tuple[str, int]) -> VMStateField:

@@ -7,7 +7,7 @@ import pytest
 
 from savevm_inspect.widgets.publish import publish
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "01_kaitai.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "13_kaitai.ipynb"
 
 
 @pytest.fixture(scope="module")
