@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from savevm_inspect.widgets.front import module
+from savevm_inspect.widgets.front import EXTENSION, labextension, module
 
 ROOT = Path(__file__).parent.parent
 
@@ -63,6 +63,12 @@ def test_the_front_end_is_in_the_wheel(installed: Path, tmp_path: Path) -> None:
     code = "from savevm_inspect.widgets.front import module; print(len(module()))"
     said = subprocess.run([installed, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert int(said) == len(module())
+
+
+def test_the_extension_of_jupyterlab_is_installed_with_it(installed: Path) -> None:
+    folder = installed.parents[1] / "share" / "jupyter" / "labextensions" / EXTENSION
+    files = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert files == labextension()
 
 
 def test_a_script_is_checked_against_our_types(installed: Path, tmp_path: Path) -> None:

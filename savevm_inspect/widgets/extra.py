@@ -7,7 +7,7 @@ from ..errors import MissingPackage
 
 EXTRA: Final = "lab"
 
-NEEDED: Final = ("ipywidgets", "plotly", "anywidget", "IPython")
+NEEDED: Final = ("ipywidgets", "plotly", "anywidget", "comm", "IPython", "PIL")
 
 
 def require_extra() -> None:

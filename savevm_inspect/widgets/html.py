@@ -5,10 +5,9 @@ from html import escape
 from itertools import groupby
 
 from ..markup import esc
-from ..rules.phases import Phase
 from ..views.hexdump import UNNAMED, HexRow
 from ..views.named import NamedBytes
-from .style import PHASE_COLOURS, RUN_TINTS, STYLE
+from .style import RUN_TINTS, STYLE
 
 _LEGEND_RUNS = 100
 _MEANING_CHARS = 160
@@ -27,13 +26,6 @@ def pane(*pieces: str) -> str:
 def panel(heading: str, *pieces: str, failed: bool = False) -> str:
     """A framed box with a heading."""
     return f'<div class="panel{" failed" if failed else ""}"><h4>{esc(heading)}</h4>{"".join(pieces)}</div>'
-
-
-def chip(phase: Phase | None) -> str:
-    """A phase's name on its colour; nothing if there is none."""
-    return (
-        "" if phase is None else f'<span class="chip" style="background:{PHASE_COLOURS[phase]}">{esc(phase)}</span>'
-    )
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:

@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 import anywidget
 import traitlets
@@ -19,7 +20,8 @@ from ..views.event_bytes import event_bytes, inlined_bytes
 from ..views.moment import Playback
 from ..views.run_columns import packed, run_columns
 from .front import PAGE_DATA, module
-from .player_still import player_still
+from .player_pages import forget, register
+from .player_picture import player_picture
 
 
 def replay(source: Run | Scenario | str | PathLike[str], at: int | None = None) -> "Player":
@@ -63,13 +65,15 @@ class Player(anywidget.AnyWidget):
 
     Attributes:
         position: index of the event that is shown; set here or by hand in the page, both follow.
+        run_id: what pages name the run by.
+        run: all that is drawn of the run, packed; each page gets it once.
     """
 
     _esm = module()
-    run = traitlets.Bytes().tag(sync=True)
     position = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, playback: Playback, *, scratch: TemporaryDirectory[str] | None = None) -> None:
+        self.run_id = uuid4().hex
         self._scratch = scratch
         self.playback = playback
         self.last = len(playback.timeline) - 1
@@ -79,8 +83,10 @@ class Player(anywidget.AnyWidget):
             "made_by": printable(playback.capture.made_by),
             "notes": [printable(each) for each in notes],
         }
-        super().__init__(run=packed({**run_columns(playback.timeline), **heading}))
+        super().__init__()
+        self.run = packed({**run_columns(playback.timeline), **heading})
         self.on_msg(self._on_message)
+        register(self.run_id, self)
 
     def __repr__(self) -> str:
         return printable(f"<Player of {self.playback.capture.name}: event {self.position} of {self.last}>")
@@ -112,6 +118,7 @@ class Player(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Take the widget away and give back the capture's files."""
+        forget(self.run_id)
         super().close()
         self.playback.close()
         if self._scratch is not None:
@@ -134,8 +141,9 @@ class Player(anywidget.AnyWidget):
         return {"event": event, **event_bytes(self.playback.moment(event))}
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
-        answer = self.answer(content)
-        if answer is not None:
+        if content == {"ask": "run"}:
+            self.send({"run": "packed"}, buffers=[self.run])
+        elif (answer := self.answer(content)) is not None:
             self.send(answer)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
@@ -143,12 +151,13 @@ class Player(anywidget.AnyWidget):
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if data is not None:
             data[PAGE_DATA] = self.page_data()
-            data["text/html"] = player_still(self.playback, self.position)
+            data["image/png"] = b64encode(player_picture(self.playback, self.position)).decode()
         return bundle
 
     def page_data(self) -> dict[str, Any]:
         """What a page without a kernel draws: the run and the bytes of its events, compressed, and the position."""
         return {
+            "id": self.run_id,
             "position": self.position,
             "run": b64encode(self.run).decode(),
             "bytes": b64encode(packed(inlined_bytes(self.playback))).decode(),

@@ -32,8 +32,17 @@ _TEMPLATE: Final = """{%- extends 'lab/index.html.j2' -%}
 {%- block jupyter_widgets -%}{%- endblock jupyter_widgets -%}
 {%- block html_head_js_mathjax -%}{%- endblock html_head_js_mathjax -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock html_head_js_mermaidjs -%}
+{%- block notebook_css -%}
+{{ super() }}
+{{ resources.include_css("static/theme-dark.css") | replace("<style", resources.style_if_dark) }}
+<style>:root { color-scheme: light dark; } .js-plotly-plot { background: white; }</style>
+{%- endblock notebook_css -%}
+{%- block body_header -%}<body class="jp-Notebook"><main>{%- endblock body_header -%}
 """
-"""JupyterLab's page without the scripts that it would fetch from other hosts."""
+"""JupyterLab's page without the scripts that it would fetch from other hosts, in the theme its reader prefers."""
+
+
+_IF_DARK: Final = '<style media="(prefers-color-scheme: dark)"'
 
 
 def publish(notebook: Path, output: Path, *, timeout_s: int = 300) -> Path:
@@ -182,7 +191,7 @@ def _render(node: "NotebookNode", *, title: str, scripts: str) -> str:
     except ModuleNotFoundError as error:
         raise MissingPackage("publishing a notebook", str(error.name), extra=EXTRA) from error
     exporter = HTMLExporter(raw_template=_TEMPLATE)  # type: ignore[no-untyped-call]
-    resources = {"metadata": {"name": title}, "own_scripts": scripts}
+    resources = {"metadata": {"name": title}, "own_scripts": scripts, "style_if_dark": _IF_DARK}
     body, _ = exporter.from_notebook_node(node, resources=resources)
     return str(body)
 

@@ -1,4 +1,8 @@
-"""Colours and style sheet; each phase and each curve has one colour wherever it is drawn."""
+"""Colours and style sheet; each phase and each curve has one colour wherever it is drawn.
+
+JupyterLab says by an attribute of the page's body whether its theme is light; a published page has none, and follows
+what its reader prefers.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -31,39 +35,83 @@ OTHERS: Final = "#bab0ac"
 RUN_TINTS: Final = 6
 """Number of tints that hex cells of neighbouring runs take turns in."""
 
-STYLE: Final = """<style>
-.svi { font: 13px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: #1f2937;
+THEMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "light": {
+        "ink": "#1f2937",
+        "muted": "#4b5563",
+        "ground": "#ffffff",
+        "soft": "#f3f6fa",
+        "line": "#d9e0e8",
+        "accent": "#1f5f99",
+        "changed": "#e8f2fb",
+        "failed": "#fdf3f2",
+        "mark": "#c23b3a",
+        "t0": "#d6e6f5",
+        "t1": "#fbe3c6",
+        "t2": "#dcefd5",
+        "t3": "#f7d9de",
+        "t4": "#e5dcf0",
+        "t5": "#f1ecc4",
+    },
+    "dark": {
+        "ink": "#e5e7eb",
+        "muted": "#b6bfcc",
+        "ground": "#161c26",
+        "soft": "#1c2636",
+        "line": "#3a465a",
+        "accent": "#7fb0e8",
+        "changed": "#23405f",
+        "failed": "#3d2020",
+        "mark": "#f27971",
+        "t0": "#1f3c58",
+        "t1": "#54380f",
+        "t2": "#24441d",
+        "t3": "#572530",
+        "t4": "#3d2d55",
+        "t5": "#4a4410",
+    },
+}
+"""What things stand out by: each has the same name in both themes."""
+
+
+def _variables(theme: str) -> str:
+    return " ".join(f"--svi-{name}: {colour};" for name, colour in THEMES[theme].items())
+
+
+_RULES: Final = """
+.svi { font: 13px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--svi-ink);
   box-sizing: border-box; max-width: 100%; overflow-wrap: anywhere; }
 .svi *, .svi *::before { box-sizing: border-box; }
 .svi-pane > .widget-html-content { flex: 1 1 0; min-width: 0; }
 .svi.svi h3 { font-size: 17px; font-weight: 650; margin: 0 0 2px; line-height: 1.3; }
-.svi.svi h4 { font-size: 12px; font-weight: 650; color: #64748b; margin: 0 0 6px; }
-.svi .muted { color: #64748b; }
+.svi.svi h4 { font-size: 12px; font-weight: 650; color: var(--svi-muted); margin: 0 0 6px; }
+.svi .muted { color: var(--svi-muted); }
 .svi.svi .mono, .svi.svi pre { font: 12px/1.55 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
-.svi .panel { border: 1px solid #d9e0e8; border-radius: 6px; padding: 10px 12px; background: #fff; overflow-x: auto; }
-.svi .failed { border-color: #c23b3a; background: #fdf3f2; }
-.svi .promise { border-left: 3px solid #4c78a8; background: #f3f6fa; padding: 6px 10px; margin: 8px 0; }
-.svi .chip { display: inline-block; border-radius: 10px; padding: 0 8px; font-size: 11px; font-weight: 600;
-  line-height: 18px; color: #fff; white-space: nowrap; vertical-align: 2px; }
+.svi .panel { border: 1px solid var(--svi-line); border-radius: 6px; padding: 10px 12px;
+  background: var(--svi-ground); overflow-x: auto; }
+.svi .failed { border-color: var(--svi-mark); background: var(--svi-failed); }
+.svi .promise { border-left: 3px solid var(--svi-accent); background: var(--svi-soft); padding: 6px 10px;
+  margin: 8px 0; }
 .svi.svi table { border-collapse: collapse; width: 100%; font-size: 12.5px; margin: 0;
   table-layout: auto; border: 0; }
 .svi.svi table.rows { width: auto; min-width: 50%; }
 .svi.svi tr, .svi.svi tbody tr:nth-child(odd), .svi.svi tbody tr:hover { background: transparent; }
 .svi.svi th, .svi.svi td { text-align: left; vertical-align: top; padding: 3px 12px 3px 0; border: 0;
-  line-height: 1.45; border-bottom: 1px solid #edf1f5; max-width: none; white-space: normal;
+  line-height: 1.45; border-bottom: 1px solid var(--svi-line); max-width: none; white-space: normal;
   overflow-wrap: anywhere; }
 .svi.svi table.rows td { overflow-wrap: break-word; padding-right: 22px; }
 .svi.svi .columns table.rows td { padding-right: 12px; }
-.svi.svi th { color: #64748b; font-weight: 500; white-space: nowrap; }
-.svi.svi thead th { border-bottom: 1px solid #b8c4d0; color: #334155; font-weight: 600; }
+.svi.svi th { color: var(--svi-muted); font-weight: 500; white-space: nowrap; }
+.svi.svi thead th { border-bottom: 1px solid var(--svi-muted); color: var(--svi-ink); font-weight: 600; }
 .svi.svi td.number, .svi.svi th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.svi.svi td.changed { font-weight: 650; color: #0b5394; background: #e8f2fb; box-shadow: -6px 0 0 #e8f2fb; }
+.svi.svi td.changed { font-weight: 650; background: var(--svi-changed); box-shadow: -6px 0 0 var(--svi-changed); }
 .svi.svi pre { margin: 0; padding: 0; white-space: pre; overflow-x: auto; background: transparent; color: inherit; }
-.svi .hex .at { color: #94a3b8; }
+.svi .hex .at { color: var(--svi-muted); }
 .svi .hex b { font-weight: 400; border-radius: 2px; padding: 1px 0; }
-.svi .hex b.mark { outline: 2px solid #c23b3a; outline-offset: -1px; }
-.svi .t0 { background: #d6e6f5; } .svi .t1 { background: #fbe3c6; } .svi .t2 { background: #dcefd5; }
-.svi .t3 { background: #f7d9de; } .svi .t4 { background: #e5dcf0; } .svi .t5 { background: #f1ecc4; }
+.svi .hex b.mark { outline: 2px solid var(--svi-mark); outline-offset: -1px; }
+.svi .t0 { background: var(--svi-t0); } .svi .t1 { background: var(--svi-t1); }
+.svi .t2 { background: var(--svi-t2); } .svi .t3 { background: var(--svi-t3); }
+.svi .t4 { background: var(--svi-t4); } .svi .t5 { background: var(--svi-t5); }
 .svi .bytes { display: flex; flex-wrap: wrap; gap: 8px 24px; align-items: flex-start; }
 .svi .bytes pre { flex: 0 1 auto; min-width: 0; }
 .svi .legend { flex: 1 1 340px; min-width: 0; max-height: 480px; overflow-y: auto; }
@@ -75,11 +123,18 @@ STYLE: Final = """<style>
 .svi.svi ol.events { list-style: none; margin: 0; padding: 0; }
 .svi.svi ol.events li { padding: 1px 6px; margin: 0; border-radius: 4px; border-left: 3px solid transparent;
   white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.svi.svi ol.events li.now { background: #e8f0f8; border-left-color: #1f5f99; font-weight: 650; }
+.svi.svi ol.events li.now { background: var(--svi-changed); border-left-color: var(--svi-accent); font-weight: 650; }
 .svi .columns { display: flex; flex-wrap: wrap; gap: 10px; align-items: flex-start; }
 .svi .columns > * { flex: 1 1 240px; min-width: 0; }
 .svi .columns > .wide { flex: 2 1 480px; }
 .svi .panel + .panel, .svi .columns + .panel { margin-top: 10px; }
-.svi .note { color: #64748b; font-size: 12px; margin-top: 6px; }
-</style>"""
+.svi .note { color: var(--svi-muted); font-size: 12px; margin-top: 6px; }
+"""
+
+STYLE: Final = (
+    f"<style>.svi {{ {_variables('light')} }}\n"
+    f'[data-jp-theme-light="false"] .svi {{ {_variables("dark")} }}\n'
+    f"@media (prefers-color-scheme: dark) {{ body:not([data-jp-theme-light]) .svi {{ {_variables('dark')} }} }}"
+    f"{_RULES}</style>"
+)
 """Put before the first piece of HTML that uses it; everything lies within an element of class ``svi``."""

@@ -11,7 +11,8 @@ from savevm_inspect.views.cards import event_card, headline
 from savevm_inspect.views.moment import Playback
 from savevm_inspect.views.run_columns import packed, run_columns
 from savevm_inspect.views.states import state_rows
-from savevm_inspect.widgets.front import MODULES, module, page_element
+from savevm_inspect.widgets.front import MODULES, PAGE_DATA, labextension, module, page_element
+from savevm_inspect.widgets.player_pages import TARGET
 
 FRONT = Path(__file__).parents[2] / "savevm_inspect" / "widgets" / "front"
 CHECK = Path(__file__).parent / "front" / "check.mjs"
@@ -79,10 +80,20 @@ def test_the_joined_module_is_one_module(tmp_path: Path) -> None:
 
 
 def test_every_file_is_joined_and_nothing_is_left_to_load() -> None:
-    assert {path.name for path in FRONT.glob("*.js")} == set(MODULES)
+    assert {path.name for path in FRONT.glob("*.js")} == {*MODULES, "remote.js"}
     assert "\nimport " not in module()
     assert len(module().encode()) <= MOST_BYTES
     assert "innerHTML" not in module(), "names of streams stay text"
+
+
+def test_the_extension_loads_what_it_brings() -> None:
+    files = labextension()
+    load = json.loads(files["package.json"])["jupyterlab"]["_build"]["load"]
+    (front,) = (name for name in files if name.startswith("static/front."))
+    assert f'import(new URL("{Path(front).name}", here).href)' in files[load]
+    assert files[front] == module()
+    for said in (f'const MIME = "{PAGE_DATA}"', f'const TARGET = "{TARGET}"'):
+        assert said in files[front]
 
 
 def test_data_of_a_page_is_no_markup() -> None:

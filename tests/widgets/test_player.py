@@ -1,6 +1,7 @@
 """The player without a browser: what the page gets, what it may ask, and the position that both share."""
 
 import gc
+import io
 import json
 import shutil
 import zlib
@@ -9,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import comm
 import pytest
+from PIL import Image
 
 import savevm_inspect as si
 from savevm_inspect.container.capture_folder import CaptureFolder
@@ -26,7 +29,10 @@ from savevm_inspect.views.hexdump import UNNAMED
 from savevm_inspect.views.moment import Playback
 from savevm_inspect.widgets.front import PAGE_DATA, page_element
 from savevm_inspect.widgets.player import Player
-from savevm_inspect.widgets.player_still import player_still
+from savevm_inspect.widgets.player_pages import TARGET, serve
+from savevm_inspect.widgets.player_picture import player_picture
+
+MOST_PICTURE_BYTES = 100_000
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +60,7 @@ def test_every_scenario_can_be_gone_through(tmp_path: Path, name: str) -> None:
     try:
         player.go_to(max(placed, default=0))
         assert bytes_of(player, max(placed, default=0))["note"]
+        assert len(player_picture(player.playback, player.position)) <= MOST_PICTURE_BYTES
     finally:
         player.close()
 
@@ -138,16 +145,84 @@ def test_an_output_holds_what_a_page_without_a_kernel_draws(player: Player) -> N
     bundle = player._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     assert "application/vnd.jupyter.widget-view+json" in data
-    assert "<svg" in data["text/html"]
-    assert event_card(player.playback.timeline, 15).heading in data["text/html"]
-    assert "http" not in data["text/html"]
-    assert "<script" not in data["text/html"]
+    assert "text/html" not in data, "nbconvert would take it for the picture's place"
+    assert Image.open(io.BytesIO(b64decode(data["image/png"]))).format == "PNG"
     page = data[PAGE_DATA]
     assert page["position"] == 15
     assert b64decode(page["run"]) == player.run
     known = json.loads(zlib.decompress(b64decode(page["bytes"])))
     placed = [index for index, event in enumerate(player.playback.timeline.events) if event.offset is not None]
     assert known == {str(index): event_bytes(player.playback.moment(index)) for index in placed}
+
+
+class Page:
+    """A page at the other end of a comm."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self.closed = False
+
+    def send(self, data: dict[str, Any]) -> None:
+        self.heard.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def on_msg(self, callback: Callable[[dict[str, Any]], None]) -> None:
+        self._message = callback
+
+    def on_close(self, callback: Callable[[dict[str, Any]], None]) -> None:
+        self.leave = lambda: callback({})
+
+    def say(self, data: object) -> None:
+        self._message({"content": {"data": data}})
+
+
+def opened(run_id: object) -> Page:
+    """A page that asks the kernel for a run."""
+    page = Page()
+    comm.get_comm_manager().targets[TARGET](page, {"content": {"data": {"id": run_id}}})
+    return page
+
+
+def test_each_page_and_the_player_have_one_position(capture: Path) -> None:
+    player = si.replay(capture, at=3)
+    one, other = opened(player.run_id), opened(player.run_id)
+    assert one.heard == other.heard == [{"position": 3}]
+    one.say({"position": 7})
+    assert player.position == 7
+    assert one.heard == [{"position": 3}], "a page that goes on is not called back by its own words"
+    player.position = 2
+    one.leave()
+    other.say({"position": 1 << 70})
+    assert player.position == player.last
+    assert other.heard == [{"position": 3}, {"position": 7}, {"position": 2}, {"position": player.last}]
+    assert one.heard == [{"position": 3}, {"position": 2}]
+    one.say({"ask": "bytes", "event": 15})
+    assert one.heard[-1] == bytes_of(player, 15)
+    player.close()
+
+
+def test_a_page_whose_run_nobody_knows_hears_so(capture: Path) -> None:
+    closed = si.replay(capture)
+    run_id = closed.run_id
+    assert not opened(run_id).closed
+    closed.close()
+    for unknown in (run_id, "", None, 7, [], {}):
+        assert opened(unknown).closed
+
+
+@pytest.mark.parametrize(
+    "said", [None, [], "position", {}, {"position": "1"}, {"position": True}, {"position": None}, {"ask": {}}]
+)
+def test_a_page_may_say_anything(player: Player, said: object) -> None:
+    page = Page()
+    serve(player, page)
+    before = player.position
+    page.say(said)
+    page.leave()
+    assert player.position == before
+    assert page.heard == [{"position": before}]
 
 
 @pytest.mark.parametrize("side", Side)
@@ -204,7 +279,7 @@ def test_hostile_events_stay_text(tmp_path: Path) -> None:
             )
     player = si.replay(tmp_path / evil)
     assert evil in drawn(player)["texts"], "text is data here; the page makes text nodes of it"
-    assert evil not in player_still(player.playback, 0)
+    assert player_picture(player.playback, 0)
     assert "<" not in page_element(player.page_data()).split(">", 2)[2].removesuffix("</script></div>")
     player.close()
 

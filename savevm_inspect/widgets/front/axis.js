@@ -14,7 +14,7 @@ export function wholeView(run, byTime) {
 }
 
 /** @param {Run} run @param {View} view @param {number} event @returns {number} where an event is, in units of the view */
-export function valueOf(run, view, event) {
+export function valueOnAxis(run, view, event) {
   return view.byTime ? run.time[event] : event;
 }
 
@@ -33,7 +33,7 @@ export function eventAtPixel(run, view, pixel, width, fits = () => true) {
   let best = -1;
   let distance = Infinity;
   for (let event = 0; event < run.count; event += 1) {
-    const away = Math.abs(valueOf(run, view, event) - value);
+    const away = Math.abs(valueOnAxis(run, view, event) - value);
     if (away < distance && fits(event)) {
       best = event;
       distance = away;

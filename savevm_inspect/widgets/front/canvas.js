@@ -1,10 +1,13 @@
 // The space-time diagram on a canvas: phases, guest, a row for each thread, arrows between them, and what is pending.
 import { PHASES, inkOn } from "./colours.js";
-import { pixelOf, ticks, valueOf } from "./axis.js";
+import { pixelOf, ticks, valueOnAxis } from "./axis.js";
 import { headline, timeText } from "./run.js";
 
 /** @typedef {import("./run.js").Run} Run */
 /** @typedef {import("./axis.js").View} View */
+/** @typedef {CanvasRenderingContext2D} Context */
+/** @typedef {Record<string, string>} Theme */
+/** @typedef {(event: number) => number} X where an event is, in pixels */
 /** @typedef {{top: number, height: number, kind: string, side: string, thread: number}} Row */
 
 const LEFT = 138;
@@ -56,7 +59,10 @@ export class Diagram {
   /** @param {Run} run */
   constructor(run) {
     this.run = run;
-    ({ rows: this.rows, height: this.height } = rowsOf(run));
+    const { rows, height } = rowsOf(run);
+    this.rows = rows;
+    this.height = height;
+    this.right = 0;
     /** @type {Map<number, Row>} */
     this.threadRows = new Map(this.rows.filter((row) => row.kind === "thread").map((row) => [row.thread, row]));
   }
@@ -67,7 +73,7 @@ export class Diagram {
    */
   draw(context, width, view, theme, fits) {
     const inner = plotWidth(width);
-    const x = (/** @type {number} */ event) => LEFT + pixelOf(view, valueOf(this.run, view, event), inner);
+    const x = (/** @type {number} */ event) => LEFT + pixelOf(view, valueOnAxis(this.run, view, event), inner);
     this.right = LEFT + inner;
     context.clearRect(0, 0, width, this.height);
     context.font = "11px system-ui, sans-serif";
@@ -103,6 +109,7 @@ export class Diagram {
     context.restore();
   }
 
+  /** @param {Context} context @param {View} view @param {number} inner @param {Theme} theme */
   #axis(context, view, inner, theme) {
     context.fillStyle = theme.muted;
     context.strokeStyle = theme.row;
@@ -120,6 +127,7 @@ export class Diagram {
     context.fillText(view.byTime ? "time" : "event", LEFT - 8, AXIS / 2 - 1);
   }
 
+  /** @param {Context} context @param {Row} row @param {X} x */
   #phases(context, row, x) {
     for (const phase of this.run.phases.filter((each) => each.side === row.side)) {
       const colour = PHASES[/** @type {keyof typeof PHASES} */ (phase.phase)] ?? "#888888";
@@ -132,6 +140,7 @@ export class Diagram {
     }
   }
 
+  /** @param {Context} context @param {Row} row @param {X} x @param {Theme} theme */
   #guest(context, row, x, theme) {
     for (const each of this.run.guest.filter((one) => one.side === row.side)) {
       const from = x(each.first);
@@ -148,6 +157,7 @@ export class Diagram {
     }
   }
 
+  /** @param {Context} context @param {X} x @param {Theme} theme */
   #downtime(context, x, theme) {
     const down = this.run.downtime;
     if (!down || down.resumed === null) return;
@@ -165,6 +175,7 @@ export class Diagram {
     context.textAlign = "left";
   }
 
+  /** @param {Context} context @param {X} x @param {Theme} theme @param {(event: number) => boolean} fits @param {number} inner */
   #calls(context, x, theme, fits, inner) {
     const lastX = new Map();
     for (const bar of this.run.bars) {
@@ -192,6 +203,7 @@ export class Diagram {
     context.globalAlpha = 1;
   }
 
+  /** @param {Context} context @param {X} x @param {Theme} theme */
   #locks(context, x, theme) {
     context.fillStyle = theme.lock;
     for (const lock of this.run.locks) {
@@ -200,6 +212,7 @@ export class Diagram {
     }
   }
 
+  /** @param {Context} context @param {X} x @param {Theme} theme @param {number} inner */
   #arrows(context, x, theme, inner) {
     const colours = [theme.record, theme.request, theme.returned];
     const drawn = new Set();
@@ -223,6 +236,7 @@ export class Diagram {
     context.lineWidth = 1;
   }
 
+  /** @param {Context} context @param {Row} row @param {X} x @param {Theme} theme */
   #pending(context, row, x, theme) {
     const { index, must_precopy: must, can_postcopy: can, threshold_bytes: threshold, exact, highest_bytes: highest } = this.run.pending;
     const bottom = row.top + row.height - 2;
@@ -284,7 +298,7 @@ export class Diagram {
    */
   mark(context, width, view, event, theme) {
     const inner = plotWidth(width);
-    const at = LEFT + pixelOf(view, valueOf(this.run, view, event), inner);
+    const at = LEFT + pixelOf(view, valueOnAxis(this.run, view, event), inner);
     context.strokeStyle = context.fillStyle = theme.position;
     context.lineWidth = 2;
     context.beginPath();
@@ -306,7 +320,11 @@ export class Diagram {
   }
 }
 
-/** @param {CanvasRenderingContext2D} context @param {string} text */
+/**
+ * A text within a stretch, as much of it as there is room for.
+ * @param {Context} context @param {string} text @param {number} from @param {number} to @param {number} y
+ * @param {string} colour @param {number} right where the axis ends
+ */
 function label(context, text, from, to, y, colour, right) {
   const left = Math.max(from, LEFT) + 4;
   const room = Math.min(to, right) - left - 3;
@@ -322,7 +340,7 @@ function label(context, text, from, to, y, colour, right) {
   context.fillText(shown, left, y);
 }
 
-/** @param {CanvasRenderingContext2D} context */
+/** @param {Context} context @param {number} x0 @param {number} y0 @param {number} x1 @param {number} y1 */
 function arrowLine(context, x0, y0, x1, y1) {
   const angle = Math.atan2(y1 - y0, x1 - x0);
   context.beginPath();

@@ -1,5 +1,5 @@
 // The player: the diagram with its controls, the card of one event, both sides' states, the events around it, its bytes.
-import { eventAtPixel, following, valueOf, wholeView, zoomed } from "./axis.js";
+import { eventAtPixel, following, valueOnAxis, wholeView, zoomed } from "./axis.js";
 import { Diagram, plotWidth, plotX } from "./canvas.js";
 import { PHASES, THEMES, inkOn } from "./colours.js";
 import {
@@ -17,6 +17,7 @@ import {
  */
 
 const AROUND = 6;
+/** @type {[string, number][]} */
 const SPEEDS = [["slow", 900], ["normal", 350], ["fast", 90], ["fastest", 16]];
 const KEYS = [
   ["→ ←", "one event on or back"], ["n p", "next or previous phase"], ["h", "next call of this handler"],
@@ -25,7 +26,11 @@ const KEYS = [
   ["q", "predict the next call"], ["?", "this list"],
 ];
 
-/** @param {string} tag @param {Record<string, any>} [attributes] @param {(Node|string)[]} children text stays text */
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag @param {Record<string, any>} [attributes] @param {(Node|string)[]} children text stays text
+ * @returns {HTMLElementTagNameMap[T]}
+ */
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -45,6 +50,9 @@ function standsOnDark(node) {
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
+/** @param {string} text @param {string} title @param {() => void} action */
+const button = (text, title, action) => element("button", { title, "aria-label": title, onclick: action }, text);
+
 export class PlayerView {
   /** @param {HTMLElement} place @param {any} columns @param {Host} host @param {string} style */
   constructor(place, columns, host, style) {
@@ -59,7 +67,27 @@ export class PlayerView {
     /** @type {Map<number, Promise<any>>} */
     this.known = new Map();
     this.position = 0;
-    this.base = document.createElement("canvas");
+    this.shown = false;
+    this.baseKey = "";
+    this.bytesOf = -1;
+    this.base = element("canvas");
+    this.playButton = button("▶ play", "Play or stop (space)", () => this.toggle());
+    this.axisButton = button("axis: time", "Axis by time or by event (t)", () => this.switchAxis());
+    this.predictButton = button("predict", "Choose the next call from five (q)", () => this.predict());
+    this.speed = element("select", { "aria-label": "speed" }, ...SPEEDS.map(([name, ms]) => element("option", { value: ms }, name)));
+    this.speed.value = "350";
+    this.filter = element("input", { class: "filter", type: "search", placeholder: "filter: device, handler, thread", "aria-label": "filter" });
+    this.filter.addEventListener("input", () => this.setFilter(this.filter.value));
+    this.goto = element("input", { class: "goto", placeholder: "go to ms", "aria-label": "go to a time in milliseconds" });
+    this.goto.addEventListener("change", () => this.goToTime(Number(this.goto.value)));
+    this.kernel = element("span", { class: "muted kernel", role: "status" });
+    this.where = element("span", { class: "place", role: "status", "aria-live": "polite" });
+    this.canvas = element("canvas", { role: "img", "aria-label": "space-time diagram: a row for each thread of both sides; arrow keys go from event to event" });
+    this.card = element("div", { class: "pane card" });
+    this.states = element("div", { class: "pane states" });
+    this.events = element("div", { class: "pane events" });
+    this.bytes = element("div", { class: "pane bytes" });
+    this.extra = element("div");
     const shadow = place.attachShadow({ mode: "open" });
     shadow.append(element("style", {}, style));
     this.root = element("section", { class: "player", tabindex: "0", role: "application", "aria-label": `player of ${this.run.name}` });
@@ -72,6 +100,9 @@ export class PlayerView {
     this.observer.observe(this.root);
     this.themes = new MutationObserver(() => this.#redraw());
     this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+    this.preferred = matchMedia("(prefers-color-scheme: dark)");
+    this.onPreferred = () => this.#redraw();
+    this.preferred.addEventListener("change", this.onPreferred);
     const linked = host.link ? eventOfLink(location.hash) : null;
     this.show(linked ?? host.position);
   }
@@ -81,30 +112,13 @@ export class PlayerView {
     window.removeEventListener("keydown", this.onKey, true);
     this.observer.disconnect();
     this.themes.disconnect();
+    this.preferred.removeEventListener("change", this.onPreferred);
   }
 
   #build() {
     const { run } = this;
-    const button = (/** @type {string} */ text, /** @type {string} */ title, /** @type {() => void} */ action) =>
-      element("button", { title, "aria-label": title, onclick: action }, text);
-    this.playButton = button("▶ play", "Play or stop (space)", () => this.toggle());
-    this.axisButton = button("axis: time", "Axis by time or by event (t)", () => this.switchAxis());
-    this.predictButton = button("predict", "Choose the next call from five (q)", () => this.predict());
-    this.speed = element("select", { "aria-label": "speed" }, ...SPEEDS.map(([name, ms]) => element("option", { value: ms }, name)));
-    this.speed.value = "350";
-    this.filter = element("input", { class: "filter", type: "search", placeholder: "filter: device, handler, thread", "aria-label": "filter" });
-    this.filter.addEventListener("input", () => this.setFilter(this.filter.value));
-    this.goto = element("input", { class: "goto", placeholder: "go to ms", "aria-label": "go to a time in milliseconds" });
-    this.goto.addEventListener("change", () => this.goToTime(Number(this.goto.value)));
-    this.where = element("span", { class: "place", role: "status", "aria-live": "polite" });
-    this.canvas = element("canvas", { role: "img", "aria-label": "space-time diagram: a row for each thread of both sides; arrow keys go from event to event" });
-    this.card = element("div", { class: "pane card" });
-    this.states = element("div", { class: "pane states" });
-    this.events = element("div", { class: "pane events" });
-    this.bytes = element("div", { class: "pane bytes" });
-    this.extra = element("div");
     this.root.append(
-      element("div", { class: "head" }, element("h3", {}, run.name), element("span", { class: "muted" }, `recorded by ${run.made_by}; ${run.count} events`), this.where),
+      element("div", { class: "head" }, element("h3", {}, run.name), element("span", { class: "muted" }, `recorded by ${run.made_by}; ${run.count} events`), this.kernel, this.where),
       ...run.notes.map((/** @type {string} */ note) => element("div", { class: "note" }, note)),
       element("div", { class: "bar" },
         button("|◀ phase", "Previous phase (p)", () => this.show(previousPhase(run, this.position))),
@@ -148,7 +162,7 @@ export class PlayerView {
     const changed = next !== this.position || !this.shown;
     this.position = next;
     this.shown = true;
-    this.view = following(this.whole, this.view, valueOf(this.run, this.view, next));
+    this.view = following(this.whole, this.view, valueOnAxis(this.run, this.view, next));
     this.extra.querySelector(".said")?.remove();
     this.#redraw();
     if (changed) this.host.moved(next);
@@ -197,7 +211,7 @@ export class PlayerView {
 
   /** @param {number} factor */
   zoom(factor) {
-    this.view = factor === Infinity ? this.whole : zoomed(this.whole, this.view, valueOf(this.run, this.view, this.position), factor);
+    this.view = factor === Infinity ? this.whole : zoomed(this.whole, this.view, valueOnAxis(this.run, this.view, this.position), factor);
     this.#redraw();
   }
 
@@ -211,6 +225,11 @@ export class PlayerView {
   /** @param {number} ms */
   goToTime(ms) {
     if (Number.isFinite(ms)) this.show(nextThat(this.run, -1, (event) => this.run.time[event] >= ms * 1000));
+  }
+
+  /** @param {string} text what there is to say of the kernel */
+  said(text) {
+    this.kernel.textContent = text;
   }
 
   /** @param {string} text a line below the diagram, until another event is shown */

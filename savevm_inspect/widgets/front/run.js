@@ -4,6 +4,9 @@
  * @typedef {{at: number[], values: number[]}} Sparse a column that only some events have a value in
  * @typedef {{thread: number, first: number, last: number, depth: number}} Bar
  * @typedef {Object} Run
+ * @property {string} name
+ * @property {string} made_by
+ * @property {string[]} notes
  * @property {number} count
  * @property {number[]} time microseconds since the migration's start
  * @property {number[]} thread

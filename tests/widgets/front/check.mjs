@@ -1,7 +1,7 @@
 // Reads what a run is as columns and what Python says of it; prints the first difference, or nothing.
 import { readFileSync } from "node:fs";
 import { inflateSync } from "node:zlib";
-import { eventAtPixel, following, pixelOf, ticks, valueOf, wholeView, zoomed } from "../../../savevm_inspect/widgets/front/axis.js";
+import { eventAtPixel, following, pixelOf, ticks, valueOnAxis, wholeView, zoomed } from "../../../savevm_inspect/widgets/front/axis.js";
 import { rowsOf } from "../../../savevm_inspect/widgets/front/canvas.js";
 import * as runs from "../../../savevm_inspect/widgets/front/run.js";
 import assert from "node:assert/strict";
@@ -29,13 +29,13 @@ for (let index = 0; index < run.count; index += 1) {
 for (const byTime of [true, false]) {
   const whole = wholeView(run, byTime);
   for (let index = 0; index < run.count; index += 7) {
-    const pixel = pixelOf(whole, valueOf(run, whole, index), 1000);
+    const pixel = pixelOf(whole, valueOnAxis(run, whole, index), 1000);
     assert.ok(pixel >= 0 && pixel <= 1000);
-    assert.equal(valueOf(run, whole, eventAtPixel(run, whole, pixel, 1000)), valueOf(run, whole, index));
-    const near = zoomed(whole, whole, valueOf(run, whole, index), 0.1);
+    assert.equal(valueOnAxis(run, whole, eventAtPixel(run, whole, pixel, 1000)), valueOnAxis(run, whole, index));
+    const near = zoomed(whole, whole, valueOnAxis(run, whole, index), 0.1);
     assert.ok(near.from >= whole.from && near.to <= whole.to + 1e-6);
-    const seen = following(whole, near, valueOf(run, whole, run.count - 1));
-    assert.ok(seen.to >= valueOf(run, whole, run.count - 1));
+    const seen = following(whole, near, valueOnAxis(run, whole, run.count - 1));
+    assert.ok(seen.to >= valueOnAxis(run, whole, run.count - 1));
   }
   assert.ok(ticks(whole, 8).length <= 18);
 }
