@@ -36,11 +36,10 @@ def slider_figure(label: str, figures: Mapping[object, go.Figure]) -> go.Figure:
     first = next(iter(figures.values()))
     whole = go.Figure(layout=first.layout)
     owners = [value for value, figure in figures.items() for _ in figure.data]
-    for value, figure in figures.items():
+    for figure in figures.values():
         for trace in figure.data:
             whole.add_trace(trace)
             whole.data[-1].visible = figure is first
-            whole.data[-1].legendgroup = str(value)
     steps = [
         {
             "label": plain_text(str(value)),
@@ -56,6 +55,7 @@ def slider_figure(label: str, figures: Mapping[object, go.Figure]) -> go.Figure:
     whole.update_layout(
         margin=below,
         height=(first.layout.height or 340) + 110,
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
         sliders=[
             {"steps": steps, "currentvalue": {"prefix": plain_text(f"{label}: ")}, "pad": {"t": 76}, "active": 0}
         ],
@@ -89,15 +89,15 @@ def verdicts_figure(
                 z=[[1 if each == kind else None for each, _ in row] for row in cells],
                 x=list(map(plain_text, columns)),
                 y=list(map(plain_text, rows)),
-                text=[[plain_text(reason) if each == kind else None for each, reason in row] for row in cells],
-                hovertemplate="%{y}, %{x}: " + plain_text(kind) + "<br>%{text}<extra></extra>",
+                customdata=[[plain_text(reason) if each == kind else None for each, reason in row] for row in cells],
+                hovertemplate="%{y}, %{x}: " + plain_text(kind) + "<br>%{customdata}<extra></extra>",
                 colorscale=[[0, colour], [1, colour]],
                 showscale=False,
                 name=plain_text(kind),
                 showlegend=True,
                 xgap=2 if small else 0.5,
                 ygap=2 if small else 0.5,
-                **_in_the_cell(kind, small=small),
+                **(_in_the_cells(kind, cells) if small else {}),
             )
         )
     figure.update_layout(
@@ -111,8 +111,10 @@ def verdicts_figure(
     return figure
 
 
-def _in_the_cell(kind: str, *, small: bool) -> dict[str, Any]:
-    """What stands in the cells of a kind: its name, if it fits."""
-    if not small:
-        return {}
-    return {"texttemplate": plain_text(kind), "textfont": {"color": "#ffffff", "size": 12}}
+def _in_the_cells(kind: str, cells: Sequence[Sequence[tuple[str, str]]]) -> dict[str, Any]:
+    """What stands in the cells of a kind: its name."""
+    return {
+        "text": [[plain_text(kind) if each == kind else "" for each, _ in row] for row in cells],
+        "texttemplate": "%{text}",
+        "textfont": {"color": "#ffffff", "size": 12},
+    }

@@ -39,9 +39,9 @@ def test_each_verdict_has_the_colour_of_its_kind_and_its_reason() -> None:
     assert set(by_kind) == {"loads", "refused"}
     assert [list(row) for row in by_kind["loads"].z] == [[1, None], [None, 1]]
     assert [list(row) for row in by_kind["refused"].z] == [[None, 1], [None, None]]
-    assert [list(row) for row in by_kind["loads"].text] == [["3 &amp; 4", None], [None, "5"]]
+    assert [list(row) for row in by_kind["loads"].customdata] == [["3 &amp; 4", None], [None, "5"]]
+    assert [list(row) for row in by_kind["loads"].text] == [["loads", ""], ["", "loads"]]
     assert "loads" in by_kind["loads"].hovertemplate
-    assert by_kind["loads"].texttemplate == "loads"
     assert len({trace.colorscale[0][1] for trace in figure.data}) == 2
     assert figure.layout.title.text == "a &lt;title&gt;"
 
