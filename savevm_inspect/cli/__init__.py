@@ -26,7 +26,7 @@ _VERBS = {
 @click.group(cls=LateGroup, verbs=_VERBS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="savevm-inspect")
 def cli() -> None:
-    r"""See what happens when a virtual machine is saved, migrated and loaded.
+    """See what happens when a virtual machine is saved, migrated and loaded.
 
     SOURCE is a migration stream in a file, also compressed with gzip, bzip2, xz or zstd, in a libvirt save image or a
     qcow2 image, or - for a pipe; or a capture folder.
@@ -37,8 +37,8 @@ def cli() -> None:
       1      the content: of the stream, of the capture, what QEMU said
       2      usage, also an output that is an input
       3      the operating system said no: a full disk, a file that can't be read
-      128+N  ended by signal N: 130 Ctrl-C, 141 nobody reads the output, 143 terminated
-    """
+      128+N  ended by signal N: 130 Ctrl-C, 141 closed pipe, 143 terminated
+    """  # noqa: D301 - click keeps lines that follow the character \b, which a raw docstring does not have
 
 
 def main() -> None:

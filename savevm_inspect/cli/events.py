@@ -12,7 +12,7 @@ from ..views.cards import headline
 from ..views.perfetto import write_perfetto
 from ..views.units import time_text
 from .options import cell, say, show, table, takes_output
-from .source import folder_or_file, takes_follow
+from .source import takes_follow
 
 
 @click.command("events")
@@ -29,7 +29,7 @@ def command(source: Path, side: str | None, as_json: bool, perfetto: Path | None
     """
     if as_json and perfetto is not None:
         raise click.UsageError("give one of --json and --perfetto")
-    recorded = Recorded.open(folder_or_file(str(source), follow=follow))
+    recorded = Recorded.open(source, follow=follow)
     stream = recorded.open_stream(strict=False)
     try:
         events = (event for event in recorded.events(stream) if side is None or event.side == side)

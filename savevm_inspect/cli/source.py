@@ -22,7 +22,7 @@ class Chosen:
         name: SOURCE, as it was given.
         options: the keyword arguments of :func:`~savevm_inspect.reader.stream.open_stream`.
         supervised: whether this process may go on in a child, and map large files there.
-        follow: read files of a capture folder that are links out of it.
+        follow: read files of a folder that are links out of it.
     """
 
     name: str
@@ -35,7 +35,8 @@ class Chosen:
         if self.supervised:
             given = (self.options[name] for name in ("return_path", "schema"))
             supervise([self.name, *self.options["channels"], *self.options["resumed"], *filter(None, given)])
-        source = folder_or_file(self.name, follow=self.follow)
+        is_followed = self.follow and Path(self.name).is_dir()
+        source = CaptureFolder(self.name, follow=True) if is_followed else self.name
         return open_stream(source, **self.options, strict=strict, mapped=self.supervised)
 
     @contextmanager
@@ -47,16 +48,6 @@ class Chosen:
             yield stream
             if stream.problems:
                 raise stream.problems[0]
-
-
-def folder_or_file(source: str, *, follow: bool) -> str | CaptureFolder:
-    """What a SOURCE is opened as.
-
-    Args:
-        source: its name.
-        follow: read files of a capture folder that are links out of it.
-    """
-    return CaptureFolder(source, follow=True) if follow and Path(source).is_dir() else source
 
 
 def _to_offset(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
@@ -73,7 +64,7 @@ def _to_offset(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
 takes_follow = click.option(
     "--follow",
     is_flag=True,
-    help="Also read files of a capture folder that are links out of it, as git-annex and DVC make them.",
+    help="Also read files of a folder that are links out of it, as git-annex and DVC make them.",
 )
 """Gives a verb the ``--follow`` flag."""
 

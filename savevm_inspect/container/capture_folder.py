@@ -86,6 +86,7 @@ class CaptureFolder:
         outcome: what became of the migration; ``None`` if nobody said.
         error: why it did not complete, in the words of whoever knew; empty if nobody said.
         files: names of all files that the recording wrote, as far as the manifest says.
+        follow: whether files that are links out of the folder are read.
 
     Raises:
         SavevmError: it has no manifest, or one that is not ours or points out of the folder.
@@ -93,7 +94,7 @@ class CaptureFolder:
 
     def __init__(self, path: str | PathLike[str], *, follow: bool = False) -> None:
         self.path = Path(path)
-        self._follow = follow
+        self.follow = follow
         hold(self, self.path, str(path))
         manifest = self.path / MANIFEST
         try:
@@ -124,7 +125,7 @@ class CaptureFolder:
 
     def _read_manifest(self, manifest: Path) -> bytes:
         try:
-            with open_file(manifest, within=self.path, follow=self._follow) as file:
+            with open_file(manifest, within=self.path, follow=self.follow) as file:
                 text = file.read(_MANIFEST_LIMIT_BYTES + 1)
         except HostError as error:
             raise SavevmError(f"{self.path}: not a capture folder ({error})") from error
@@ -174,7 +175,7 @@ class CaptureFolder:
         path = self.path / EVENTS
         if not os.path.lexists(path):
             return
-        with open_file(path, within=self.path, follow=self._follow) as file:
+        with open_file(path, within=self.path, follow=self.follow) as file:
             try:
                 yield from read_events(_lines(file, path))
             except UnicodeDecodeError as error:
@@ -196,6 +197,20 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[str]:
         yield line.decode()
 
 
+def refuse_link_out(path: Path, folder: Path) -> None:
+    """Make sure that a file which somebody else has put into a folder is no link out of it.
+
+    Args:
+        path: the file.
+        folder: the folder.
+
+    Raises:
+        SavevmError: it is one.
+    """
+    if Path(os.path.realpath(folder)) not in Path(os.path.realpath(path)).parents:
+        raise SavevmError(f"{path}: a link out of its folder; not read without --follow")
+
+
 def open_file(path: Path, *, within: Path | None, follow: bool = False) -> BinaryIO:
     """Open a file that somebody else has put there; a pipe or a device in its place is never waited for.
 
@@ -210,8 +225,8 @@ def open_file(path: Path, *, within: Path | None, follow: bool = False) -> Binar
     """
     try:
         target = Path(os.path.realpath(path))
-        if within is not None and not follow and Path(os.path.realpath(within)) not in target.parents:
-            raise SavevmError(f"{path}: a link out of the capture folder; not read without --follow")
+        if within is not None and not follow:
+            refuse_link_out(path, within)
         file = open(path, "rb", opener=lambda _, flags: os.open(target, flags | os.O_NONBLOCK | os.O_NOFOLLOW))  # noqa: SIM115 - for others
     except OSError as error:
         raise HostError.of(path, error) from error

@@ -15,9 +15,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
-from ..container.capture_folder import CaptureChannel, Direction
+from ..container.capture_folder import CaptureChannel, Direction, refuse_link_out
 from ..container.source import Source
-from ..errors import SavevmError
+from ..errors import NotFound, SavevmError
 from ..reader.stream import Stream, open_stream
 from ..rules.threads import Side
 from ..stream.events import Event, EventKind, Origin
@@ -62,24 +62,33 @@ class TraceCapture:
         return "QEMU's trace events"
 
     @classmethod
-    def find(cls, path: Path) -> "TraceCapture":
+    def find(cls, path: Path, *, follow: bool = False) -> "TraceCapture":
         """Find the files that belong to a migration.
 
         Args:
             path: one of its logs, what their names begin with, or the folder that holds them and no others.
+            follow: also take files that are links out of their folder.
 
         Raises:
             NotFound: there is no log of that name, or the folder holds those of several migrations.
+            SavevmError: one of them is a link out of its folder.
         """
-        if path.is_dir():
-            return cls._in_folder(path)
+        found = cls._in_folder(path) if path.is_dir() else cls._named(path)
+        if not follow:
+            for each in (*(log for log, _ in found.logs), *(channel.path for channel in found.channels)):
+                if each != path:  # which the user named
+                    refuse_link_out(each, each.parent)
+        return found
+
+    @classmethod
+    def _named(cls, path: Path) -> "TraceCapture":
         found = _TRACE.fullmatch(path.name)
         if found is None and path.exists():
             return cls(path=path, name=path.name, logs=((path, None),))
         name = path.name if found is None else found["name"]
         logs = _logs_of(path.parent, name)
         if not logs:
-            raise SavevmError(f"{path}: no such file, and no {name}.trace or {name}.src.trace beside it")
+            raise NotFound(f"{path}: no such file, and no {name}.trace or {name}.src.trace beside it")
         return cls(path=path, name=name, logs=logs, **_streams_of(path.parent, name))
 
     @classmethod
@@ -87,12 +96,12 @@ class TraceCapture:
         files = sorted(each.name for each in folder.iterdir() if each.is_file())
         names = sorted({found["name"] for each in files if (found := _TRACE.fullmatch(each))})
         if len(names) > 1:
-            raise SavevmError(f"{folder}: traces of {len(names)} migrations; name one, such as {folder / names[0]}")
+            raise NotFound(f"{folder}: traces of {len(names)} migrations; name one, such as {folder / names[0]}")
         if names:
-            return replace(cls.find(folder / f"{names[0]}"), path=folder)
+            return replace(cls._named(folder / names[0]), path=folder)
         logs = tuple((folder / each, None) for each in _LOGS if each in files)
         if not logs:
-            raise SavevmError(f"{folder}: not a capture folder, and it holds no trace logs")
+            raise NotFound(f"{folder}: not a capture folder, and it holds no trace logs")
         return cls(path=folder, name=folder.name, logs=logs)
 
     def forward(self) -> tuple[Path, ...]:

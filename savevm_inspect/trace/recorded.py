@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..container.capture_folder import EVENTS, MANIFEST, CaptureChannel, CaptureFolder, Direction
 from ..container.source import Source
-from ..errors import HostError, SavevmError
+from ..errors import HostError, NotFound, SavevmError
 from ..reader.stream import Stream, open_stream
 from ..stream.events import Event
 from ..wire import QEMU_VM_FILE_MAGIC
@@ -36,32 +36,35 @@ class Recorded:
     folder: CaptureFolder | None = None
 
     @classmethod
-    def open(cls, source: str | PathLike[str]) -> "Recorded":
+    def open(cls, source: str | PathLike[str], *, follow: bool = False) -> "Recorded":
         """Find out what a path is.
 
         Args:
             source: a capture folder; a trace log, or what the names of several begin with; a folder with the
                 logs of one migration; or a stream in any container, which says the least.
+            follow: also read files that are links out of their folder, of a folder that is named here.
 
         Raises:
             SavevmError: it is none of these.
             HostError: it can't be looked at.
         """
         try:
-            return cls._of_folder(source) if isinstance(source, CaptureFolder) else cls._of_path(Path(source))
+            if isinstance(source, CaptureFolder):
+                return cls._of_folder(source)
+            return cls._of_path(Path(source), follow=follow)
         except OSError as error:
             raise HostError.of(fspath(source), error) from error
         except ValueError as error:  # a zero byte in a name
             raise SavevmError(f"{fspath(source)}: {error}") from error
 
     @classmethod
-    def _of_path(cls, path: Path) -> "Recorded":
+    def _of_path(cls, path: Path, *, follow: bool) -> "Recorded":
         if (path / MANIFEST).exists():
-            return cls._of_folder(CaptureFolder(path))
+            return cls._of_folder(CaptureFolder(path, follow=follow))
         if path.is_file() and _is_stream(path):
             channel = CaptureChannel(number=0, direction=Direction.FORWARD, path=path)
             return cls(path=path, name=path.name, made_by="QEMU", channels=(channel,), origin=None)
-        return cls._of_traces(TraceCapture.find(path))
+        return cls._of_traces(TraceCapture.find(path, follow=follow))
 
     @classmethod
     def _of_folder(cls, folder: CaptureFolder) -> "Recorded":
@@ -69,8 +72,8 @@ class Recorded:
         events = folder.path / EVENTS
         if not events.exists() or not events.stat().st_size:
             try:
-                origin = TraceCapture.find(folder.path)
-            except SavevmError:
+                origin = TraceCapture.find(folder.path, follow=folder.follow)
+            except NotFound:
                 origin = folder  # it has no logs either: a capture without events, as which it is opened
         return cls(
             path=folder.path,

@@ -3,12 +3,35 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from savevm_inspect.cli import cli
 from savevm_inspect.cli.status import status_of
+
+READING_VERBS: Final = (
+    ("info", "--json"),
+    ("info",),
+    ("sections",),
+    ("sections", "--json"),
+    ("check",),
+    ("show", "*"),
+    ("show", "timer", "--json"),
+    ("ram", "stats"),
+    ("ram", "map"),
+    ("ram", "export", "--elf", "--partial", "--output", "core"),
+    ("ram", "extract", "--block", "vm.ram", "--output", "block"),
+    ("schema", "extract", "--output", "schema.json"),
+    ("schema", "to-ksy", "--output", "machine.ksy"),
+    ("events",),
+    ("events", "--perfetto", "trace.json"),
+    ("export", "--parquet", "tables"),
+)
+"""Verbs that read a stream, with their arguments after SOURCE; the names of outputs are put into a folder."""
+_OUTPUTS: Final = frozenset(("core", "block", "schema.json", "machine.ksy", "trace.json", "tables"))
+
 
 MAIN = (sys.executable, "-c", "from savevm_inspect.cli import main; main()")
 
@@ -17,6 +40,19 @@ def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[bytes
     """Run a verb; what it prints is kept as bytes."""
     given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 300}
     return subprocess.run([*MAIN, *map(str, arguments)], check=False, **given | options)
+
+
+def reading(verb: tuple[str, ...], source: Path, folder: Path) -> list[str]:
+    """The arguments for one of :data:`READING_VERBS`.
+
+    Args:
+        verb: which.
+        source: what it reads.
+        folder: where it writes.
+    """
+    words = 2 if verb[0] in ("ram", "schema") else 1
+    rest = (str(folder / f"out-{word}") if word in _OUTPUTS else word for word in verb[words:])
+    return [*verb[:words], str(source), *rest]
 
 
 def call(*arguments: object) -> int:

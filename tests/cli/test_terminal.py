@@ -10,6 +10,8 @@ from click.testing import CliRunner
 from savevm_inspect.cli import cli, options
 from savevm_inspect.cli.options import cell, table
 
+from .command_line import verbs
+
 NUMBER = re.compile(r"(?:0x[0-9a-f]+|\d+)")
 VERBS = (("show", "cpu"), ("sections",), ("events",), ("ram", "stats"), ("check",))
 
@@ -65,3 +67,17 @@ def test_columns_go_in_the_order_that_the_table_says(width: int, headings: list[
     grid.add_row(str(10**19), cell("word " * 30), "9" * 30, "8" * 20)
     grid.fit(width)
     assert [column.header for column in grid.columns] == headings
+
+
+@pytest.mark.parametrize("path", [(), *(path for path, _ in verbs())], ids=lambda path: " ".join(path) or "all")
+def test_help_fits_a_terminal(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(cli, [*path, "--help"], terminal_width=80)
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "\\" not in result.stdout, "a mark of ours that click does not take away"
+
+
+def test_help_has_a_line_for_each_exit_status() -> None:
+    lines = CliRunner().invoke(cli, ["--help"], terminal_width=80).stdout.splitlines()
+    first = lines.index("  Exit status:") + 1
+    assert [line.split()[0] for line in lines[first : first + 5]] == ["0", "1", "2", "3", "128+N"]

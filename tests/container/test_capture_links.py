@@ -39,8 +39,8 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "pipe": (os.mkfifo, "a pipe, expected a regular file"),
     "folder": (Path.mkdir, "Is a directory"),
     "socket": (lambda path: os.mknod(path, stat.S_IFSOCK | 0o600), "No such device or address"),
-    "device": (lambda path: path.symlink_to("/dev/zero"), "a link out of the capture folder"),
-    "link": (lambda path: path.symlink_to("/etc/passwd"), "a link out of the capture folder"),
+    "device": (lambda path: path.symlink_to("/dev/zero"), "a link out of its folder"),
+    "link": (lambda path: path.symlink_to("/etc/passwd"), "a link out of its folder"),
     "circle": (lambda path: path.symlink_to(path.name), "Too many levels|link out"),
     "nothing": (lambda path: path.symlink_to("nothing"), "No such file"),
 }
@@ -79,13 +79,20 @@ def test_links_out_of_the_folder_are_followed_on_demand(folder: Path, tmp_path: 
     for name in FILES:
         (folder / name).rename(tmp_path / name)
         (folder / name).symlink_to(tmp_path / name)
-    with pytest.raises(SavevmError, match="a link out of the capture folder; not read without --follow"):
+    with pytest.raises(SavevmError, match="a link out of its folder; not read without --follow"):
         CaptureFolder(folder)
     assert read(CaptureFolder(folder, follow=True)) == (b"QEVM", 1)
     recorded = Recorded.open(CaptureFolder(folder, follow=True))
     assert len(list(recorded.events())) == 1
     with pytest.raises(SavevmError, match="0x4: "):
         recorded.open_stream()
+
+
+def test_a_log_in_a_capture_that_is_a_link_out_of_it_is_refused(folder: Path) -> None:
+    (folder / EVENTS).write_text("")
+    (folder / "qemu.log").symlink_to("/etc/passwd")
+    with pytest.raises(SavevmError, match=r"qemu\.log: a link out of its folder"):
+        Recorded.open(folder)
 
 
 def test_a_log_that_is_a_pipe_is_not_waited_for(folder: Path) -> None:

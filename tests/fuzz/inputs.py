@@ -105,8 +105,8 @@ def _is_stream(path: Path) -> bool:
 
 @cache
 def hostile_streams() -> tuple[Files, ...]:
-    """Inputs that something failed on once, as far as they are small and on this machine."""
-    found = (unpacked(path) for path in sorted((_SHARED / "inputs" / "hostile").glob("*.mig.xz")))
+    """Inputs that something failed on once, as far as they are small."""
+    found = (unpacked(path) for path in sorted((CAPTURES / "hostile").glob("*.mig.xz")))
     return tuple({"source": data} for data in found if len(data) <= _MOST_BYTES)
 
 

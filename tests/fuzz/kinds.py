@@ -32,6 +32,7 @@ from savevm_inspect.views.series import device_sizes, page_series
 from savevm_inspect.views.summary import summary
 from savevm_inspect.views.tree import field_tree
 
+from ..cli.command_line import READING_VERBS, reading
 from . import inputs
 from .inputs import Files, Make
 
@@ -359,39 +360,16 @@ def as_folder(files: Files) -> Iterator[Path]:
 
 # The command line ------------------------------------------------------------------------------------------------
 
-_VERBS: Final = (
-    ("info", "--json"),
-    ("info",),
-    ("sections",),
-    ("sections", "--json"),
-    ("check",),
-    ("show", "*"),
-    ("show", "timer", "--json"),
-    ("ram", "stats"),
-    ("ram", "map"),
-    ("ram", "export", "--elf", "--partial", "--output", "core"),
-    ("ram", "extract", "--block", "vm.ram", "--output", "block"),
-    ("schema", "extract", "--output", "schema.json"),
-    ("schema", "to-ksy", "--output", "machine.ksy"),
-    ("events",),
-    ("events", "--perfetto", "trace.json"),
-    ("export", "--parquet", "tables"),
-)
-"""Verbs with their arguments after SOURCE; the names of outputs are put into a folder."""
-_OUTPUTS: Final = frozenset(("core", "block", "schema.json", "machine.ksy", "trace.json", "tables"))
-
 
 def run_verb(files: Files, chance: Random) -> None:
     """A verb of the command line, in this process: its exit status is 0 or 1, and it says a line."""
-    verb = chance.choice(_VERBS)
+    verb = chance.choice(READING_VERBS)
     with as_folder(files) as folder:
-        split = 2 if verb[0] in ("ram", "schema") else 1
-        rest = [str(folder / f"out-{word}") if word in _OUTPUTS else word for word in verb[split:]]
         channels = chain.from_iterable(("--channel", str(folder / name)) for name in files if name.startswith("chan"))
         further = [] if verb[0] == "events" else list(channels)
         out, err = StringIO(), StringIO()
         with redirect_stdout(out), redirect_stderr(err):
-            status = status_of(cli, [*verb[:split], str(folder / "source"), *rest, *further])
+            status = status_of(cli, [*reading(verb, folder / "source", folder), *further])
         assert status in (0, 1), f"exit status {status}: {err.getvalue()}"
         assert "Traceback" not in err.getvalue(), err.getvalue()
         if status:

@@ -41,6 +41,31 @@ def test_any_of_its_names_finds_all_of_it(asked: str, folder: Path) -> None:
     assert {event.side for event in found.events()} == set(Side)
 
 
+@pytest.mark.parametrize("which", ["src.trace", "dst.trace", "ch0.fwd"])
+def test_links_out_of_a_folder_of_logs_are_followed_on_demand(
+    which: str, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    name = f"trace-pc-11.1-postcopy.{which}"
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (folder / name).rename(elsewhere / name)
+    (folder / name).symlink_to(elsewhere / name)
+    for asked in (folder, folder / "trace-pc-11.1-postcopy"):
+        with pytest.raises(SavevmError, match=f"{which}: a link out of its folder; not read without --follow"):
+            Recorded.open(asked)
+        assert any(Recorded.open(asked, follow=True).events())
+    (folder / name).unlink()
+    (elsewhere / name).rename(folder / "kept")
+    (folder / name).symlink_to("kept")
+    assert any(Recorded.open(folder).events()), "it leads nowhere else"
+
+
+def test_a_log_that_is_named_may_be_a_link(folder: Path, tmp_path: Path) -> None:
+    link = tmp_path / "links" / "log.trace"
+    link.parent.mkdir()
+    link.symlink_to(folder / "trace-pc-11.1-postcopy.src.trace")
+    assert {event.side for event in Recorded.open(link).events()} == {Side.SOURCE}
+
+
 def test_compressed_files_are_found_and_read(traced: Traced) -> None:
     packed = list(Recorded.open(CAPTURES / "trace-pc-11.1-precopy").events())
     assert packed == list(Recorded.open(traced("trace-pc-11.1-precopy")).events())
