@@ -26,7 +26,7 @@ from savevm_inspect.engine.play.migration import Migration
 from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.play.stepper import Stepper
 from savevm_inspect.engine.scenarios import NONE_DEVICES, SCENARIOS
-from savevm_inspect.engine.sim.clock import Link, VirtualClock
+from savevm_inspect.engine.sim.clock import VirtualClock
 from savevm_inspect.engine.sim.file_channel import FileChannel
 from savevm_inspect.engine.sim.network import VirtualNetwork
 from savevm_inspect.engine.sim.scheduler import Scheduler, Steps, Wait
@@ -79,14 +79,16 @@ def dirtying(machine: Machine, events: Iterator[Event]) -> Iterator[Event]:
 class Outlet(FileChannel):
     """A file that hands on what is written to it, and keeps nothing."""
 
-    def __init__(self, link: Link, sink: Callable[[bytes | memoryview], object]) -> None:
-        super().__init__(link)
+    def __init__(
+        self, scheduler: Scheduler, bandwidth_bytes_per_s: int, sink: Callable[[bytes | memoryview], object]
+    ) -> None:
+        super().__init__(scheduler, bandwidth_bytes_per_s)
         self._sink = sink
 
     def write(self, data: bytes | memoryview) -> int:
         """Take bytes, and the time that they need."""
         self._sink(data)
-        self._link.carry(len(data))
+        self.spend(len(data))
         return 0
 
 
@@ -94,9 +96,9 @@ def produce(mib: int, sink: Callable[[bytes | memoryview], object] = len) -> flo
     """Seconds that the source takes to write the stream."""
     scheduler = Scheduler(VirtualClock())
     scenario = scenario_of(mib)
-    network = VirtualNetwork(scheduler.clock, bandwidth_bytes_per_s=scenario.link_bytes_per_s)
+    network = VirtualNetwork(scheduler, bandwidth_bytes_per_s=scenario.link_bytes_per_s)
     source = OutgoingMigration(scenario.build_source(scheduler), scenario.source_options, network)
-    source.target = Outlet(Link(scheduler.clock, scenario.link_bytes_per_s), sink)
+    source.target = Outlet(scheduler, scenario.link_bytes_per_s, sink)
     fill(source.machine)
     source.schedule(source.migrate)
 

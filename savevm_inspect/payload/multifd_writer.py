@@ -195,22 +195,27 @@ class MultifdWriter:
 class MultifdSender:
     """Spreads pages over the channels (multifd_send_state).
 
-    Upstream takes the next idle channel; here all are idle, so that they take turns.
-
     Args:
         channels: the channels, opened.
         page_size: bytes of a page.
         zero_page_detection: whether pages of zeros are found here (upstream: ``multifd``); otherwise all are
             sent with their content, and the caller may have sent those of zeros on the main channel (``legacy``).
+        next_idle: gives the next channel that is idle, from a number on; they take turns unless it is said.
 
     Attributes:
         packet_num: number of packets so far, of all channels.
     """
 
     def __init__(
-        self, channels: Sequence[MultifdWriter], *, page_size: int, zero_page_detection: bool = True
+        self,
+        channels: Sequence[MultifdWriter],
+        *,
+        page_size: int,
+        zero_page_detection: bool = True,
+        next_idle: Callable[[int], int] = lambda first: first,
     ) -> None:
         self._channels = channels
+        self._next_idle = next_idle
         self._slots = MULTIFD_PACKET_SIZE // page_size
         self._zero_page_detection = zero_page_detection
         self._next_channel = 0
@@ -236,9 +241,9 @@ class MultifdSender:
         if not self._pages:
             return
         normal, zero = detect_zero_pages(self._pages) if self._zero_page_detection else (self._pages, [])
-        channel = self._channels[self._next_channel]
-        self._next_channel = (self._next_channel + 1) % len(self._channels)
-        channel.put_pages(self._take_number(), self._block, normal, [page.addr for page in zero])
+        number = self._next_idle(self._next_channel)
+        self._next_channel = (number + 1) % len(self._channels)
+        self._channels[number].put_pages(self._take_number(), self._block, normal, [page.addr for page in zero])
         self._pages = []
 
     def send_sync_main(self) -> None:

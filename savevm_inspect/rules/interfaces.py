@@ -6,7 +6,7 @@ a job bears the name of the callback that did nothing else in some version, so t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -53,10 +53,15 @@ class Interface:
     source: FactSource
     evidence: str
     callbacks: Mapping[str, Callback]
+    _doing: Mapping[str, Callback] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        doing = {job: callback for callback in reversed(tuple(self.callbacks.values())) for job in callback.jobs}
+        object.__setattr__(self, "_doing", doing)
 
     def doing(self, job: str) -> Callback | None:
-        """The callback that does a job; ``None`` if this version has none for it."""
-        return next((each for each in self.callbacks.values() if job in each.jobs), None)
+        """The callback that does a job, the first of them; ``None`` if this version has none for it."""
+        return self._doing.get(job)
 
     @property
     def signatures(self) -> dict[str, Signature]:

@@ -26,6 +26,9 @@ class EventKind(StrEnum):
     LOCK = "lock"
     STATE = "state"
     PAGE_REQUEST = "page_request"
+    PAGE_PLACED = "page_placed"
+    VCPU_STOPPED = "vcpu_stopped"
+    VCPU_RUNNING = "vcpu_running"
     QMP = "qmp"
     LOG = "log"
 
@@ -81,6 +84,9 @@ class Event:
         addr: what is asked for, in bytes in the RAM block.
         repeats: how often the events before it came again, unchanged.
         derived: keys of an observed event that nobody said: they follow from the source code's rules.
+        vcpu: number of the virtual CPU.
+        fault_id: number of the wait of a virtual CPU for a page, from 0; request, page and going on share it.
+        block: the RAM block of the page that is waited for.
     """
 
     seq: int
@@ -115,6 +121,9 @@ class Event:
     repeats: int | None = None
     derived: tuple[str, ...] | None = None
     stopcopy_bytes: int | None = None
+    vcpu: int | None = None
+    fault_id: int | None = None
+    block: str | None = None
 
     def to_json(self) -> str:
         """The event as one line of ``events.jsonl``, without the newline."""
@@ -157,7 +166,7 @@ _ENUMS: dict[str, type[StrEnum]] = {
 
 
 _FLAGS = ("observed", "bql")
-_TEXTS = ("handler", "idstr", "error", "upstream", "name")
+_TEXTS = ("handler", "idstr", "error", "upstream", "name", "block")
 _LARGEST = (1 << 63) - 1
 
 

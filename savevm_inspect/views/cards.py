@@ -76,6 +76,8 @@ def card_of(event: Event, before: State) -> EventCard:
     elif stack := before.side(event.side).stack(event.thread):
         rows.append(("within", _within(stack[-1])))
     rows += _figures(event)
+    if event.block:
+        rows.append(("RAM block", event.block))
     if event.error:
         rows.append(("error", event.error))
     if event.upstream:
@@ -114,6 +116,9 @@ _VERBS: Final[Mapping[EventKind, str]] = {
     EventKind.LOCK: "lock",
     EventKind.STATE: "migration status",
     EventKind.PAGE_REQUEST: "page request",
+    EventKind.PAGE_PLACED: "page placed",
+    EventKind.VCPU_STOPPED: "waits for a page",
+    EventKind.VCPU_RUNNING: "goes on",
     EventKind.QMP: "QMP event",
     EventKind.LOG: "note",
 }
@@ -163,6 +168,8 @@ _FIGURES: Final[tuple[tuple[str, str, Callable[[int], str]], ...]] = (
     ("section_id", "section_id", str),
     ("version_id", "version_id", str),
     ("addr", "address in the block", hex),
+    ("vcpu", "virtual CPU", str),
+    ("fault_id", "number of the wait", str),
     ("repeats", "came again", str),
     ("length", "bytes", bytes_text),
 )

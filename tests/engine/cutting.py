@@ -1,15 +1,14 @@
 """A second network: its readers get a stream in pieces that are cut anywhere, and never learn where a record ends."""
 
 import errno
-from collections import deque
 from collections.abc import Callable
 from random import Random
 
-from savevm_inspect.engine.sim.clock import Clock, Link
 from savevm_inspect.engine.sim.connection import IncomingConnection
-from savevm_inspect.engine.sim.network import NO_LINK, Watch
+from savevm_inspect.engine.sim.network import Watch
 from savevm_inspect.engine.sim.pipe import Sink
-from savevm_inspect.engine.sim.scheduler import Steps, Wait
+from savevm_inspect.engine.sim.scheduler import Scheduler, Steps, Wait
+from savevm_inspect.engine.sim.wire import SocketBuffer, Wire
 
 
 class CutChannel:
@@ -18,60 +17,66 @@ class CutChannel:
     Args:
         number: of the channel.
         network: what it goes over.
-        link: takes the time of what is sent.
+        wire: takes the time of what is sent.
         sink: takes a copy of it.
     """
 
-    def __init__(self, number: int, network: "CutNetwork", link: Link, sink: Sink | None) -> None:
+    def __init__(self, number: int, network: "CutNetwork", wire: Wire, sink: Sink | None) -> None:
         self.channel = number
         self.closed = self.hung_up = self.broken = False
-        self._network, self._link, self._sink = network, link, sink
+        self._network, self._sink = network, sink
+        self._buffer = buffer = SocketBuffer(network.scheduler.clock, wire, network.buffer_bytes)
+        self._room = Wait(what="room", ready=lambda: not buffer.full, wake_us=buffer.room_us)
         self._data = bytearray()
-        self._sent: deque[tuple[int, int]] = deque()
-        """Time of arrival, and the length of the stream then."""
-        self._arrived = self._taken = 0
+        self._taken = 0
 
     def write(self, data: bytes | memoryview) -> int:
         if self.broken or self.closed or self.hung_up:
             return -errno.EPIPE
         if self._sink is not None:
             self._sink(data)
-        self._link.carry(len(data))
         self._data += data
-        self._sent.append((self._network.clock.now_us + self._network.latency_us, len(self._data)))
+        self._buffer.put(len(data))
+        if self._buffer.full:
+            self._network.scheduler.hold(self._room)
         return 0
 
     def close(self) -> None:
         self.closed = True
 
     def hang_up(self) -> None:
-        self.hung_up = True
+        if not self.hung_up:
+            self.hung_up = True
+            self._buffer.drop()
 
     def shutdown(self) -> None:
         if not self.broken:
             self.broken = True
-            del self._data[self._look() :]
-            self._sent.clear()
+            self._buffer.lose()
+            del self._data[self._buffer.arrived :]
 
-    def wait(self, what: str, _least_bytes: int) -> Steps[bool]:
-        if not self._ready():
-            yield Wait(what=what, ready=self._ready, wake_us=lambda: self._sent[0][0] if self._sent else None)
-        return self._look() > self._taken
+    def wait(self, what: str, least_bytes: int) -> Steps[bool]:
+        def wanted() -> int | None:
+            return self._buffer.wanted(self._taken, least_bytes)
+
+        def ready() -> bool:
+            offset, ended = wanted(), self.broken or self.hung_up
+            ended = ended or (self.closed and self._buffer.look() == len(self._data))
+            return ended or (offset is not None and self._buffer.look() >= offset)
+
+        # What it was woken for it hands out in pieces.
+        if self._woken <= self._taken and not ready():
+            yield Wait(what=what, ready=ready, wake_us=lambda: self._buffer.arrival_us(wanted()))
+        if self._woken <= self._taken:
+            self._woken = self._buffer.look()
+        return self._woken > self._taken
+
+    _woken = 0
 
     def take(self) -> bytes:
-        here = self._look() - self._taken
-        length = min(here, self._network.cut())
+        length = min(self._woken - self._taken, self._network.cut())
         self._taken += length
         return bytes(self._data[self._taken - length : self._taken])
-
-    def _look(self) -> int:
-        while self._sent and self._sent[0][0] <= self._network.clock.now_us:
-            self._arrived = self._sent.popleft()[1]
-        return self._arrived
-
-    def _ready(self) -> bool:
-        ended = self.broken or self.hung_up or (self.closed and self._look() == len(self._data))
-        return self._look() > self._taken or ended
 
 
 class CutConnection:
@@ -111,18 +116,26 @@ class CutNetwork:
     """Makes connections.
 
     Args:
-        clock: the time that bytes take.
+        scheduler: who sends, and the time that it takes.
         bandwidth_bytes_per_s: of the link.
         latency_us: how long a byte is on its way.
+        socket_buffer_bytes: how much may wait in a sender's buffer.
         watch: says who gets a copy of what.
         most: length of a piece at most.
     """
 
     def __init__(
-        self, clock: Clock, *, bandwidth_bytes_per_s: int, latency_us: int, watch: Watch | None, most: int
+        self,
+        scheduler: Scheduler,
+        *,
+        bandwidth_bytes_per_s: int,
+        latency_us: int,
+        socket_buffer_bytes: int,
+        watch: Watch | None,
+        most: int,
     ) -> None:
-        self.clock, self.latency_us = clock, latency_us
-        self._forward, self._back = Link(clock, bandwidth_bytes_per_s), Link(clock, NO_LINK)
+        self.scheduler, self.buffer_bytes = scheduler, socket_buffer_bytes
+        self._forward, self._back = (Wire(scheduler.clock, bandwidth_bytes_per_s, latency_us) for _ in range(2))
         self._watch, self._most, self._random = watch, most, Random(most)
         self.channels = 0
         self.connections: list[CutConnection] = []

@@ -76,6 +76,6 @@ def test_the_words_are_there(module: str, name: str) -> None:
 
 
 def test_the_document_is_read_as_it_is_meant() -> None:
-    assert len(READ) == 31
+    assert len(READ) == 32
     assert len(PASSED_OVER) == 9
     assert len(WORDS) == 14

@@ -297,7 +297,8 @@ def test_garbage_on_the_preempt_channel_pauses_both_sides() -> None:
 
 
 def test_a_guest_that_never_converges_is_given_up() -> None:
-    fast = replace(SMALL, workload=Workload(writes_per_s=100_000), time_limit_us=2_000_000)
+    workload = Workload(writes_per_s=100_000)
+    fast = replace(SMALL, socket_buffer_bytes=1 << 15, workload=workload, time_limit_us=2_000_000)
     with pytest.raises(EngineError, match="does not converge") as caught:
         run(fast)
     assert caught.value.phase == Phase.ITERATE

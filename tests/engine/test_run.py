@@ -14,6 +14,7 @@ from savevm_inspect.engine.machine.guest import Workload
 from savevm_inspect.engine.play.changes import CHANGEABLE
 from savevm_inspect.engine.play.scenario import Scenario
 from savevm_inspect.engine.play.stepper import Stepper
+from savevm_inspect.engine.sim.costs import Costs
 from savevm_inspect.errors import NotFound
 from savevm_inspect.rules.options import MigrationParameters
 
@@ -100,7 +101,7 @@ def test_a_machine_type_is_taken_by_its_name() -> None:
 
 
 def test_no_name_belongs_to_two_things() -> None:
-    names = [each.name for kind in (Scenario, Workload, MigrationParameters) for each in fields(kind)]
+    names = [each.name for kind in (Scenario, Workload, MigrationParameters, Costs) for each in fields(kind)]
     assert sorted(CHANGEABLE) == sorted(names)
 
 

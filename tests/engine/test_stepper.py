@@ -24,6 +24,7 @@ SMALL = replace(
     SCENARIOS["postcopy"],
     ram_bytes=64 << 12,
     link_bytes_per_s=1_000_000,
+    socket_buffer_bytes=8 << 12,
     script=(Step(do=UserAction.MIGRATE_START_POSTCOPY, status=MigrationStatus.ACTIVE, after_us=20_000),),
 )
 

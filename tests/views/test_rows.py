@@ -87,6 +87,15 @@ def test_every_event_of_a_run_has_a_card(folder: CaptureFolder) -> None:
         assert (card.span is None) == (event.offset is None)
 
 
+@pytest.mark.parametrize("kind", EventKind)
+def test_every_kind_of_event_has_a_card(kind: EventKind) -> None:
+    wait = {"vcpu": 1, "fault_id": 7, "block": "pc.ram", "addr": 0x1000}
+    card = event_card(Timeline([Event(seq=0, time_us=0, side=Side.DESTINATION, event=kind, **wait)]), 0)  # type: ignore[arg-type]
+    facts = dict(card.rows)
+    assert card.verb
+    assert (facts["virtual CPU"], facts["number of the wait"], facts["RAM block"]) == ("1", "7", "pc.ram")
+
+
 def test_states_mark_what_an_event_changed(folder: CaptureFolder) -> None:
     timeline = Timeline(folder.events())
     for index, event in enumerate(timeline.events):

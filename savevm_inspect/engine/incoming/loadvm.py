@@ -258,6 +258,9 @@ class LoadVM:
             yield from d.call(entry, "load_state", entry.load_version_id, f=f)
         else:
             raise d.fail("it has no load_state", entry=entry)
+        if record is VmRecord.QEMU_VM_SECTION_FULL:
+            d.scheduler.spend(d.machine.costs.device_ns)
+            yield from d.scheduler.settle()
         if d.machine.compat.has(Behaviour.SEND_SECTION_FOOTER):
             yield from self._d.need(f, "a footer")
             try:

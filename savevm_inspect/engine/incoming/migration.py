@@ -104,7 +104,7 @@ class IncomingMigration(IncomingState):
         """Let the VM go on as it did on the source (process_incoming_migration_bh)."""
         if self.multifd is not None:
             self.multifd.hang_up()  # all is here (multifd_recv_shutdown)
-        self.start_vm(self.machine.received_runstate or RunState.RUNNING)
+        yield from self.starting_vm(self.machine.received_runstate or RunState.RUNNING)
         self.set_state(_S.COMPLETED)
         yield from self.state_destroy()
 
@@ -127,3 +127,4 @@ class IncomingMigration(IncomingState):
     def page_placed(self, block: str, addr: int) -> None:
         """A page has come in postcopy, whoever asked for it (postcopy_place_page)."""
         self.postcopy.placed(block, addr)
+        self.machine.guest.arrived(block, addr)

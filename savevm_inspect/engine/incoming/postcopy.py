@@ -141,7 +141,7 @@ class PostcopyIncoming:
         d.schedule(self._run_bh)
 
     def _run_bh(self) -> Steps[None]:
-        self._d.start_vm(RunState.RUNNING)
+        yield from self._d.starting_vm(RunState.RUNNING)
         yield CHECKPOINT
 
     def resume(self) -> Steps[None]:
@@ -192,6 +192,8 @@ class PostcopyIncoming:
             if self._quit or fault is None:
                 return
             self._requested.add(fault)
+            d.scheduler.spend(d.machine.costs.fault_ns)
+            yield from d.scheduler.settle()
             if d.status not in (_S.POSTCOPY_PAUSED, _S.POSTCOPY_RECOVER):  # else when there is somebody to ask
                 self._send_request(*fault)
 
@@ -203,7 +205,8 @@ class PostcopyIncoming:
         """Ask for a page; its block is named unless the last request was for the same (..._req_pages)."""
         d = self._d
         length = d.machine.kind.page_size
-        d.emit(EventKind.PAGE_REQUEST, name=block, addr=addr, length=length)
+        waits = {"fault_id": d.machine.guest.faults - 1} if d.machine.guest.fault == (block, addr) else {}
+        d.emit(EventKind.PAGE_REQUEST, name=block, addr=addr, length=length, **waits)
         if block == self._last_block:
             d.send(MigRpMessage.MIG_RP_MSG_REQ_PAGES, addr, length)
         else:
@@ -211,8 +214,12 @@ class PostcopyIncoming:
         self._last_block = block
 
     def placed(self, block: str, addr: int) -> None:
-        """A page has arrived, whoever asked for it."""
+        """A page has arrived, whoever asked for it; an event if the guest waits for it."""
+        d = self._d
         self._requested.discard((block, addr))
+        if d.machine.guest.fault == (block, addr):
+            d.scheduler.spend(d.machine.costs.place_ns)
+            d.emit(EventKind.PAGE_PLACED, block=block, addr=addr, vcpu=0, fault_id=d.machine.guest.faults - 1)
 
     def _preempt_thread(self) -> Steps[None]:
         """Read the channel for requested pages (postcopy_preempt_thread); after a failure, the next one.

@@ -60,6 +60,12 @@ class IncomingState(MigrationSide):
         main = self.connection.main if self.connection is not None else None
         return main is not None and (main.broken or main.closed)
 
+    def starting_vm(self, wanted: RunState) -> Steps[None]:
+        """Let the VM run when the work for that is done; see :meth:`start_vm`."""
+        self.scheduler.spend(self.machine.costs.start_ns)
+        yield from self.scheduler.settle()
+        self.start_vm(wanted)
+
     def start_vm(self, wanted: RunState) -> None:
         """Let the VM run, or stand still as it did on the source."""
         if wanted is RunState.RUNNING:

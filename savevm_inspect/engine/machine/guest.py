@@ -12,6 +12,8 @@ from ..sim.clock import US_PER_S
 
 _WORD_BYTES: Final = 8
 _BATCH: Final = 1 << 16
+_AHEAD: Final = 256
+"""Writes that are looked at together, ahead of time."""
 
 # Steele, Lea and Flood's splitmix64: each number is a function of its index alone, so that any part of the sequence
 # can be made at once, and what the guest has still to do is one counter.
@@ -143,8 +145,10 @@ class Guest:
         writes: how many words it has written so far; with the seed, all there is to know of its future.
         throttle_percent: share of its time that is taken from it (auto-converge).
         on_write: called with the number of the page at each write of the workload.
-        missing: says whether a page is not there yet; ``None`` where all are.
+        missing: says which pages of a block are not there yet; ``None`` where all are.
         fault: the page that it waits for, as block and address in bytes; ``None`` while it waits for none.
+        faults: for how many it has waited, or begun to.
+        on_fault: called with True, block and address when it begins to wait, with False when it goes on.
     """
 
     def __init__(
@@ -162,8 +166,11 @@ class Guest:
         self.writes = 0
         self.throttle_percent = 0
         self.on_write: list[Callable[[int], None]] = []
-        self.missing: Callable[[GuestBlock, int], bool] | None = None
+        self.missing: Callable[[GuestBlock], npt.NDArray[np.bool_]] | None = None
         self.fault: tuple[str, int] | None = None
+        self.faults = 0
+        self.on_fault: Callable[[bool, str, int], object] | None = None
+        self._sound = 0
         self._seed = seed
         self._workload = workload
         self._then_us = 0
@@ -186,22 +193,67 @@ class Guest:
         Args:
             now_us: the virtual clock, in microseconds; time in which the guest stands still passes without writes.
         """
-        until_us = now_us
-        if self._workload.stops_after_us is not None:
-            until_us = min(now_us, self._workload.stops_after_us)
-        ran_us = max(0, until_us - self._then_us) if self.running and self.fault is None else 0
+        stops_us = self._workload.stops_after_us
+        ran_us = max(0, (now_us if stops_us is None else min(now_us, stops_us)) - self._then_us)
         self._then_us = max(now_us, self._then_us)
-        rate = self._workload.writes_per_s * (100 - self.throttle_percent) // 100
-        due, self._owed = divmod(ran_us * rate + self._owed, US_PER_S)
+        if not self.running or self.fault is not None:
+            return
+        due, self._owed = divmod(ran_us * self._rate + self._owed, US_PER_S)
         while due and self.fault is None and self.blocks and self.blocks[0].num_pages:
             count = min(due, _BATCH)
             self.write_next(count)
             due -= count
 
+    @property
+    def _rate(self) -> int:
+        """Writes a second."""
+        return self._workload.writes_per_s * (100 - self.throttle_percent) // 100
+
+    def next_fault_us(self) -> int | None:
+        """When it will write to a page that is missing, in microseconds; ``None`` if it will not soon.
+
+        Of the writes that lie ahead those were looked at that can't fault any more: no page goes missing later.
+        """
+        if self.missing is None or not self.running or self.fault is not None or not self._rate or not self.blocks:
+            return None
+        first = max(self._sound, self.writes)
+        block = self.blocks[0]
+        absent = np.flatnonzero(self.missing(block)[self._pages(block, first, _AHEAD)])
+        self._sound = first + (int(absent[0]) if len(absent) else _AHEAD)
+        if not len(absent):
+            return None
+        ahead = self._sound + 1 - self.writes
+        time_us = self._then_us - (self._owed - ahead * US_PER_S) // self._rate
+        stops_us = self._workload.stops_after_us
+        return time_us if stops_us is None or time_us <= stops_us else None
+
     def arrived(self, block: str, addr: int) -> None:
         """A page has come: go on if it was the one that it waited for."""
         if self.fault == (block, addr):
-            self.fault = None
+            self._go_on()
+
+    def expect(self, missing: Callable[[GuestBlock], npt.NDArray[np.bool_]] | None) -> None:
+        """From here on wait for pages that are missing, or not any more.
+
+        Args:
+            missing: says of a block which pages are, shape (pages,); a page that is not never goes missing later.
+        """
+        self.missing = missing
+        self._sound = 0
+        if missing is None and self.fault is not None:
+            self._go_on()
+
+    def _stand(self, block: str, addr: int) -> None:
+        self.fault = (block, addr)
+        self.faults += 1
+        if self.on_fault is not None:
+            self.on_fault(True, block, addr)
+
+    def _go_on(self) -> None:
+        assert self.fault is not None
+        (block, addr), self.fault = self.fault, None
+        if self.on_fault is not None:
+            self.on_fault(False, block, addr)
 
     def write_next(self, count: int) -> None:
         """Write words, or fewer if a page is missing: there the guest stands until it has come.
@@ -210,13 +262,12 @@ class Guest:
             count: how many.
         """
         block = self.blocks[0]
-        pages = self._pages(block, count)
+        pages = self._pages(block, self.writes, count)
         random = splitmix64(self._seed, 2 * self.writes, 2 * count)[1::2]
-        if self.missing is not None:
-            absent = next((index for index, page in enumerate(pages.tolist()) if self.missing(block, page)), None)
-            if absent is not None:
-                self.fault = (block.name, int(pages[absent]) * self.page_size)
-                pages, random = pages[:absent], random[:absent]
+        absent = np.flatnonzero(self.missing(block)[pages]) if self.missing is not None else pages[:0]
+        stands = int(pages[absent[0]]) if len(absent) else None
+        if stands is not None:
+            pages, random = pages[: absent[0]], random[: absent[0]]
         words = block.page_contents.reshape(block.num_pages, -1, _WORD_BYTES).view(np.uint64)[:, :, 0]
         values = np.arange(self.writes + 1, self.writes + 1 + len(pages), dtype=np.uint64)
         words[pages, random % np.uint64(self.page_size // _WORD_BYTES)] = values
@@ -225,14 +276,17 @@ class Guest:
         for listener in self.on_write:
             for page in pages.tolist():
                 listener(page)
+        if stands is not None:
+            self._owed = US_PER_S  # the write that it stands before is done as soon as it goes on
+            self._stand(block.name, stands * self.page_size)
 
-    def _pages(self, block: GuestBlock, count: int) -> npt.NDArray[np.intp]:
-        """The pages of the next writes; shape (count,)."""
+    def _pages(self, block: GuestBlock, number: int, count: int) -> npt.NDArray[np.intp]:
+        """The pages of writes from a number on; shape (count,)."""
         load = self._workload
         first = min(load.first_page, block.num_pages - 1)
         grown = load.grows_by_pages_per_s * self._then_us // US_PER_S
         span = min((load.hot_pages or block.num_pages) + grown, block.num_pages - first)
         if load.sequential:
-            return first + np.arange(self.writes, self.writes + count) % span
-        random = splitmix64(self._seed, 2 * self.writes, 2 * count)[::2]
+            return first + np.arange(number, number + count) % span
+        random = splitmix64(self._seed, 2 * number, 2 * count)[::2]
         return first + (random % np.uint64(span)).astype(np.intp)

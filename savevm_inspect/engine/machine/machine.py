@@ -9,6 +9,7 @@ from ...errors import printable
 from ...rules.compat import REFERENCE, Behaviour, Compat, Version
 from ...rules.interfaces import Interface, interface_of
 from ..sim.clock import Clock
+from ..sim.costs import Costs
 from ..sim.scheduler import Scheduler
 from .bql import Bql
 from .guest import Guest
@@ -93,6 +94,7 @@ class Machine:
         qemu: the version of QEMU that runs it.
         uuid: 16 bytes that identify this VM; empty if its user has set none (qemu_uuid_set).
         received_runstate: what the VM did on the source, as the stream said; ``None`` if it did not.
+        costs: what work takes how long.
         ram: the device that moves its memory, once it is built in.
         dirty_bitmaps: the device that moves its disks' bitmaps, once it is built in.
         source: its end of a migration that it is the source of.
@@ -112,6 +114,7 @@ class Machine:
     qemu: Version = REFERENCE
     uuid: bytes = b""
     received_runstate: RunState | None = None
+    costs: Costs = field(default_factory=Costs)
     ram: Ram | None = None
     dirty_bitmaps: DirtyBitmapMigration | None = None
     source: MigrationState | None = None
@@ -126,6 +129,7 @@ class Machine:
         self.bql = Bql(self.scheduler)
         self.interface = interface_of(self.qemu)
         self.clock.listen(self.guest.catch_up)
+        self.scheduler.watch(self.guest.next_fault_us)
 
     @property
     def compat(self) -> Compat:

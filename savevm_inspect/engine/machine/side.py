@@ -113,6 +113,7 @@ class MigrationSide:
         self._calls = 0
         self._bottom_halves: deque[Callable[[], Steps[None]]] = deque()
         machine.bql.on_change = self._emit_lock
+        machine.guest.on_fault = self._emit_fault
         self.scheduler.start(Thread.MAIN, self._main_loop(), daemon=True)
 
     @property
@@ -160,7 +161,7 @@ class MigrationSide:
         """
         self.scheduler.emit(
             Event(
-                seq=-1,
+                seq=self.scheduler.emitted,
                 time_us=self.machine.clock.now_us,
                 side=self.side,
                 event=event,
@@ -339,6 +340,7 @@ class MigrationSide:
         if self.machine.bql.held is not held:
             failure = failure or f"returned {'without' if held else 'with'} the big QEMU lock"
             yield from self._restore_lock(task, held=held)
+        yield from self.scheduler.settle()
         self.emit(EventKind.RETURN, **who, **self._outcome(returned, failure), **_bytes_of(f, start))
         yield CHECKPOINT
         if failure:
@@ -400,6 +402,22 @@ class MigrationSide:
             raise
         except SavevmError as error:
             raise self.fail(message_of(error), entry=self.machine.registry.entry_of(device)) from error
+
+    def _emit_fault(self, stopped: bool, block: str, addr: int) -> None:
+        """Note that a virtual CPU waits for a page, or goes on; it is none of the migration's threads."""
+        self.scheduler.emit(
+            Event(
+                seq=self.scheduler.emitted,
+                time_us=self.machine.clock.now_us,
+                side=self.side,
+                event=EventKind.VCPU_STOPPED if stopped else EventKind.VCPU_RUNNING,
+                phase=self.guard.phase,
+                vcpu=0,
+                fault_id=self.machine.guest.faults - 1,
+                block=block,
+                addr=addr,
+            )
+        )
 
     def _emit_lock(self, held: bool) -> None:
         self.emit(EventKind.LOCK, name="bql_lock" if held else "bql_unlock")

@@ -3,7 +3,6 @@
 import errno
 from contextlib import suppress
 from enum import Enum, auto
-from typing import Final
 
 from ...errors import EngineError, SavevmError
 from ...rules.compat import Behaviour
@@ -18,9 +17,6 @@ from .state import OutgoingState
 from .switchover import switchover_start
 
 _S = MigrationStatus
-
-_ROUND_US: Final = 500
-"""What a round costs the migration thread besides the link; a round that sends next to nothing takes time, too."""
 
 
 class _Iterate(Enum):
@@ -125,14 +121,14 @@ class MigrationThread:
         else:
             if pending.must_precopy <= s.pace.threshold_bytes and can_switchover and s.postcopy_wanted:
                 yield from postcopy_start(s)
-                s.machine.clock.advance(_ROUND_US)
+                s.scheduler.spend(s.machine.costs.round_ns)
                 return _Iterate.SKIP
             ready = can_switchover and pending.total <= s.pace.threshold_bytes
         if ready:
             yield from self._completion()
             return _Iterate.BREAK
         yield from s.savevm.iterate(s.to_dst_file, postcopy=in_postcopy)
-        s.machine.clock.advance(_ROUND_US)
+        s.scheduler.spend(s.machine.costs.round_ns)
         return _Iterate.RESUME
 
     def _wait_package(self) -> Steps[None]:

@@ -13,10 +13,13 @@ from ..devices.dirty_bitmap import DirtyBitmap
 from ..devices.faulty import Fault
 from ..machine.guest import Workload
 from ..machine.machine import MachineType
+from ..sim.costs import Costs
 from .scenario import Scenario
 from .script import Step
 
-_NESTED: Final[Mapping[str, type]] = MappingProxyType({"workload": Workload, "parameters": MigrationParameters})
+_NESTED: Final[Mapping[str, type]] = MappingProxyType(
+    {"workload": Workload, "parameters": MigrationParameters, "costs": Costs}
+)
 """Fields of a scenario whose own fields can be changed by their bare names."""
 
 

@@ -9,7 +9,7 @@ from ...rules.threads import Side, Thread
 from ...stream.events import Event
 from ..incoming.migration import IncomingMigration
 from ..outgoing.migration import OutgoingMigration
-from ..sim.clock import Link, VirtualClock
+from ..sim.clock import VirtualClock
 from ..sim.file_channel import FileChannel
 from ..sim.network import MakeNetwork, VirtualNetwork, Watch
 from ..sim.scheduler import CHECKPOINT, Choose, Deadlock, Scheduler, Steps, Wait, fair
@@ -56,12 +56,13 @@ class Migration:
         self.clock = VirtualClock()
         self.scheduler = Scheduler(self.clock, choose)
         self.network = make_network(
-            self.clock,
+            self.scheduler,
             bandwidth_bytes_per_s=scenario.link_bytes_per_s,
             latency_us=scenario.latency_us,
+            socket_buffer_bytes=scenario.socket_buffer_bytes,
             watch=watch,
         )
-        self.file = FileChannel(Link(self.clock, scenario.link_bytes_per_s))
+        self.file = FileChannel(self.scheduler, scenario.link_bytes_per_s)
         self.failure: EngineError | None = None
         self._watch = watch
         self.source: OutgoingMigration = OutgoingMigration(

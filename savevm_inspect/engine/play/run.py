@@ -27,6 +27,7 @@ from ..sim.pipe import Sink
 from ..sim.scheduler import Choose, Deadlock, fair
 from .migration import Migration, NotConverged
 from .order import Order, recorded
+from .page_waits import PageWait, page_waits
 from .scenario import Scenario
 from .script import Step, action_of
 from .stepper import Stepper, View
@@ -203,6 +204,16 @@ class Run:
         if stopped is None or resumed is None:
             return None
         return self.events[resumed].time_us - self.events[stopped].time_us
+
+    @cached_property
+    def page_waits(self) -> tuple[PageWait, ...]:
+        """Each wait of the guest for a page, in postcopy and in a background snapshot: when, which page, how long."""
+        return page_waits(self.events)
+
+    @property
+    def blocktime_us(self) -> int:
+        """How long all virtual CPUs of the destination waited for pages: our only one (postcopy-blocktime)."""
+        return sum(each.wait_us or 0 for each in self.page_waits if each.stopped.side is Side.DESTINATION)
 
     def calls(self, *, handler: str = "", idstr: str = "", side: Side | str = "") -> tuple[Call, ...]:
         """The calls of handlers, each with its return, in the order in which they began.

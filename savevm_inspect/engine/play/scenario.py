@@ -14,7 +14,9 @@ from ..devices.faulty import Fault, inject
 from ..machine.guest import Guest, GuestBlock, Workload
 from ..machine.machine import Attach, Machine, MachineType, RunState
 from ..sim.clock import US_PER_S
+from ..sim.costs import Costs
 from ..sim.scheduler import Scheduler
+from ..sim.wire import SOCKET_BUFFER_BYTES
 from .script import Step
 from .transport import Transport
 
@@ -44,6 +46,8 @@ class Scenario:
         capabilities: what the user switched on, on both sides.
         parameters: what the user set, on both sides.
         latency_us: how long a byte is on its way, in microseconds.
+        socket_buffer_bytes: how much may wait in the buffer of a channel's sender before it has to.
+        costs: what work takes how long.
         transport: how the bytes get to the other side.
         ends: what state the source is in at the end.
         arrives: whether the destination runs then, if the source has completed.
@@ -74,6 +78,8 @@ class Scenario:
     capabilities: frozenset[Capability] = frozenset()
     parameters: MigrationParameters = field(default_factory=MigrationParameters)
     latency_us: int = 0
+    socket_buffer_bytes: int = SOCKET_BUFFER_BYTES
+    costs: Costs = field(default_factory=Costs)
     transport: Transport = Transport.LIVE
     ends: MigrationStatus = MigrationStatus.COMPLETED
     arrives: bool = True
@@ -131,6 +137,7 @@ class Scenario:
             disks=self.disks,
             qemu=Version.parse(self.interface),
             uuid=uuid,
+            costs=self.costs,
         )
         machine.attach(*devices)
         return machine

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ...payload.ram import IDSTR
 from ...payload.ram_blocks import RamBlock
+from ...rules.compat import Version
 from ...rules.options import Capability
 from ...wire import RAM_SAVE_VERSION
 from ..machine.guest import GuestBlock
@@ -27,11 +28,14 @@ from .state import Pages, RamState
 MAX_WAIT_MS: Final = 50
 """How long one turn may take before others get theirs (migration/ram.c)."""
 
-_BATCH_PAGES: Final = 64
-"""Pages between two looks at the clock; as many go out at once."""
+_BATCH_PAGES: Final = 32
+"""Pages that go out at once: as many as fit into one writev (migration/qemu-file.c, MAX_IOV_SIZE)."""
 
 _URGENT_BATCH_PAGES: Final = 8
 """The same in postcopy, where the destination may ask for a page at any time."""
+
+_COUNTS_AT_FLUSH: Final = Version(8, 1)
+"""From this version of QEMU on the rate limit counts what has gone out, before that each page as it is queued."""
 
 _MAX_DISCARDS_PER_COMMAND: Final = 12
 """Ranges that fit into one command (migration/postcopy-ram.c)."""
@@ -262,8 +266,7 @@ class RamDevice:
         names = [block.name for block in state.blocks]
         guest = self._machine.guest
         self._guarded = on
-        guest.missing = (lambda block, page: bool(state.bmap[names.index(block.name)][page])) if on else None
-        guest.fault = None
+        guest.expect((lambda block: state.bmap[names.index(block.name)]) if on else None)
 
     # The destination's handlers, and what is asked of it there.
 
@@ -310,7 +313,7 @@ class RamDevice:
 
     def expect_no_faults(self) -> None:
         """All pages are there (postcopy_ram_incoming_cleanup)."""
-        self._machine.guest.missing = None
+        self._machine.guest.expect(None)
 
     # Within.
 
@@ -347,14 +350,16 @@ class RamDevice:
 
     def _room_pages(self, f: QEMUFile) -> int:
         """How many pages may go out before the rate limit, or the destination's wishes, have to be asked again."""
-        room = f.rate.room_bytes()
         most = _URGENT_BATCH_PAGES if self._source.in_postcopy else _BATCH_PAGES
+        room = f.rate.room_bytes() if self._machine.qemu < _COUNTS_AT_FLUSH else None
         return most if room is None else max(1, min(most, room // self._page_size))
 
     def _let_others(self) -> Steps[None]:
-        """In postcopy, let the thread that hears of requests have its turn."""
+        """Let the time pass that pages take; in postcopy, let the thread that hears of requests have its turn."""
         if self._source.in_postcopy:
             yield CHECKPOINT
+        else:
+            yield from self._machine.scheduler.settle()
 
     def _find_and_save(self, limit: int) -> int:
         """Find the next dirty pages and send them; returns how many (ram_find_and_save_block)."""
@@ -368,6 +373,7 @@ class RamDevice:
             return 0
         number, pages = taken
         saver.save(state.blocks[number], pages)
+        self._machine.scheduler.spend(len(pages) * self._machine.costs.page_ns)
         if self._guarded:
             for page in pages.tolist():
                 self._machine.guest.arrived(state.blocks[number].name, page * self._page_size)

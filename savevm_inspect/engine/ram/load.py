@@ -47,8 +47,8 @@ class RamLoad:
 
     def cleanup(self) -> None:
         """Nothing is kept (ram_load_cleanup)."""
+        self._machine.guest.expect(None)
         self.received, self._reader = {}, None
-        self._machine.guest.missing = None
 
     def section(self, f: QEMUFileInput) -> Steps[None]:
         """Read a section's records up to the one that ends it; pages are placed as they come."""
@@ -58,8 +58,11 @@ class RamLoad:
         if int.from_bytes(f.peek(_WORD_BYTES), "big") & RamSaveFlag.RAM_SAVE_FLAG_MEM_SIZE:
             yield from f.record(lambda: reader.read_setup(f))
             self._check_blocks(reader, offset, f.section)
+        postcopy = destination is not None and destination.in_postcopy
+        # In postcopy somebody may wait for the next page; before that the end of what was sent together is enough.
+        least_bytes = _WORD_BYTES + self._page_size if postcopy else 1
         while not self._read_pages(reader, f):
-            if not (yield from f.more()):
+            if not (yield from f.more(max(least_bytes - f.remaining, 1))):
                 reader.read_pages(f)  # which says where it is cut
         reader.sections += 1
         multifd = destination.multifd if destination is not None and not destination.in_postcopy else None
@@ -71,7 +74,7 @@ class RamLoad:
     def preempt(self, f: QEMUFileInput) -> Steps[None]:
         """Read the channel for requested pages, up to an EOS or its end (postcopy_preempt_thread)."""
         reader = self._started()
-        while (yield from f.more()):
+        while (yield from f.more(max(_WORD_BYTES + self._page_size - f.remaining, 1))):
             if self._read_pages(reader, f):
                 return
         if f.remaining:
@@ -120,10 +123,10 @@ class RamLoad:
     def expect_faults(self) -> None:
         """From here on the guest waits for pages that are not there."""
 
-        def missing(block: GuestBlock, page: int) -> bool:
-            return not self.received[block.name][page]
+        def missing(block: GuestBlock) -> npt.NDArray[np.bool_]:
+            return ~self.received[block.name]
 
-        self._machine.guest.missing = missing
+        self._machine.guest.expect(missing)
 
     def _check_blocks(self, reader: RamReader, offset: int, section: str) -> None:
         """Compare the source's blocks with ours (parse_ramblocks)."""
@@ -192,4 +195,3 @@ class RamLoad:
         if destination is not None and destination.in_postcopy:
             for page in pages.tolist():
                 destination.page_placed(name, page * self._page_size)
-                self._machine.guest.arrived(name, page * self._page_size)

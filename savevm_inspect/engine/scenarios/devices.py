@@ -64,7 +64,7 @@ DEVICES: Final[tuple[Scenario, ...]] = (
         devices=(*PC_DEVICES, partial(Vfio.attach, precopy=False)),
         destination_devices=(*PC_DEVICES, Vfio.attach),
         capabilities=frozenset({_C.RETURN_PATH, _C.SWITCHOVER_ACK}),
-        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=450_000),),
+        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=250_000),),
         ends=_S.CANCELLED,
     ),
     scenario(

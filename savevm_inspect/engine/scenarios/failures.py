@@ -105,7 +105,7 @@ _FAILURES: Final = (
     _Failure("load_state", at_call=2),
     # Upstream reports to the source only what went wrong on the main channel; had it more to send on the channel that
     # is hung up then, it would find out.
-    _Failure("load_state_buffer", idstr=_VFIO, base="multifd", at_call=14, ends=_S.COMPLETED, arrives=False),
+    _Failure("load_state_buffer", idstr=_VFIO, base="multifd", at_call=2, ends=_S.COMPLETED, arrives=False),
     _Failure("load_setup"),
     _Failure("load_cleanup", how=How.RAISE, ends=_S.COMPLETED),
     _Failure("resume_prepare", base="recovery", ends=_S.POSTCOPY_PAUSED),

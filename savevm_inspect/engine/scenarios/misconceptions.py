@@ -17,19 +17,21 @@ _C = Capability
 _S = MigrationStatus
 _CANCEL: Final = Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=1_500_000)
 _LAMP: Final = lamp("colour", "brightness")
+_IN_ORDER: Final = replace(FAST_WRITER, sequential=True)
+"""Writes each page of its hot set within a few milliseconds, so that all of it is dirty again at each look."""
 
 MISCONCEPTIONS: Final[tuple[Scenario, ...]] = (
     scenario(
         name="hot-set",
         title="A hot set that just fits into the downtime limit",
         teaches="All of it is dirty again at each look. That does not matter: what counts is its size.",
-        workload=replace(FAST_WRITER, hot_pages=61),
+        workload=replace(_IN_ORDER, hot_pages=68),
     ),
     scenario(
         name="hot-set-too-large",
         title="The same with one page more",
         teaches="It never ends: at each look a page more is dirty than the threshold allows.",
-        workload=replace(FAST_WRITER, hot_pages=62),
+        workload=replace(_IN_ORDER, hot_pages=69),
         script=(_CANCEL,),
         ends=_S.CANCELLED,
     ),

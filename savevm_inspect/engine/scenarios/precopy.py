@@ -36,7 +36,8 @@ PRECOPY: Final[tuple[Scenario, ...]] = (
             "The same few pages are dirty after every pass. Sending them again does not help; the migration ends "
             "only because the hot set is just smaller than what fits into the downtime limit."
         ),
-        workload=Workload(writes_per_s=4400, first_page=64, hot_pages=78),
+        filled=0.6,
+        workload=Workload(writes_per_s=4400, first_page=64, hot_pages=80),
         link_bytes_per_s=8_000_000,
         parameters=MigrationParameters(max_bandwidth_bytes_per_s=0, downtime_limit_ms=35),
     ),
@@ -45,13 +46,16 @@ PRECOPY: Final[tuple[Scenario, ...]] = (
         title="A guest that falls silent",
         teaches="As long as it writes, no pass makes headway; once it stops, the next one is the last.",
         ram_bytes=2 * MIB,
+        filled=1.0,
         workload=Workload(writes_per_s=8000, hot_pages=256, sequential=True, stops_after_us=600_000),
     ),
     scenario(
         name="growing",
         title="A guest that writes to more and more of its memory",
         teaches="Each pass finds more to send than the one before; only when the guest falls silent is it the last.",
-        workload=Workload(writes_per_s=8000, hot_pages=100, grows_by_pages_per_s=200, stops_after_us=1_500_000),
+        workload=Workload(
+            writes_per_s=8000, hot_pages=100, sequential=True, grows_by_pages_per_s=200, stops_after_us=1_500_000
+        ),
     ),
     scenario(
         name="never-converges",

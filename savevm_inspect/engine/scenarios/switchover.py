@@ -80,7 +80,7 @@ SWITCHOVER: Final[tuple[Scenario, ...]] = (
         workload=WRITER,
         latency_us=20_000,
         capabilities=frozenset({_C.RETURN_PATH}),
-        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.DEVICE, after_us=45_000),),
+        script=(Step(do=UserAction.MIGRATE_CANCEL, status=_S.DEVICE, after_us=70_000),),
         ends=_S.CANCELLED,
     ),
     scenario(

@@ -1,13 +1,18 @@
 """A file as the target of a migration or a snapshot: written from its start on, or at any offset."""
 
-from .clock import Link
+from typing import Final
+
+from .scheduler import Scheduler
+
+_NS_PER_S: Final = 1_000_000_000
 
 
 class FileChannel:
     """A file in memory.
 
     Args:
-        link: what writing takes time on.
+        scheduler: the threads that write to it, which takes their time.
+        bandwidth_bytes_per_s: how fast that is, positive.
 
     Attributes:
         data: its bytes.
@@ -16,8 +21,9 @@ class FileChannel:
 
     channel = 0
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, scheduler: Scheduler, bandwidth_bytes_per_s: int) -> None:
+        self._scheduler = scheduler
+        self._bandwidth = bandwidth_bytes_per_s
         self.data = bytearray()
         self.position = 0
         self.closed = False
@@ -33,7 +39,11 @@ class FileChannel:
         if offset > len(self.data):
             self.data += bytes(offset - len(self.data))
         self.data[offset : offset + len(data)] = data
-        self._link.carry(len(data))
+        self.spend(len(data))
+
+    def spend(self, length: int) -> None:
+        """Have the thread that writes take the time that so many bytes need."""
+        self._scheduler.spend(length * _NS_PER_S // self._bandwidth)
 
     def close(self) -> None:
         """Nothing more is written."""

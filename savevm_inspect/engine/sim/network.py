@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from . import connection
-from .clock import Clock, Link
-from .pipe import NO_LINK, Pipe, Sink
+from .pipe import Pipe, Sink
+from .scheduler import Scheduler
+from .wire import SOCKET_BUFFER_BYTES, SocketBuffer, Wire
 
 
 class Watch(Protocol):
@@ -25,7 +26,13 @@ class MakeNetwork(Protocol):
     """Makes what lies between two machines."""
 
     def __call__(
-        self, clock: Clock, *, bandwidth_bytes_per_s: int, latency_us: int, watch: Watch | None
+        self,
+        scheduler: Scheduler,
+        *,
+        bandwidth_bytes_per_s: int,
+        latency_us: int,
+        socket_buffer_bytes: int,
+        watch: Watch | None,
     ) -> connection.Network:
         """Args: those of :class:`VirtualNetwork`."""
 
@@ -78,19 +85,25 @@ class VirtualNetwork:
     """Makes connections between two machines in one process, in virtual time.
 
     Args:
-        clock: the time that bytes take.
-        bandwidth_bytes_per_s: of the link, which all channels from source to destination share.
+        scheduler: the threads that send, and the time that it takes.
+        bandwidth_bytes_per_s: of the link in each direction, which all its channels share.
         latency_us: how long a byte is on its way, in microseconds.
+        socket_buffer_bytes: how much may wait in the buffer of each channel's sender before it has to.
         watch: says who gets a copy of what.
     """
 
     def __init__(
-        self, clock: Clock, *, bandwidth_bytes_per_s: int, latency_us: int = 0, watch: Watch | None = None
+        self,
+        scheduler: Scheduler,
+        *,
+        bandwidth_bytes_per_s: int,
+        latency_us: int = 0,
+        socket_buffer_bytes: int = SOCKET_BUFFER_BYTES,
+        watch: Watch | None = None,
     ) -> None:
-        self._clock = clock
-        self._link = Link(clock, bandwidth_bytes_per_s)
-        self._back = Link(clock, NO_LINK)
-        self._latency_us = latency_us
+        self._scheduler = scheduler
+        self._forward, self._back = (Wire(scheduler.clock, bandwidth_bytes_per_s, latency_us) for _ in range(2))
+        self._buffer_bytes = socket_buffer_bytes
         self._watch = watch
         self._channels = 0
         self.connections: list[Connection] = []
@@ -126,9 +139,8 @@ class VirtualNetwork:
 
     def _make(self, number: int, *, back: bool, resumed: bool) -> Pipe:
         return Pipe(
-            self._clock,
-            self._back if back else self._link,
+            SocketBuffer(self._scheduler.clock, self._back if back else self._forward, self._buffer_bytes),
+            self._scheduler,
             channel=number,
             sink=self._watch(number, back=back, resumed=resumed) if self._watch is not None else None,
-            latency_us=self._latency_us,
         )

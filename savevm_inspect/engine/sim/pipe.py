@@ -3,59 +3,58 @@
 import errno
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Protocol
 
-from .clock import Clock, Link
 from .scheduler import Steps, Wait
+from .wire import SocketBuffer
 
 Sink = Callable[[bytes | memoryview], object]
 """Takes a copy of all that is sent, as it goes out."""
+
+
+class Threads(Protocol):
+    """What a sender is known to, to have it wait."""
+
+    def hold(self, wait: Wait) -> None:
+        """Have the thread that runs now not go on from its next halt before something has happened."""
 
 
 class Pipe:
     """A byte stream: a reader gets what has arrived, wherever that ends.
 
     Args:
-        clock: decides what has arrived.
-        link: what the bytes go over; the sender waits for it.
+        buffer: when its bytes arrive.
+        threads: who sends waits here when the buffer is full.
         channel: number of the channel.
         sink: takes a copy of all that goes out.
-        latency_us: how long a byte is on its way, in microseconds.
     """
 
-    def __init__(
-        self, clock: Clock, link: Link, *, channel: int = 0, sink: Sink | None = None, latency_us: int = 0
-    ) -> None:
+    def __init__(self, buffer: SocketBuffer, threads: Threads, *, channel: int = 0, sink: Sink | None = None) -> None:
         self.channel = channel
-        self.sent = 0
-        """Bytes that went out."""
         self.closed = False
         """The sender is done; what it sent can still be read."""
         self.hung_up = False
         """Nobody reads any more."""
         self.broken = False
         """The connection is gone: nothing goes in any more, and what was on its way is lost."""
-        self._clock = clock
-        self._link = link
+        self._buffer = buffer
+        self._threads = threads
         self._sink = sink
-        self._latency_us = latency_us
         self._pieces: deque[bytes | memoryview] = deque()
         """What is not read yet."""
-        self._flight: deque[tuple[int, int]] = deque()
-        """What has not arrived: the time at which it will, and its length."""
-        self._arrived = 0
         self._taken = 0
+        self._room = Wait(what="room in the socket's buffer", ready=lambda: not buffer.full, wake_us=buffer.room_us)
 
     def write(self, data: bytes | memoryview) -> int:
-        """Send bytes, which takes as long as the link needs; returns 0, or a negative errno."""
+        """Send bytes; returns 0, or a negative errno. The thread that sends waits at its next halt if it must."""
         if self.broken or self.closed or self.hung_up:
             return -errno.EPIPE
         if self._sink is not None:
             self._sink(data)
-        self.sent += len(data)
-        self._link.carry(len(data))
         self._pieces.append(data)
-        self._flight.append((self._clock.now_us + self._latency_us, len(data)))
+        self._buffer.put(len(data))
+        if self._buffer.full:
+            self._threads.hold(self._room)
         return 0
 
     def close(self) -> None:
@@ -67,37 +66,41 @@ class Pipe:
         if self.broken:
             return
         self.broken = True
-        lost = self.sent - self._look()
+        lost = self._buffer.lose()
         while lost:
             piece = self._pieces.pop()
             if len(piece) > lost:
                 self._pieces.append(piece[:-lost])
             lost -= min(len(piece), lost)
-        self._flight.clear()
 
     def hang_up(self) -> None:
         """The reader goes away: a sender that goes on finds out."""
-        self.hung_up = True
-
-    def readable(self) -> bool:
-        """Whether there is something to take, or the end has come."""
-        return self._look() > self._taken or self._ended()
+        if not self.hung_up:
+            self.hung_up = True
+            self._buffer.drop()
 
     def wait(self, what: str, least_bytes: int = 1) -> Steps[bool]:
         """Wait for the next bytes; returns whether there are any, which fails only at the end.
 
         Args:
             what: what for.
-            least_bytes: the reader is woken by any.
+            least_bytes: how many are of use to the reader; where a write ends is enough, too.
         """
-        del least_bytes
-        if not self.readable():
-            yield Wait(what=what, ready=self.readable, wake_us=self._next_arrival)
-        return self._look() > self._taken
+
+        def wanted() -> int | None:
+            return self._buffer.wanted(self._taken, least_bytes)
+
+        def ready() -> bool:
+            offset = wanted()
+            return (offset is not None and self._buffer.look() >= offset) or self._ended()
+
+        if not ready():
+            yield Wait(what=what, ready=ready, wake_us=lambda: self._buffer.arrival_us(wanted()))
+        return self._buffer.look() > self._taken
 
     def take(self) -> bytes | bytearray | memoryview:
         """All that has arrived."""
-        length = self._look() - self._taken
+        length = self._buffer.look() - self._taken
         self._taken += length
         if self._pieces and len(self._pieces[0]) == length:
             return self._pieces.popleft()
@@ -113,22 +116,9 @@ class Pipe:
 
     def skip(self) -> None:
         """Take all that has arrived, and throw it away."""
-        self._taken = self._look()
+        self._taken = self._buffer.look()
         self._pieces.clear()
-
-    def _look(self) -> int:
-        """Offset after the last byte that has arrived."""
-        while self._flight and self._flight[0][0] <= self._clock.now_us:
-            self._arrived += self._flight.popleft()[1]
-        return self._arrived
 
     def _ended(self) -> bool:
         """Whether nothing more can arrive."""
-        return self.broken or self.hung_up or (self.closed and self._look() == self.sent)
-
-    def _next_arrival(self) -> int | None:
-        return self._flight[0][0] if self._flight else None
-
-
-NO_LINK: Final = 1 << 50
-"""A bandwidth, in bytes a second, that takes no time for any amount that is sent here."""
+        return self.broken or self.hung_up or (self.closed and self._buffer.look() == self._buffer.written)

@@ -7,7 +7,7 @@ is a rule or a seeded choice, so that a run can be repeated and stopped between 
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from ...errors import EngineError
@@ -16,6 +16,8 @@ from ...stream.events import Event
 from .clock import Clock
 
 Result = TypeVar("Result")
+
+NS_PER_US: Final = 1000
 
 
 def _never() -> int | None:
@@ -63,6 +65,8 @@ class Task:
         wait: what it waits for; ``None`` if it can go on.
         done: whether it has ended.
         ran: number of its last turn.
+        busy_until_ns: when the work is done that it has done in its last turn, in nanoseconds.
+        held: what it has to wait for besides, since it has sent more than goes, on each channel that is full.
     """
 
     thread: Thread
@@ -71,11 +75,27 @@ class Task:
     wait: Wait | None = None
     done: bool = False
     ran: int = -1
+    busy_until_ns: int = 0
+    held: list[Wait] = field(default_factory=list)
 
-    @property
-    def ready(self) -> bool:
-        """Whether it can go on now."""
-        return not self.done and (self.wait is None or self.wait.ready())
+    def ready(self, now_us: int) -> bool:
+        """Whether it can go on at a time, in microseconds."""
+        if self.busy_until_ns > now_us * NS_PER_US:
+            return False
+        while self.held:
+            if not self.held[-1].ready():
+                return False
+            self.held.pop()
+        return self.wait is None or self.wait.ready()
+
+    def wake_us(self) -> int | None:
+        """When to look again though nobody else does anything, in microseconds; ``None`` is never."""
+        busy_us = -(-self.busy_until_ns // NS_PER_US)
+        if self.held:
+            held_us = self.held[-1].wake_us()
+            return busy_us if held_us is None else max(busy_us, held_us)
+        wait_us = self.wait.wake_us() if self.wait is not None else busy_us
+        return busy_us if wait_us is None else max(busy_us, wait_us)
 
 
 def end_of(task: Task) -> Wait:
@@ -90,10 +110,6 @@ Choose = Callable[[Sequence[Task]], Task]
 def fair(ready: Sequence[Task]) -> Task:
     """The one whose last turn was longest ago."""
     return min(ready, key=lambda task: task.ran)
-
-
-_OUTSIDE: Final = Task(thread=Thread.MAIN, steps=(None for _ in ()))
-"""Who runs when no task does: whoever builds or inspects the machines."""
 
 
 class Deadlock(EngineError):
@@ -126,13 +142,15 @@ class Scheduler:
 
     def __init__(self, clock: Clock, choose: Choose = fair) -> None:
         self.clock = clock
-        self.current = _OUTSIDE
+        self.current = self._outside = Task(thread=Thread.MAIN, steps=(None for _ in ()))
+        """Who runs; when no task does, whoever builds or inspects the machines."""
         self._emitted: deque[Event] = deque()
         self._listener: Callable[[Event], object] | None = None
         self._choose = choose
         self._tasks: list[Task] = []
         self._turns = 0
         self._events = 0
+        self._watched: list[Callable[[], int | None]] = []
         self._inside: list[Task] = []
         """Those that wait inside of a plain function."""
 
@@ -142,7 +160,7 @@ class Scheduler:
 
     @property
     def emitted(self) -> int:
-        """How many events were emitted so far."""
+        """How many events were emitted so far: the number of the next one."""
         return self._events + len(self._emitted)
 
     def start(self, thread: Thread, steps: Steps[object], *, daemon: bool = False) -> Task:
@@ -167,11 +185,41 @@ class Scheduler:
         """Have a function called with each event when it is emitted, while all is as it is then.
 
         Args:
-            listener: gets events that have no number yet; first those that were emitted and have not gone out.
+            listener: gets events; first those that were emitted and have not gone out.
         """
         for event in self._emitted:
             listener(event)
         self._listener = listener
+
+    def spend(self, ns: int) -> None:
+        """Note that the thread that runs now has work to do that takes its time.
+
+        It goes on from its next halt when that is over; the others run meanwhile, as on processors of their own.
+
+        Args:
+            ns: how long, in nanoseconds.
+        """
+        task = self.current
+        task.busy_until_ns = max(task.busy_until_ns, self.clock.now_us * NS_PER_US) + ns
+
+    def hold(self, wait: Wait) -> None:
+        """Have the thread that runs now not go on from its next halt before something has happened, all of it."""
+        if self.current is not self._outside and wait not in self.current.held:
+            self.current.held.append(wait)
+
+    def settle(self) -> Steps[None]:
+        """Halt until the work is done, and sent, that the thread that runs now has done in its turn."""
+        task = self.current
+        if task.held or task.busy_until_ns > self.clock.now_us * NS_PER_US:
+            yield CHECKPOINT
+
+    def watch(self, next_us: Callable[[], int | None]) -> None:
+        """Let time not pass over something that happens by itself.
+
+        Args:
+            next_us: says when that will be, in microseconds; ``None`` is never.
+        """
+        self._watched.append(next_us)
 
     def join(self, task: Task | None) -> Steps[None]:
         """Wait for the end of a thread (qemu_thread_join)."""
@@ -203,7 +251,7 @@ class Scheduler:
                 return result
             self._inside.append(task)
             try:
-                while not task.ready:
+                while not task.ready(self.clock.now_us):
                     if not self._turn_of_any() and not self._pass_time():
                         assert task.wait is not None
                         raise Deadlock(f"all tasks are blocked: {task.thread} waits for {task.wait.what}", task.wait)
@@ -214,7 +262,7 @@ class Scheduler:
         """Play all threads to their end.
 
         Yields:
-            Their events, as they are emitted and numbered.
+            Their events, as they are emitted.
 
         Raises:
             Deadlock: all of them wait, and none of them for a person.
@@ -233,7 +281,8 @@ class Scheduler:
 
     def _turn_of_any(self) -> bool:
         """Let one thread have its turn that can go on; False if none can."""
-        ready = [task for task in self._tasks if task.ready and task not in self._inside]
+        now_us = self.clock.now_us
+        ready = [task for task in self._tasks if task.ready(now_us) and task not in self._inside]
         if ready:
             self._turn(self._choose(ready))
         return bool(ready)
@@ -254,16 +303,17 @@ class Scheduler:
         """Let the clock go on to when somebody may go on; False if nobody ever will, or all are idle."""
         if all(task.daemon and task.wait is not None and task.wait.waits_for_user for task in self._tasks):
             return False
-        times = (task.wait.wake_us() for task in self._tasks if task.wait is not None)
-        later = [time for time in times if time is not None and time > self.clock.now_us]
+        now_us = self.clock.now_us
+        later = [time for task in self._tasks if (time := task.wake_us()) is not None and time > now_us]
         if later:
-            self.clock.advance(min(later) - self.clock.now_us)
+            watched = (time for next_us in self._watched if (time := next_us()) is not None and time > now_us)
+            self.clock.advance(min((*later, *watched)) - now_us)
         return bool(later)
 
     def _drain(self) -> Iterator[Event]:
         while self._emitted:
-            yield replace(self._emitted.popleft(), seq=self._events)
             self._events += 1
+            yield self._emitted.popleft()
 
 
 def drive(steps: Steps[Result]) -> Result:

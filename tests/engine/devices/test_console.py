@@ -21,6 +21,7 @@ BASE = Scenario(
     title="",
     teaches="",
     ram_bytes=1 << 19,
+    filled=1.0,
     workload=Workload(writes_per_s=9000, hot_pages=64),
     parameters=SLOW,
 )

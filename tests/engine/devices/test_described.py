@@ -33,6 +33,7 @@ BASE = Scenario(
     title="",
     teaches="",
     ram_bytes=1 << 19,
+    filled=0.9,
     workload=Workload(writes_per_s=900, hot_pages=64),
     parameters=SLOW,
 )

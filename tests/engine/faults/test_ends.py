@@ -62,7 +62,7 @@ def _refuses_postcopy(*, lasting: bool) -> tuple[Fault, ...]:
 
 
 def test_postcopy_is_tried_again_until_somebody_cancels() -> None:
-    script = (*POSTCOPY.script, Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=30_000))
+    script = (*POSTCOPY.script, Step(do=UserAction.MIGRATE_CANCEL, status=_S.ACTIVE, after_us=200_000))
     ran = run(replace(POSTCOPY, script=script, faults=_refuses_postcopy(lasting=True)))
     tries = [event for event in ran.of(S, EventKind.CALL) if event.handler == "save_postcopy_prepare"]
     assert len(tries) > 3

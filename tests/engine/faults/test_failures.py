@@ -9,6 +9,7 @@ from savevm_inspect.engine.devices.faulty import Fault, How
 from savevm_inspect.engine.machine.guest import Workload
 from savevm_inspect.engine.machine.machine import RunState
 from savevm_inspect.engine.play.script import Step, UserAction
+from savevm_inspect.engine.scenarios.parts import SLOW
 from savevm_inspect.rules.callbacks import CALLBACKS, Returns
 from savevm_inspect.rules.options import Capability
 from savevm_inspect.rules.phases import Phase
@@ -20,7 +21,6 @@ from ..running import run
 from .places import (
     CLEANUPS,
     FAILING,
-    LOST,
     PAUSED,
     PLACES,
     POSTCOPY,
@@ -82,7 +82,7 @@ def test_the_other_side_learns_of_it(place: Place) -> None:
         assert source.error is None
         assert not source.machine.guest.running
         assert not destination.machine.guest.running
-    elif place.point in (WAITS, PAUSED, LOST) or place.phase is Phase.POSTCOPY_RECOVER or "end of" in place.point:
+    elif place.point in (WAITS, PAUSED) or place.phase is Phase.POSTCOPY_RECOVER or "end of" in place.point:
         assert destination.status is _S.POSTCOPY_PAUSED
         assert destination.machine.runstate is RunState.RUNNING
     else:
@@ -90,6 +90,23 @@ def test_the_other_side_learns_of_it(place: Place) -> None:
         assert source.machine.guest.running
         assert source.error is not None
         assert destination.error is not None
+
+
+def test_a_source_that_fails_before_it_hears_that_the_other_side_runs_lets_its_guest_run_as_well() -> None:
+    """Up to the PONG a failure of the channel leads back to the source (migration_detect_error)."""
+    unlimited = replace(SLOW, max_postcopy_bandwidth_bytes_per_s=0)
+    scenario = replace(POSTCOPY, latency_us=120_000, socket_buffer_bytes=1 << 16, parameters=unlimited)
+    plain, calls = run(scenario), 0
+    for event in plain.of(Side.SOURCE):
+        if (event.event, event.name) == (EventKind.STATE, "postcopy-active"):
+            break
+        calls += (event.event, event.handler, event.idstr) == (EventKind.CALL, "save_live_iterate", RAM)
+    ran = run(replace(scenario, faults=(Fault(handler="save_live_iterate", idstr=RAM, how=How.FAIL, at_call=calls),)))
+    source, destination = ran.migration.source, ran.migration.destination
+    assert (source.status, destination.status) == (_S.FAILED, _S.POSTCOPY_PAUSED)
+    assert source.machine.guest.running
+    assert destination.machine.runstate is RunState.RUNNING
+    assert_nothing_left_over(ran)
 
 
 @pytest.mark.parametrize("place", PLACES, ids=str)

@@ -1,4 +1,4 @@
-"""The channel: what is written comes back, takes its time, and stops at the rate limit or an error."""
+"""The channel: what is written comes back, and stops at the rate limit or an error."""
 
 import errno
 
@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from savevm_inspect.engine.machine.qemu_file import IO_BUF_SIZE, QEMUFile, QEMUFileInput
-from savevm_inspect.engine.sim.clock import Link, VirtualClock
+from savevm_inspect.engine.sim.clock import VirtualClock
 from savevm_inspect.engine.sim.pipe import Pipe
-from savevm_inspect.errors import SavevmError, Truncated
+from savevm_inspect.engine.sim.scheduler import Scheduler
+from savevm_inspect.engine.sim.wire import SocketBuffer, Wire
+from savevm_inspect.errors import Truncated
 
 NUMBERS = {"byte": 8, "be16": 16, "be32": 32, "be64": 64}
 ITEMS = st.one_of(
@@ -19,14 +21,15 @@ ITEMS = st.one_of(
 )
 
 
-def channel(bandwidth: int = 1_000_000) -> tuple[QEMUFile, bytearray, VirtualClock]:
-    clock, out = VirtualClock(), bytearray()
-    return QEMUFile(Pipe(clock, Link(clock, bandwidth), sink=out.extend)), out, clock
+def channel() -> tuple[QEMUFile, bytearray]:
+    scheduler, out = Scheduler(VirtualClock()), bytearray()
+    buffer = SocketBuffer(scheduler.clock, Wire(scheduler.clock, 1_000_000))
+    return QEMUFile(Pipe(buffer, scheduler, sink=out.extend)), out
 
 
 @given(st.lists(ITEMS, max_size=20))
 def test_what_is_put_is_got(items: list[tuple[str, object]]) -> None:
-    f, out, _ = channel()
+    f, out = channel()
     for name, value in items:
         getattr(f, f"put_{name}")(value)
     assert f.fflush() == 0
@@ -40,21 +43,19 @@ def test_what_is_put_is_got(items: list[tuple[str, object]]) -> None:
         back.get_byte()
 
 
-@given(st.lists(st.integers(1, 3 * IO_BUF_SIZE), max_size=12), st.integers(1, 1 << 31))
-def test_bytes_go_out_when_the_buffer_is_full_and_take_their_time(lengths: list[int], bandwidth: int) -> None:
-    f, out, clock = channel(bandwidth)
+@given(st.lists(st.integers(1, 3 * IO_BUF_SIZE), max_size=12))
+def test_bytes_go_out_when_the_buffer_is_full(lengths: list[int]) -> None:
+    f, out = channel()
     for length in lengths:
         f.put_buffer(bytes(length))
         assert f.transferred - f.rate.transferred < IO_BUF_SIZE
         assert f.rate.transferred == len(out)
     f.fflush()
     assert f.rate.transferred == sum(lengths)
-    # Rounding down never loses more than the last microsecond, however the bytes were cut into pieces.
-    assert clock.now_us == sum(lengths) * 1_000_000 // bandwidth
 
 
 def test_the_rate_limit_counts_what_went_out_in_this_window() -> None:
-    f, _, _ = channel()
+    f, _ = channel()
     assert not f.rate_exceeded()
     f.rate.set(1_000_000)  # a tenth of it in a window of 100 ms
     f.put_buffer(bytes(100_000))
@@ -69,15 +70,10 @@ def test_the_rate_limit_counts_what_went_out_in_this_window() -> None:
 
 
 def test_the_first_error_sticks_and_nothing_goes_out_after_it() -> None:
-    f, out, _ = channel()
+    f, out = channel()
     f.set_error(-errno.EPIPE)
     f.set_error(-errno.EIO)
     f.put_buffer(bytes(2 * IO_BUF_SIZE))
     assert f.fflush() == f.get_error() == -errno.EPIPE
     assert f.rate_exceeded()
     assert not out
-
-
-def test_a_link_without_bandwidth_is_refused() -> None:
-    with pytest.raises(SavevmError, match="carries nothing"):
-        Link(VirtualClock(), 0)

@@ -144,7 +144,7 @@ def test_a_branch_that_can_not_be_is_refused(at: int, do: str, said: str) -> Non
 def test_a_recovery_is_two_branches() -> None:
     run = si.run("postcopy")
     running = next(e for e in run.events if e.side is Side.SOURCE and e.phase is Phase.POSTCOPY)
-    broken = run.branch(at=running, do="the network fails", after_us=20_000)
+    broken = run.branch(at=running, do="the network fails", after_us=50_000)
     assert broken.outcome is si.Outcome.UNFINISHED
     healed = broken.branch(at=broken.events[-1], do=["migrate-recover"])
     assert healed.outcome is si.Outcome.COMPLETED

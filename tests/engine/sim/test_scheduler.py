@@ -1,4 +1,4 @@
-"""Threads that wait inside of a plain function: the others go on meanwhile, and it goes on afterwards."""
+"""Threads that wait inside of a plain function, or for what they have sent; the others go on meanwhile."""
 
 import pytest
 
@@ -43,3 +43,23 @@ def test_who_waited_in_vain_goes_on() -> None:
     assert not list(scheduler.run())
     assert seen == ["went on"]
     assert not list(scheduler)
+
+
+def test_who_is_held_waits_for_all_that_holds_it_and_for_its_own_work() -> None:
+    clock = VirtualClock()
+    scheduler, seen = Scheduler(clock), list[int]()
+
+    def at(time_us: int) -> Wait:
+        return Wait(what="a time", ready=lambda: clock.now_us >= time_us, wake_us=lambda: time_us)
+
+    def sender(*times_us: int) -> Steps[None]:
+        scheduler.spend(5_000)
+        for time_us in times_us:
+            scheduler.hold(at(time_us))
+        yield from scheduler.settle()
+        seen.append(clock.now_us)
+
+    for times_us in ((30, 10, 20), (10, 3), ()):
+        scheduler.start(Thread.MIGRATION, sender(*times_us))
+    assert not list(scheduler.run())
+    assert seen == [5, 10, 30]
