@@ -7,7 +7,7 @@
 of JSON for each to RESULTS; what is there is not made again, so it can be stopped. A run whose guest wrote more than
 5 % more or less often than it was to is made again. It needs x86-64, TCG, userfaultfd for postcopy, and a quiet
 machine.
-``table`` prints the medians.
+``table`` prints the medians, each with the engine's figure for the same row after it.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from statistics import median
 from typing import Any, Final
 
 from paced_guest import tsc_hz
+from played import play
 from real import measure
 from rows import postcopy_rows, precopy_rows
 
@@ -78,12 +79,24 @@ def table(results: Path) -> Iterator[str]:
         runs[each["qemu"], each["row"]].append(each)
     yield "| QEMU | row | completed | total ms | rounds | downtime ms | gap ms | faults | median wait ms |"
     yield "|---|---|---:|---:|---:|---:|---:|---:|---:|"
+    rows = {row.key: row for row in (*precopy_rows(), *postcopy_rows())}
     for (qemu, row), made in sorted(runs.items()):
+        played = play(rows[row])
         completed = [each for each in made if each["outcome"] == "completed"]
         waits = [wait for each in completed for wait in each["waits_ms"]]
-        figures = [f"{median(each[key] for each in completed):g}" if completed else "" for key in _FIGURES]
-        wait = f"{median(waits):.2f}" if waits else ""
-        yield f"| {qemu} | {row} | {len(completed)}/{len(made)} | {' | '.join(figures)} | {len(waits)} | {wait} |"
+        cells = [f"{len(completed)}/{len(made)}"]
+        if completed:
+            cells += [f"{median(each[key] for each in completed):g} / {_shown(played[key])}" for key in _FIGURES]
+        else:
+            cells += ["", "", "", ""]
+        cells += [f"{len(waits)} / {len(played['waits_ms'])}"]
+        cells += [f"{median(waits):.2f} / {median(played['waits_ms']):.2f}" if waits and played["waits_ms"] else ""]
+        ends = "" if played["outcome"] == "completed" else " (endless on the engine)"
+        yield f"| {qemu} | {row}{ends} | {' | '.join(cells)} |"
+
+
+def _shown(figure: float | None) -> str:
+    return "" if figure is None else f"{figure:g}"
 
 
 def main() -> None:

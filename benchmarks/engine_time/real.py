@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from paced_guest import READY, boot_sector
-from rows import MB, Row
+from rows import MB, SWITCHED_AFTER_BYTES, Row
 
 from savevm_inspect.recorder.process import QemuProcess
 from savevm_inspect.recorder.session import QmpSession
@@ -160,7 +160,7 @@ def _start_link(folder: Path, bytes_per_s: float, delay_s: float, stack: AsyncEx
 
 async def _switch(source: Qemu) -> None:
     """Switch to postcopy when a quarter of a MiB has gone, in the first round."""
-    while (await source.ask("query-migrate")).get("ram", {}).get("transferred", 0) < MB // 4:
+    while (await source.ask("query-migrate")).get("ram", {}).get("transferred", 0) < SWITCHED_AFTER_BYTES:
         await asyncio.sleep(0.002)
     await source.ask("migrate-start-postcopy")
 

@@ -19,6 +19,8 @@ FAULTING: Final = PacedWrites(writes_per_s=1000, hot_pages=1024)
 LINKS_MB_PER_S: Final = (4, 8, 16, 32)
 DOWNTIME_LIMITS_MS: Final = (100, 300, 1000)
 DELAYS_MS: Final = (0, 2, 10)
+SWITCHED_AFTER_BYTES: Final = MB // 4
+"""How much of RAM goes before the switch to postcopy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
