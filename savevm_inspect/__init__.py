@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import kaitai as kaitai
     from . import quiz as quiz
+    from .answers.explain import Explanation as Explanation
+    from .answers.explain import explain as explain
     from .container.capture_folder import CaptureFolder as CaptureFolder
     from .editor.edit import Edit as Edit
     from .engine.checks.check_device import DeviceReport as DeviceReport
@@ -71,6 +73,8 @@ _PUBLIC: Mapping[str, str] = {
     "ram_stats": ".views.ram",
     "name_bytes": ".views.bytes",
     "kaitai": ".kaitai:",
+    "explain": ".answers.explain",
+    "Explanation": ".answers.explain",
     # migrations
     "scenarios": ".engine.scenarios:SCENARIOS",
     "scenario": ".engine.front",
@@ -111,6 +115,7 @@ __all__ = [
     "DeviceReport",
     "Edit",
     "Event",
+    "Explanation",
     "FieldValue",
     "Load",
     "Outcome",
@@ -125,6 +130,7 @@ __all__ = [
     "UserAction",
     "check_device",
     "device",
+    "explain",
     "explore",
     "figures",
     "kaitai",

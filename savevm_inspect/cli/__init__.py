@@ -11,6 +11,7 @@ _VERBS = {
     "info": ("info:command", "What a stream is, and whether it is whole."),
     "sections": ("sections:command", "The sections of a stream."),
     "show": ("show:command", "The decoded fields of a device, with their offsets."),
+    "explain": ("explain:command", "What an error line of QEMU's migration means."),
     "check": ("check:command", "Judge a stream: exit 0 whole and consistent, 1 not."),
     "ram": ("ram:command", "Guest memory: statistics, addresses, a block's final bytes, an ELF core."),
     "export": ("export:command", "Sections, fields, pages and events as Parquet files."),

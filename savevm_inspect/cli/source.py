@@ -69,8 +69,8 @@ takes_follow = click.option(
 """Gives a verb the ``--follow`` flag."""
 
 _FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
+_SOURCE = click.Path(exists=True, allow_dash=True)
 _OPTIONS = (
-    click.argument("source", type=click.Path(exists=True, allow_dash=True)),
     click.option(
         "--offset",
         default="0",
@@ -110,15 +110,25 @@ _NAMES = ("offset", "channels", "return_path", "resumed", "snapshot", "schema")
 
 def takes_source(function: Callable[..., None]) -> Callable[..., None]:
     """Give a verb the SOURCE argument with its options; its first argument is what they chose."""
+    return _with_options(function, click.argument("source", type=_SOURCE))
 
+
+def may_take_source(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb a SOURCE that may be left out; its first argument is then ``None``."""
+    return _with_options(function, click.argument("source", type=_SOURCE, required=False))
+
+
+def _with_options(
+    function: Callable[..., None], argument: Callable[[Callable[..., None]], Callable[..., None]]
+) -> Callable[..., None]:
     @wraps(function)
-    def with_source(source: str, **options: Any) -> None:
+    def with_source(source: str | None, **options: Any) -> None:
         ours = click.get_current_context().obj is OUR_PROCESS
         follow = options.pop("follow")
-        chosen = Chosen(source, {name: options.pop(name) for name in _NAMES}, supervised=ours, follow=follow)
-        function(chosen, **options)
+        chosen = {name: options.pop(name) for name in _NAMES}
+        function(Chosen(source, chosen, supervised=ours, follow=follow) if source is not None else None, **options)
 
     decorated: Callable[..., None] = with_source
-    for option in reversed(_OPTIONS):
+    for option in reversed((argument, *_OPTIONS)):
         decorated = option(decorated)
     return decorated

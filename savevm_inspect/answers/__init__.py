@@ -1,0 +1,1 @@
+"""Questions about a migration, answered from all that the rooms below know."""
