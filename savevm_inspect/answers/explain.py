@@ -3,14 +3,23 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from ..errors import printable
 from ..markup import html_table
 from . import table
 from .row import Row
 from .wording import Match, Wording, words
+
+if TYPE_CHECKING:
+    from ..container.source import SourceLike
+    from ..reader.stream import Stream
+    from .blame import Blamed
+
+_NAMES_DEVICE: Final = "device-load-failed"
+_FEATURES: Final = "virtio-features"
+"""The error that names the device in whose state others were found, and the one whose bits have names."""
 
 _LINE_LENGTH: Final = 4096
 """What is longer is cut; QEMU's lines are a few hundred characters."""
@@ -39,6 +48,8 @@ class ExplainedError:
         line: the line.
         line_number: which one, from 1.
         cut: whether only a part of the wording is there.
+        names: of the feature bits that the destination lacks; empty for other errors.
+        blamed: the bytes of the stream that it is about, if a stream was given and they can be found.
     """
 
     row: Row
@@ -47,6 +58,8 @@ class ExplainedError:
     line: str
     line_number: int
     cut: bool
+    names: str = ""
+    blamed: "tuple[Blamed, ...]" = ()
 
     def __str__(self) -> str:
         said = ", ".join(f"{name} {value}" for name, value in self.values.items())
@@ -103,15 +116,56 @@ class Explanation:
         return html_table("what the lines mean", ("error", "cause", "remedy"), rows)
 
 
-def explain(text: str) -> Explanation:
+def explain(text: str, stream: "Stream | SourceLike | None" = None) -> Explanation:
     """Say what error lines of a migration mean.
 
     Args:
         text: one line or many, of QEMU's log, libvirt's or the kernel's; prefixes and half lines do no harm.
+        stream: the stream that was refused, or where it is; then errors name the bytes that they are about.
 
     Returns:
         The errors with cause and remedy; if there are none, the lines with what is nearest.
+
+    Raises:
+        SavevmError: the stream can't be opened.
     """
+    explanation = _named(_explain(text))
+    if stream is None:
+        return explanation
+    from ..reader.stream import Stream, open_stream  # noqa: PLC0415 - a line alone needs no reader
+
+    if isinstance(stream, Stream):
+        return _with_bytes(explanation, stream)
+    with open_stream(stream, strict=False) as opened:
+        return _with_bytes(explanation, opened)
+
+
+def _device(explanation: Explanation) -> str:
+    """The device that the lines name, in whose state the other errors were found."""
+    return next((each.values["idstr"] for each in explanation.errors if each.row.key == _NAMES_DEVICE), "")
+
+
+def _named(explanation: Explanation) -> Explanation:
+    """The same errors with the names of the feature bits that the destination lacks."""
+    if all(each.row.key != _FEATURES for each in explanation.errors):
+        return explanation
+    from .blame import missing_features  # noqa: PLC0415
+
+    device = _device(explanation)
+    errors = (replace(each, names=missing_features(each.values, device)) for each in explanation.errors)
+    return replace(explanation, errors=tuple(errors))
+
+
+def _with_bytes(explanation: Explanation, stream: "Stream") -> Explanation:
+    """The same errors with the bytes that they are about."""
+    from .blame import blame  # noqa: PLC0415
+
+    device = _device(explanation)
+    errors = (replace(each, blamed=blame(stream, each.row.key, each.values, device)) for each in explanation.errors)
+    return replace(explanation, errors=tuple(errors))
+
+
+def _explain(text: str) -> Explanation:
     errors: dict[tuple[str, tuple[str, ...]], ExplainedError] = {}
     unknown: dict[str, UnknownLine] = {}
     for number, line in _lines(text):

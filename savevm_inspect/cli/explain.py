@@ -10,20 +10,24 @@ from ..answers.explain import ExplainedError, Explanation, explain
 from ..errors import NotFound
 from ..views.json_documents import marked
 from .options import cell, print_json, show, takes_json
+from .source import Chosen, may_take_source
 
 _FROM_STDIN = "-"
 
 
 @click.command("explain")
 @click.argument("lines", metavar="LINES")
+@may_take_source
 @takes_json
-def command(lines: str, as_json: bool) -> None:
+def command(chosen: Chosen | None, lines: str, as_json: bool) -> None:
     """Say what error LINES of a migration mean, and what to do; - reads a log from standard input.
 
-    LINES are of QEMU's log, libvirt's or the kernel's, with or without what stands before them. Exit status 1: none
-    of them is known.
+    LINES are of QEMU's log, libvirt's or the kernel's, with or without what stands before them. With SOURCE, the
+    stream that was refused, the bytes are named that they are about. Exit status 1: none of them is known.
     """
-    explanation = explain(_read_log() if lines == _FROM_STDIN else lines)
+    if chosen is not None and chosen.name == lines == _FROM_STDIN:
+        raise click.UsageError("LINES and SOURCE can't both be standard input")
+    explanation = _explained(_read_log() if lines == _FROM_STDIN else lines, chosen)
     if as_json:
         print_json(marked("explain", _facts(explanation)))
         if not explanation.errors:
@@ -33,6 +37,13 @@ def command(lines: str, as_json: bool) -> None:
         raise NotFound(_unknown(explanation))
     for line in _answer(explanation):
         show(cell(line))
+
+
+def _explained(text: str, chosen: Chosen | None) -> Explanation:
+    if chosen is None:
+        return explain(text)
+    with chosen.open(strict=False) as stream:
+        return explain(text, stream)
 
 
 def _read_log() -> str:
@@ -60,6 +71,10 @@ def _paragraph(error: ExplainedError) -> Iterator[str]:
     yield f"  error:  {error.row.key}, {' '.join(error.wording.versions)}: {error.wording.file}"
     for name, value in error.values.items():
         yield f"  {name}: {value}"
+    if error.names:
+        yield f"  missing: {error.names}"
+    for each in error.blamed:
+        yield f"  bytes:  {each}"
     yield f"  part:   {error.row.part}"
     yield f"  cause:  {error.row.cause}"
     yield f"  remedy: {error.row.remedy}"
@@ -77,6 +92,18 @@ def _facts(explanation: Explanation) -> dict[str, Any]:
                 "file": each.wording.file,
                 "function": each.wording.function,
                 "values": [{"name": name, "text": text} for name, text in each.values.items()],
+                "names": each.names,
+                "blamed": [
+                    {
+                        "channel": found.span.channel,
+                        "offset": found.span.offset,
+                        "length": found.span.length,
+                        "section": found.section,
+                        "field": found.field,
+                        "value": found.value,
+                    }
+                    for found in each.blamed
+                ],
                 "part": each.row.part,
                 "cause": each.row.cause,
                 "remedy": each.row.remedy,

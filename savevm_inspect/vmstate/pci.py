@@ -82,6 +82,31 @@ _CAPABILITIES = {
     0x12: "SATA",
     0x13: "advanced features",
 }
+_CAPABILITY_REGISTERS = {
+    0x01: {0: "identifier, next", 2: "capabilities", 4: "control and status"},
+    0x04: {0: "identifier, next", 2: "slots", 3: "chassis number: chassis"},
+    0x05: {0: "identifier, next", 2: "message control: vectors", 4: "address and data"},
+    0x09: {0: "identifier, next", 2: "length", 3: "type", 4: "BAR", 8: "offset", 12: "length of the region"},
+    0x10: {
+        0: "identifier, next",
+        2: "type of the port",
+        4: "device capabilities",
+        8: "device control and status",
+        0x0C: "link capabilities: speed, width",
+        0x10: "link control and status",
+        0x14: "slot capabilities: slot",
+        0x18: "slot control and status",
+        0x1C: "root control and capabilities",
+        0x24: "device capabilities 2",
+    },
+    0x11: {
+        0: "identifier, next",
+        2: "table size: vectors",
+        4: "table offset and BAR",
+        8: "pending bits' offset and BAR",
+    },
+}
+"""Registers of a capability by their position in it; after a colon, the property or figure they stand for."""
 _EXTENDED_CAPABILITIES = {
     0x01: "advanced error reporting",
     0x03: "device serial number",
@@ -209,6 +234,32 @@ def capabilities(configuration: bytes) -> list[tuple[int, int]]:
         found[at] = configuration[at]
         at = configuration[at + 1] & 0xFC
     return list(found.items())
+
+
+def register_at(configuration: bytes, pos: int) -> str:
+    """The register that a byte of configuration space belongs to.
+
+    Args:
+        configuration: configuration space, of any size.
+        pos: of the byte in it.
+
+    Returns:
+        Its name, that of its capability before it; empty if the byte is the device's own.
+    """
+    if pos < _HEADER_BYTES <= len(configuration):
+        end = 0
+        for name, kind, count in (*_COMMON, *_HEADERS.get(configuration[_HEADER_TYPE] & 0x7F, _UNKNOWN_HEADER)):
+            end += count * (int(kind.strip("uintle")) // 8)
+            if pos < end:
+                return name
+    before = [each for each in capabilities(configuration) if each[0] <= pos < _CONVENTIONAL_BYTES]
+    if not before:
+        return ""
+    at, number = max(before)
+    registers = _CAPABILITY_REGISTERS.get(number, {})
+    register = max((start for start in registers if start <= pos - at), default=None)
+    named = _CAPABILITIES.get(number, f"capability {number:#x}")
+    return f"{named} {registers[register]}" if register is not None else named
 
 
 def _extended(data: bytes) -> Iterator[tuple[int, int]]:

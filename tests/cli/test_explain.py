@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,18 @@ def test_json_has_the_errors_and_what_is_unknown(capsys: pytest.CaptureFixture[s
     assert call("explain", "the section footer for serial is missing", "--json") == 1
     (unknown,) = json.loads(capsys.readouterr().out)["unknown"]
     assert "Missing section footer for %s" in unknown["near"]
+
+
+def test_with_a_stream_the_bytes_are_named(
+    capsys: pytest.CaptureFixture[str], capture_path: Callable[[str], Path]
+) -> None:
+    path = capture_path("x86-10.0-paused")
+    assert call("explain", "qemu-kvm: Missing section footer for serial", path) == 0
+    assert "bytes:  0x3e1fe, 5 bytes, serial (instance 0): footer" in capsys.readouterr().out
+    assert call("explain", "qemu-kvm: Missing section footer for serial", path, "--json") == 0
+    (error,) = json.loads(capsys.readouterr().out)["errors"]
+    assert error["blamed"][0]["offset"] == 0x3E1FE
+    assert call("explain", "-", "-") == 2
 
 
 def test_it_takes_a_moment() -> None:

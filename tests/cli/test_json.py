@@ -69,7 +69,8 @@ def test_each_verb_prints_what_its_table_says(
 ) -> None:
     source = [str(capture_path(name))] if name else []
     if verb == "explain":
-        source = ["load of migration failed: Missing section footer for serial"]
+        stream = str(capture_path("x86-11.1-paused"))
+        source = ["load of migration failed: Missing section footer for serial", stream]
     if verb == "header":
         signatures = INTERFACES["10.2"].signatures
         header = written([*signatures.items(), ("save_anything", signatures["save_setup"])])

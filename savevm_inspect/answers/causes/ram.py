@@ -52,7 +52,7 @@ ROWS: Final = (
     ),
     Row(
         key="block-size",
-        values=("block", "local", "received"),
+        values=("block", "received", "local"),
         part=Part.BLOCK_LIST,
         cause="A RAM block has another length in the stream than on the destination: -m, a device's memory "
         "(vgamem_mb, "
