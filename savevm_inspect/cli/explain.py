@@ -8,7 +8,6 @@ import click
 
 from ..answers.explain import ExplainedError, Explanation, explain
 from ..errors import NotFound
-from ..views.json_documents import marked
 from .options import cell, print_json, show, takes_json
 from .source import Chosen, may_take_source
 
@@ -29,6 +28,8 @@ def command(chosen: Chosen | None, lines: str, as_json: bool) -> None:
         raise click.UsageError("LINES and SOURCE can't both be standard input")
     explanation = _explained(_read_log() if lines == _FROM_STDIN else lines, chosen)
     if as_json:
+        from ..views.json_documents import marked  # noqa: PLC0415 - it takes its time, and text needs none of it
+
         print_json(marked("explain", _facts(explanation)))
         if not explanation.errors:
             raise click.exceptions.Exit(1)

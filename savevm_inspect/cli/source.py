@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..container.capture_folder import CaptureFolder
-from ..reader.stream import Stream, open_stream
 from .supervision import OUR_PROCESS, supervise
+
+if TYPE_CHECKING:
+    from ..reader.stream import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,11 @@ class Chosen:
     supervised: bool = False
     follow: bool = False
 
-    def open(self, *, strict: bool = True) -> Stream:
+    def open(self, *, strict: bool = True) -> "Stream":
         """Open it."""
+        from ..container.capture_folder import CaptureFolder  # noqa: PLC0415
+        from ..reader.stream import open_stream  # noqa: PLC0415 - where SOURCE was left out nothing is to be read
+
         if self.supervised:
             given = (self.options[name] for name in ("return_path", "schema"))
             supervise([self.name, *self.options["channels"], *self.options["resumed"], *filter(None, given)])
@@ -40,7 +44,7 @@ class Chosen:
         return open_stream(source, **self.options, strict=strict, mapped=self.supervised)
 
     @contextmanager
-    def open_as_far_as_sound(self) -> Iterator[Stream]:
+    def open_as_far_as_sound(self) -> "Iterator[Stream]":
         """Open what can be read of it; errors are raised after that has been shown."""
         with self.open(strict=False) as stream:
             if not stream.records:

@@ -9,9 +9,8 @@ ROWS: Final = (
         key="connection-broke",
         part=Part.NONE,
         cause="The connection of the migration ended: 'Broken pipe' and 'Connection reset by peer' are the other "
-        "side's end "
-        "(mostly the destination refused the load and closed), 'Bad file descriptor' our own (cancelled), 'timed "
-        "out' the network.",
+        "side's end (mostly the destination refused the load and closed), 'Bad file descriptor' our own "
+        "(cancelled), 'timed out' the network.",
         remedy="Read the destination's log first. If it has nothing, look at firewalls, keep-alive and the network.",
     ),
     Row(
@@ -19,19 +18,16 @@ ROWS: Final = (
         values=("host", "port"),
         part=Part.NONE,
         cause="The destination could not be reached: nobody listens there (its QEMU ended already, or waits "
-        "elsewhere), a "
-        "firewall, a wrong name or address.",
+        "elsewhere), a firewall, a wrong name or address.",
         remedy="libvirt takes ports 49152 to 49215 on the destination; open them, or use --tunnelled or "
-        "--migrateuri. Check "
-        "that both hosts resolve each other's name.",
+        "--migrateuri. Check that both hosts resolve each other's name.",
     ),
     Row(
         key="tls-handshake",
         values=("reason",),
         part=Part.NONE,
         cause="The two sides could not agree on TLS: one of them has none, certificates are missing, expired, of "
-        "another "
-        "authority or another name.",
+        "another authority or another name.",
         remedy="Check ca-cert.pem, server-cert.pem, client-cert.pem on both hosts, their dates, and tls-hostname.",
     ),
     Row(
@@ -39,20 +35,17 @@ ROWS: Final = (
         values=("lock",),
         part=Part.NONE,
         cause="The disk image is in use by another QEMU, mostly the source that still runs, on a storage where its "
-        "lock reaches "
-        "the destination; or the destination was started without -incoming, or has finished loading before the "
-        "source let go.",
+        "lock reaches the destination; or the destination was started without -incoming, or has finished loading "
+        "before the source let go.",
         remedy="Start the destination with -incoming: then it locks at the switchover. Don't start the VM a second "
-        "time; end "
-        "what holds the image (`lsof`, qemu-nbd, a backup).",
+        "time; end what holds the image (`lsof`, qemu-nbd, a backup).",
     ),
     Row(
         key="tsc-frequency",
         values=("guest", "host"),
         part=Part.FIELDS,
         cause="The guest's time stamp counter runs at another rate than the destination's, and the CPU there can't "
-        "scale it. "
-        "Without invtsc that is a warning: clocks in the guest may drift.",
+        "scale it. Without invtsc that is a warning: clocks in the guest may drift.",
         remedy="Choose hosts with the same TSC rate or with TSC scaling; do without invtsc and tsc-frequency.",
     ),
     Row(
@@ -60,13 +53,10 @@ ROWS: Final = (
         values=("msr", "value"),
         part=Part.FIELDS,
         cause="KVM on the destination refused a model-specific register of the guest's CPU: this host's CPU, "
-        "microcode or "
-        "kernel lacks what the guest uses (0x48 spec-ctrl, 0x10a arch-capabilities, 0x38d to 0x38f and 0x186 PMU, "
-        "0x480 and "
-        "following nested VMX).",
+        "microcode or kernel lacks what the guest uses (0x48 spec-ctrl, 0x10a arch-capabilities, 0x38d to 0x38f and "
+        "0x186 PMU, 0x480 and following nested VMX).",
         remedy="Give the guest a CPU model that both hosts have (not -cpu host), same kernel and microcode, "
-        "pmu=off, nested off; it "
-        "takes effect when the guest is started anew.",
+        "pmu=off, nested off; it takes effect when the guest is started anew.",
     ),
     Row(
         key="cpu-feature",
@@ -80,8 +70,8 @@ ROWS: Final = (
     Row(
         key="virtio-net-backend",
         part=Part.VIRTIO,
-        cause="The guest's network card was saved with a back end that does header and segmentation offload, and the "
-        "destination's can't (user mode, a tap without vnet_hdr).",
+        cause="The guest's network card was saved with a back end that does header and segmentation offload, and "
+        "the destination's can't (user mode, a tap without vnet_hdr).",
         remedy="Use tap with vnet_hdr=on (or vhost) on both sides, or switch those features off from the guest's "
         "boot on.",
     ),
@@ -89,8 +79,8 @@ ROWS: Final = (
         key="virtio-serial-port",
         values=("port", "device"),
         part=Part.FIELDS,
-        cause="The guest had a virtio serial port open or configured that the destination does not have, or has with "
-        "another nr=.",
+        cause="The guest had a virtio serial port open or configured that the destination does not have, or has "
+        "with another nr=.",
         remedy="Give the destination the same virtserialport and virtconsole devices with the same nr=.",
     ),
     Row(
@@ -104,11 +94,10 @@ ROWS: Final = (
         key="qemu-died",
         part=Part.NONE,
         cause="A QEMU process ended while libvirt talked with it. What follows is the end of its log: the reason is "
-        "a line of "
-        "QEMU's. Of the destination it is usual: a QEMU up to 10 exits when it can't load.",
+        "a line of QEMU's. Of the destination it is usual: QEMU exits when it can't load, unless migrate-incoming "
+        "was given exit-on-error=false.",
         remedy="Take QEMU's own lines: /var/log/libvirt/qemu/NAME.log on the destination, and dmesg (killed for "
-        "memory, "
-        "segfault).",
+        "memory, segfault).",
         context=True,
     ),
     Row(
@@ -117,8 +106,7 @@ ROWS: Final = (
         part=Part.NONE,
         cause="libvirt's word for a migration that QEMU reported as failed; often nothing but that.",
         remedy="The reason stands in QEMU's log of the destination and, for the source, in `query-migrate`'s "
-        "error-desc: "
-        "virsh qemu-monitor-command NAME --hmp 'info migrate'.",
+        "error-desc: virsh qemu-monitor-command NAME --hmp 'info migrate'.",
         context=True,
     ),
     Row(
@@ -126,8 +114,7 @@ ROWS: Final = (
         values=("job",),
         part=Part.NONE,
         cause="Somebody cancelled the migration: virsh domjobabort, Ctrl-C, a time-out of the management (oVirt, "
-        "OpenStack, "
-        "KubeVirt cancel what makes no progress).",
+        "OpenStack, KubeVirt cancel what makes no progress).",
         remedy="If it does not converge: more bandwidth, auto-converge, postcopy or a larger downtime limit.",
     ),
     Row(
@@ -162,8 +149,7 @@ ROWS: Final = (
         values=("target", "source"),
         part=Part.NONE,
         cause="The definition that was given for the destination (--xml, --persistent-xml) describes another "
-        "machine than the "
-        "one that runs: something changed that the guest can see.",
+        "machine than the one that runs: something changed that the guest can see.",
         remedy="Change only what the guest can't see (paths of disks, networks); start from `virsh dumpxml "
         "--migratable`.",
     ),
@@ -172,8 +158,7 @@ ROWS: Final = (
         values=("host",),
         part=Part.NONE,
         cause="Source and destination are one host for libvirt: they have the same host UUID or machine-id, mostly "
-        "clones of "
-        "one installation.",
+        "clones of one installation.",
         remedy="Give each host a UUID of its own: host_uuid in libvirtd.conf, /etc/machine-id.",
     ),
     Row(
@@ -190,8 +175,7 @@ ROWS: Final = (
         cause="The kernel ended a process for want of memory. If it was a QEMU, its peer only sees a broken "
         "connection.",
         remedy="Give the host (or the container: its limit) memory for the whole guest and QEMU's overhead; "
-        "multifd, COLO and "
-        "VFIO need more.",
+        "multifd, COLO and VFIO need more.",
     ),
     Row(
         key="segfault",

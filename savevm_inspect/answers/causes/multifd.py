@@ -6,13 +6,11 @@ from ..row import Part, Row
 
 _ALIKE: Final = (
     "Set multifd, multifd-channels and multifd-compression alike on both sides before the migration. If they are "
-    "alike, the "
-    "channel's bytes are damaged or reading lost its way earlier."
+    "alike, the channel's bytes are damaged or reading lost its way earlier."
 )
 _ZIP: Final = (
     "See the lines before; if it recurs, switch multifd-compression to another method or to none, and report it "
-    "with the "
-    "library's version."
+    "with the library's version."
 )
 
 ROWS: Final = (
@@ -21,8 +19,8 @@ ROWS: Final = (
         values=("channel",),
         part=Part.MULTIFD,
         cause="A further connection came in and its first packet could not be read or was refused. Mostly something "
-        "else "
-        "connected: a port scanner, a health check, a second source, or a source with another number of channels.",
+        "else connected: a port scanner, a health check, a second source, or a source with another number of "
+        "channels.",
         remedy="See the rest of the line. Let nothing but the source connect to that port; set multifd-channels "
         "alike.",
     ),
@@ -31,8 +29,7 @@ ROWS: Final = (
         values=("magic", "expected"),
         part=Part.MULTIFD,
         cause="A packet of a multifd channel does not begin with 11 22 33 44: multifd is on at one side only, "
-        "compression "
-        "differs and made the packet before longer than thought, or a connection is no multifd channel.",
+        "compression differs and made the packet before longer than thought, or a connection is no multifd channel.",
         remedy=_ALIKE,
     ),
     Row(
@@ -61,8 +58,7 @@ ROWS: Final = (
         values=("channel",),
         part=Part.MULTIFD,
         cause="Two connections say that they are the same multifd channel: two sources reach one port, or a "
-        "connection was "
-        "duplicated by a proxy.",
+        "connection was duplicated by a proxy.",
         remedy="Give each migration a port of its own.",
     ),
     Row(
@@ -70,8 +66,7 @@ ROWS: Final = (
         values=("channel", "flags", "expected"),
         part=Part.MULTIFD,
         cause="The packet was made with another compression than the destination is set to (flags: 0 none, 2 zlib, "
-        "4 zstd, "
-        "8 qpl, 16 uadk, 32 qatzip; the lowest bit is SYNC).",
+        "4 zstd, 8 qpl, 16 uadk, 32 qatzip; the lowest bit is SYNC).",
         remedy="Set multifd-compression alike on both sides.",
     ),
     Row(
@@ -79,8 +74,7 @@ ROWS: Final = (
         values=("pages", "expected"),
         part=Part.MULTIFD,
         cause="A packet has more pages than a packet may have (512 KiB of guest memory). 7.2 and later versions "
-        "agree in "
-        "that, so page sizes differ, or the packet is damaged.",
+        "agree in that, so page sizes differ, or the packet is damaged.",
         remedy="Use the same machine type and CPU. " + _ALIKE,
     ),
     Row(
@@ -171,8 +165,7 @@ ROWS: Final = (
         values=("idstr", "instance_id"),
         part=Part.MULTIFD,
         cause="Device state came on a multifd channel for a device that the destination does not have, or that "
-        "can't take it "
-        "there.",
+        "can't take it there.",
         remedy="Give both sides the same VFIO devices at the same addresses, with x-migration-multifd-transfer set "
         "alike.",
     ),
@@ -181,8 +174,7 @@ ROWS: Final = (
         values=("channel", "returned"),
         part=Part.MULTIFD,
         cause="The destination can't unpack a packet with zlib, or it gives less than its pages: bytes are lost or "
-        "damaged, or "
-        "the packet was not packed with zlib.",
+        "damaged, or the packet was not packed with zlib.",
         remedy=_ALIKE,
     ),
     Row(
@@ -190,8 +182,7 @@ ROWS: Final = (
         values=("channel", "returned"),
         part=Part.MULTIFD,
         cause="The destination can't unpack a packet with zstd, or it gives more than its pages: bytes are lost or "
-        "damaged, "
-        "or the packet was not packed with zstd.",
+        "damaged, or the packet was not packed with zstd.",
         remedy=_ALIKE,
     ),
     Row(
@@ -213,8 +204,7 @@ ROWS: Final = (
         values=("channel", "returned"),
         part=Part.MULTIFD,
         cause="On the destination the accelerator (QAT, UADK, QPL) could not unpack a packet, or it gave another "
-        "length "
-        "than a page.",
+        "length than a page.",
         remedy=_ALIKE,
     ),
     Row(

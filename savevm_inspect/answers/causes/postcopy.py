@@ -12,11 +12,9 @@ ROWS: Final = (
         values=("error",),
         part=Part.NONE,
         cause="Postcopy needs the kernel's userfaultfd on the destination, and QEMU may not use it ('Operation not "
-        "permitted') "
-        "or the kernel has it not.",
+        "permitted') or the kernel has it not.",
         remedy="As root: sysctl vm.unprivileged_userfaultfd=1, or give QEMU access to /dev/userfaultfd (Linux 6.1 "
-        "and later); in a "
-        "container also allow the system call (seccomp). Or migrate by precopy.",
+        "and later); in a container also allow the system call (seccomp). Or migrate by precopy.",
     ),
     Row(
         key="userfaultfd-features",
@@ -29,8 +27,7 @@ ROWS: Final = (
         key="userfaultfd-huge-pages",
         part=Part.NONE,
         cause="Guest memory lies in huge pages, and the destination's kernel has no userfaultfd for those (Linux "
-        "4.11 and "
-        "later has).",
+        "4.11 and later has).",
         remedy="Use a newer kernel, or ordinary pages.",
     ),
     Row(
@@ -43,8 +40,7 @@ ROWS: Final = (
         key="postcopy-backing",
         part=Part.NONE,
         cause="Guest memory lies in a file of a file system for which the kernel has no userfaultfd: only anonymous "
-        "memory, "
-        "tmpfs and hugetlbfs can do postcopy.",
+        "memory, tmpfs and hugetlbfs can do postcopy.",
         remedy="Put the memory backend into /dev/shm, hugetlbfs or memfd, or migrate by precopy.",
     ),
     Row(
@@ -60,8 +56,7 @@ ROWS: Final = (
         values=("error",),
         part=Part.NONE,
         cause="The trial that QEMU makes before it says that this host can do postcopy failed: memory could not be "
-        "mapped, "
-        "unlocked, or registered with userfaultfd.",
+        "mapped, unlocked, or registered with userfaultfd.",
         remedy="See the reason in the line; limits of memory, seccomp and an old kernel are the usual ones.",
     ),
     Row(
@@ -76,8 +71,8 @@ ROWS: Final = (
         values=("error",),
         part=Part.NONE,
         cause="The destination could not register guest memory with userfaultfd, or not in a way that pages can be "
-        "placed: its "
-        "kind of memory can't do it, or another user of userfaultfd holds it (a background snapshot, vhost-user).",
+        "placed: its kind of memory can't do it, or another user of userfaultfd holds it (a background snapshot, "
+        "vhost-user).",
         remedy="Use anonymous, tmpfs or hugetlbfs memory; see the errno.",
     ),
     Row(
@@ -98,11 +93,9 @@ ROWS: Final = (
         key="fault-thread",
         part=Part.NONE,
         cause="The thread that answers faults of the guest got something from userfaultfd that it can't handle, or "
-        "could not "
-        "read from it. vCPUs that wait for pages may wait for ever.",
+        "could not read from it. vCPUs that wait for pages may wait for ever.",
         remedy="See the kernel's log; a bug of kernel or QEMU. The source still has the pages, not the device "
-        "state: pause "
-        "and recover (migrate-pause, migrate-recover) if the connection is sound.",
+        "state: pause and recover (migrate-pause, migrate-recover) if the connection is sound.",
     ),
     Row(
         key="fault-shared",
@@ -130,8 +123,7 @@ ROWS: Final = (
         values=("error", "host"),
         part=Part.PAGES,
         cause="A received page could not be placed atomically: the memory is no longer registered, or the page is "
-        "there "
-        "already (17, File exists: sent twice after a recovery).",
+        "there already (17, File exists: sent twice after a recovery).",
         remedy="See the errno; report 'File exists' with both versions.",
     ),
     Row(
@@ -153,8 +145,7 @@ ROWS: Final = (
         values=("block", "error"),
         part=Part.COMMAND,
         cause="Before postcopy the destination drops pages that the source changed since; it could not: the memory "
-        "is locked, "
-        "or its file can't be punched.",
+        "is locked, or its file can't be punched.",
         remedy="Switch -overcommit mem-lock=on off for postcopy; use a memory backend on tmpfs, hugetlbfs or "
         "anonymous memory.",
     ),
@@ -170,8 +161,7 @@ ROWS: Final = (
         values=("state",),
         part=Part.COMMAND,
         cause="A command of postcopy came in another order than ADVISE, DISCARD, LISTEN, RUN: the stream is "
-        "damaged, was put "
-        "together wrongly, or a record before it was taken for something else.",
+        "damaged, was put together wrongly, or a record before it was taken for something else.",
         remedy="See the errors before it; `savevm-inspect events` shows the order of a capture.",
     ),
     Row(
@@ -186,8 +176,7 @@ ROWS: Final = (
         values=("source", "destination"),
         part=Part.COMMAND,
         cause="The sizes of pages that back guest memory, all of them ored together, differ: one side has huge "
-        "pages where the "
-        "other has not.",
+        "pages where the other has not.",
         remedy="Back the same blocks with the same huge pages on both hosts, or switch postcopy-ram off.",
     ),
     Row(
@@ -201,8 +190,7 @@ ROWS: Final = (
         key="advise-length",
         part=Part.COMMAND,
         cause="postcopy-ram is on at one side and off at the other: ADVISE has 16 bytes with it, none without "
-        "(dirty-bitmaps "
-        "alone).",
+        "(dirty-bitmaps alone).",
         remedy="Set postcopy-ram alike on both sides before the migration.",
     ),
     Row(
@@ -238,11 +226,10 @@ ROWS: Final = (
         key="package-too-large",
         values=("length",),
         part=Part.COMMAND,
-        cause="The package with the state of all devices is larger than 4 GiB, which its header can name: "
-        "on the destination mostly a damaged length, on the source a device with too much state.",
+        cause="The package with the state of all devices is larger than 4 GiB, which its header can name: on the "
+        "destination mostly a damaged length, on the source a device with too much state.",
         remedy="On the source: migrate by precopy, or detach the device with the large state (`savevm-inspect "
-        "sections` of a "
-        "precopy stream shows the lengths).",
+        "sections` of a precopy stream shows the lengths).",
     ),
     Row(
         key="package-cut",
@@ -256,11 +243,9 @@ ROWS: Final = (
         values=("error",),
         part=Part.PAGES,
         cause="While the guest ran already, the rest of the stream could not be loaded. After RUN the source can't "
-        "go on with "
-        "the VM; with a broken connection the migration pauses instead and can be recovered.",
+        "go on with the VM; with a broken connection the migration pauses instead and can be recovered.",
         remedy="See the errors before. If both sides are in postcopy-paused: migrate-recover on the destination, "
-        "then migrate with "
-        "resume=on on the source.",
+        "then migrate with resume=on on the source.",
     ),
     Row(
         key="bitmaps-lost",
@@ -280,8 +265,7 @@ ROWS: Final = (
         values=("channel", "expected", "received", "block", "offset", "pages"),
         part=Part.PAGES,
         cause="The guest pages of one host page (huge page) must come one after the other on a channel, and another "
-        "came in "
-        "between.",
+        "came in between.",
         remedy="A bug of the source (7.1 and 7.2 with preempt had one): use a newer one, or switch postcopy-preempt "
         "off.",
     ),
@@ -291,16 +275,14 @@ ROWS: Final = (
         cause="The connection broke during postcopy. Both sides keep what they have and wait: the guest runs on the "
         "destination as far as its pages are there.",
         remedy="Repair the network; migrate-recover with a new URI on the destination, then migrate with resume=on "
-        "to it on the "
-        "source. Do not end either side: the state is split between them.",
+        "to it on the source. Do not end either side: the state is split between them.",
     ),
     Row(
         key="resume-failed",
         values=("error",),
         part=Part.NONE,
         cause="The recovery of a postcopy migration failed: the bitmaps were not exchanged, the handshake or the "
-        "preempt "
-        "channel did not come about. Both sides are paused again.",
+        "preempt channel did not come about. Both sides are paused again.",
         remedy="Recover once more; see the destination's log.",
     ),
     Row(
@@ -314,16 +296,14 @@ ROWS: Final = (
         key="postcopy-stream-error",
         part=Part.NONE,
         cause="The connection broke while the source switched to postcopy. Before the package was sent the guest "
-        "goes on at "
-        "the source.",
+        "goes on at the source.",
         remedy=_LOG,
     ),
     Row(
         key="postcopy-start-failed",
         part=Part.NONE,
         cause="The source could not switch to postcopy: the VM could not be stopped, a device could not be saved, "
-        "or the "
-        "package or the preempt channel could not be sent. The guest goes on at the source.",
+        "or the package or the preempt channel could not be sent. The guest goes on at the source.",
         remedy="See the rest of the line, or the line before.",
     ),
     Row(
@@ -366,8 +346,7 @@ ROWS: Final = (
         key="recover-state",
         part=Part.NONE,
         cause="migrate-recover was asked for on a destination that is not in postcopy-paused. A destination that "
-        "has not "
-        "noticed yet that the connection is gone stays in postcopy-active.",
+        "has not noticed yet that the connection is gone stays in postcopy-active.",
         remedy="migrate-pause on the destination first.",
     ),
     Row(

@@ -6,8 +6,7 @@ from ..row import Part, Row
 
 _DAMAGED: Final = (
     "If it is the first error of the log, the stream is damaged or was read from a wrong offset: `savevm-inspect "
-    "check` "
-    "finds the first record that is not as it should be."
+    "check` finds the first record that is not as it should be."
 )
 
 ROWS: Final = (
@@ -16,13 +15,11 @@ ROWS: Final = (
         values=("block",),
         part=Part.BLOCK_LIST,
         cause="The source has a RAM block that the destination does not: a device with memory of its own (a "
-        "graphics card, "
-        "a ROM, a DIMM, an NVDIMM) is missing or sits at another address, or a memory backend has another id "
-        "(pc.ram against "
-        "the id= of -object memory-backend-...).",
-        remedy="Give the destination the same devices at the same addresses, and the same memory backend: "
-        "-machine memory-backend= with the same id, or none on both sides. `savevm-inspect info` lists the blocks "
-        "of the stream.",
+        "graphics card, a ROM, a DIMM, an NVDIMM) is missing or sits at another address, or a memory backend has "
+        "another id (pc.ram against the id= of -object memory-backend-...).",
+        remedy="Give the destination the same devices at the same addresses, and the same memory backend: -machine "
+        "memory-backend= with the same id, or none on both sides. `savevm-inspect info` lists the blocks of the "
+        "stream.",
     ),
     Row(
         key="block-not-migratable",
@@ -37,8 +34,7 @@ ROWS: Final = (
         values=("block", "received", "local"),
         part=Part.BLOCK_LIST,
         cause="With x-ignore-shared a shared block must lie at the same guest-physical address on both sides, and "
-        "does not: "
-        "the sizes of memory, the slots or the machine type differ.",
+        "does not: the sizes of memory, the slots or the machine type differ.",
         remedy="Use the same -m, the same memory devices in the same order and the same machine type.",
     ),
     Row(
@@ -46,8 +42,7 @@ ROWS: Final = (
         values=("block", "local", "received"),
         part=Part.BLOCK_LIST,
         cause="With postcopy-ram both sides must back a block with pages of one size: one has huge pages "
-        "(hugetlbfs) and the "
-        "other has not, or they differ in size.",
+        "(hugetlbfs) and the other has not, or they differ in size.",
         remedy="Use the same kind of memory backend (mem-path, pagesize) on both hosts, or switch postcopy-ram off.",
     ),
     Row(
@@ -55,23 +50,19 @@ ROWS: Final = (
         values=("block", "received", "local"),
         part=Part.BLOCK_LIST,
         cause="A RAM block has another length in the stream than on the destination: -m, a device's memory "
-        "(vgamem_mb, "
-        "ram_size_mb) or the image of a ROM differs. Blocks that may be resized (ROMs, ACPI tables) take the "
-        "stream's length; others must be equal.",
+        "(vgamem_mb, ram_size_mb) or the image of a ROM differs. Blocks that may be resized (ROMs, ACPI tables) "
+        "take the stream's length; others must be equal.",
         remedy="For pc.ram use the same -m; for a card its properties; for a ROM (names with .rom or pc.bios) the "
-        "same firmware "
-        "package, or romfile= of the source's size.",
+        "same firmware package, or romfile= of the source's size.",
     ),
     Row(
         key="block-too-large",
         values=("block", "received", "maximum"),
         part=Part.BLOCK_LIST,
         cause="A block that may be resized is longer in the stream than this side allows: mostly a device's ROM, or "
-        "ACPI "
-        "tables that have grown with the number of devices or CPUs.",
+        "ACPI tables that have grown with the number of devices or CPUs.",
         remedy="Use a firmware or ROM image on the destination that is padded to at least the source's size; for "
-        "tables the "
-        "same machine type and devices.",
+        "tables the same machine type and devices.",
     ),
     Row(
         key="block-resize-lost",
@@ -84,8 +75,7 @@ ROWS: Final = (
         values=("block", "state"),
         part=Part.NONE,
         cause="A RAM block changed its size (a reset of the guest rebuilds ACPI tables or ROMs) while it was "
-        "migrated; the "
-        "source cancels the migration, a destination in postcopy can't go on.",
+        "migrated; the source cancels the migration, a destination in postcopy can't go on.",
         remedy="Migrate again once the guest has finished its reboot.",
     ),
     Row(
@@ -107,8 +97,7 @@ ROWS: Final = (
         key="page-without-block",
         part=Part.PAGES,
         cause="A page says that it belongs to the block of the page before it (flag CONTINUE), and there was none "
-        "on that "
-        "channel.",
+        "on that channel.",
         remedy=_DAMAGED,
     ),
     Row(
@@ -123,8 +112,7 @@ ROWS: Final = (
         values=("addr",),
         part=Part.PAGES,
         cause="A page lies outside its block: the block is shorter here than on the source, or eight bytes were "
-        "read as the "
-        "head of a page that are none.",
+        "read as the head of a page that are none.",
         remedy="Compare the sizes of the blocks. " + _DAMAGED,
     ),
     Row(
@@ -132,8 +120,7 @@ ROWS: Final = (
         values=("value",),
         part=Part.PAGES,
         cause="A page that is sent as one repeated byte must be of zeros, and the byte is not 0. QEMU up to 9 "
-        "filled the "
-        "page with it; nothing sends such a page.",
+        "filled the page with it; nothing sends such a page.",
         remedy=_DAMAGED,
     ),
     Row(
@@ -141,8 +128,7 @@ ROWS: Final = (
         values=("flags",),
         part=Part.PAGES,
         cause="The low bits of a page's head are a combination that nothing writes: reading has lost its way, the "
-        "stream is "
-        "damaged, or it uses something that this QEMU no longer reads (compressed pages, removed in 9.1).",
+        "stream is damaged, or it uses something that this QEMU no longer reads (compressed pages, removed in 9.1).",
         remedy="If the source has the capability compress, switch it off (use multifd with multifd-compression). "
         + _DAMAGED,
     ),
@@ -150,8 +136,8 @@ ROWS: Final = (
         key="page-flags-postcopy",
         values=("flags",),
         part=Part.PAGES,
-        cause="During postcopy a page has flags that are not valid there (xbzrle or hooks, for instance), or reading "
-        "has lost its way.",
+        cause="During postcopy a page has flags that are not valid there (xbzrle or hooks, for instance), or "
+        "reading has lost its way.",
         remedy="Do not mix capabilities that postcopy can't have; see the errors before. " + _DAMAGED,
     ),
     Row(
@@ -191,9 +177,8 @@ ROWS: Final = (
         key="xbzrle-page",
         part=Part.PAGES,
         cause="A page that is sent as a difference to its content before (xbzrle) can't be applied: the compression "
-        "is of an "
-        "unknown kind, the length is above a page, or the runs go beyond it. The line before or after has the "
-        "address.",
+        "is of an unknown kind, the length is above a page, or the runs go beyond it. The line before or after has "
+        "the address.",
         remedy="Check that nothing else wrote to the destination's memory. "
         + _DAMAGED
         + " Without xbzrle the migration "
@@ -256,8 +241,7 @@ ROWS: Final = (
         key="write-tracking-failed",
         part=Part.NONE,
         cause="A background snapshot needs the kernel to protect guest memory against writing (userfaultfd), and "
-        "that failed "
-        "for a block: shared or file-backed memory, huge pages, or a kernel without it.",
+        "that failed for a block: shared or file-backed memory, huge pages, or a kernel without it.",
         remedy="Use anonymous memory (or memfd/hugetlbfs on a kernel from 5.19 on), and allow userfaultfd "
         "(vm.unprivileged_userfaultfd). Or save without background-snapshot.",
     ),
@@ -280,8 +264,7 @@ ROWS: Final = (
         values=("known", "received"),
         part=Part.MAPPED_RAM,
         cause="The header of a block in the mapped-ram file has a version that this QEMU does not know: a newer "
-        "source, or the "
-        "bytes are no such header (mapped-ram is on here and was off when the file was written).",
+        "source, or the bytes are no such header (mapped-ram is on here and was off when the file was written).",
         remedy="Set mapped-ram as it was when the file was written.",
     ),
     Row(
@@ -303,16 +286,14 @@ ROWS: Final = (
         part=Part.MAPPED_RAM,
         cause="Pages of a block must begin at a multiple of 1 MiB in the file, and its header says otherwise.",
         remedy="The header is damaged, or the file was moved to another offset: offsets in it count from the start "
-        "of the "
-        "file and must stay as they were.",
+        "of the file and must stay as they were.",
     ),
     Row(
         key="mapped-ram-range",
         values=("block",),
         part=Part.MAPPED_RAM,
         cause="The bitmap of a block marks pages beyond its end: the block is shorter here than in the file, or the "
-        "bitmap "
-        "is damaged.",
+        "bitmap is damaged.",
         remedy="Compare the size of the block (-m, devices); then the file's checksum.",
     ),
     Row(
@@ -347,8 +328,7 @@ ROWS: Final = (
         values=("block",),
         part=Part.RETURN_PATH,
         cause="The destination asked for a page of a block that the source does not have, or asked for the same "
-        "block as "
-        "before when there was none.",
+        "block as before when there was none.",
         remedy="The return path was damaged, or the two sides' blocks differ: compare memory backends.",
     ),
     Row(
@@ -363,8 +343,7 @@ ROWS: Final = (
         values=("start", "length"),
         part=Part.RETURN_PATH,
         cause="The destination asked for memory that does not begin or end at a page of the host: page sizes of the "
-        "hosts "
-        "differ, or the message is damaged.",
+        "hosts differ, or the message is damaged.",
         remedy="Postcopy needs the same page size on both hosts.",
     ),
     Row(
@@ -379,8 +358,7 @@ ROWS: Final = (
         values=("block",),
         part=Part.RETURN_PATH,
         cause="In the recovery of a postcopy migration the received-bitmap of a block is asked for or sent that the "
-        "other "
-        "side does not have.",
+        "other side does not have.",
         remedy="Compare memory backends of both sides; the bytes of that message may be damaged.",
     ),
     Row(

@@ -39,8 +39,7 @@ ROWS: Final = (
         key="blocker",
         part=Part.NONE,
         cause="Something of this VM forbids migration; what follows in the line says what. The line itself says "
-        "that a device "
-        "or option could not be added, because a migration is running or --only-migratable was given.",
+        "that a device or option could not be added, because a migration is running or --only-migratable was given.",
         remedy="Add it after the migration; or without --only-migratable.",
         context=True,
     ),
@@ -49,8 +48,7 @@ ROWS: Final = (
         values=("device",),
         part=Part.NONE,
         cause="A device of the VM can't be migrated or saved: its description is marked so (unmigratable), as for "
-        "devices that "
-        "pass hardware through or have no support yet.",
+        "devices that pass hardware through or have no support yet.",
         remedy="Unplug it before the migration, or replace it by one that can. `query-migrate` lists "
         "blocked-reasons.",
     ),
@@ -102,8 +100,7 @@ ROWS: Final = (
         key="colo-discard",
         part=Part.NONE,
         cause="COLO needs that no memory is discarded, and something of this VM relies on discarding (virtio-mem, "
-        "VFIO's "
-        "counterpart).",
+        "VFIO's counterpart).",
         remedy="Remove virtio-mem, or do without COLO.",
     ),
     Row(
@@ -125,8 +122,7 @@ ROWS: Final = (
         values=("uri",),
         part=Part.NONE,
         cause="The URI names no way to migrate that this QEMU has: tcp:, unix:, vsock:, exec:, fd:, file: (from 8.2 "
-        "on), rdma: if "
-        "built with it.",
+        "on), rdma: if built with it.",
         remedy="Correct it; mind the port (tcp:HOST:PORT).",
     ),
     Row(
@@ -134,16 +130,14 @@ ROWS: Final = (
         values=("channel",),
         part=Part.NONE,
         cause="The list of channels of migrate or migrate-incoming has none, or too many, of one type; or neither "
-        "uri nor "
-        "channels was given.",
+        "uri nor channels was given.",
         remedy="Give either uri, or channels with one entry of type main.",
     ),
     Row(
         key="transport-unfit",
         part=Part.NONE,
         cause="A capability asks of the transport what it can't do: several connections (multifd, preempt), writing "
-        "at an "
-        "offset (mapped-ram), a stream, or handing over file descriptors.",
+        "at an offset (mapped-ram), a stream, or handing over file descriptors.",
         remedy="Use the kind of URI that the line names, or switch the capability off.",
     ),
     Row(
@@ -199,8 +193,7 @@ ROWS: Final = (
         values=("error",),
         part=Part.NONE,
         cause="At the switchover the source could not hand over its disks (inactivate: flush caches, release "
-        "locks): a disk had "
-        "an I/O error, a block job is running, or a disk is inactive already.",
+        "locks): a disk had an I/O error, a block job is running, or a disk is inactive already.",
         remedy="End block jobs, look at the storage. " + _SOURCE_GOES_ON,
     ),
     Row(
@@ -222,11 +215,9 @@ ROWS: Final = (
         values=("section_id", "idstr", "error"),
         part=Part.NONE,
         cause="A device of the source could not be saved (its save_live_iterate or save_state failed, or the "
-        "connection "
-        "broke while it sent).",
+        "connection broke while it sent).",
         remedy="With -32 or -104 the destination closed the connection: its log has the reason. Otherwise see the "
-        "line "
-        "before. " + _SOURCE_GOES_ON,
+        "line before. " + _SOURCE_GOES_ON,
     ),
     Row(
         key="switchover-ack-underflow",
@@ -261,8 +252,7 @@ ROWS: Final = (
         values=("command", "expected", "length"),
         part=Part.COMMAND,
         cause="A command in the stream has a payload of another length than its kind has: reading lost its way, or "
-        "the "
-        "source is of another version.",
+        "the source is of another version.",
         remedy="See the errors before it; `savevm-inspect check` finds where the records stop making sense.",
     ),
     Row(
@@ -270,10 +260,9 @@ ROWS: Final = (
         values=("command", "length"),
         part=Part.COMMAND,
         cause="A command in the stream that this QEMU does not know (or no longer takes: 11.1 names those that it "
-        "dropped): the "
-        "source is newer or older, or reading lost its way.",
-        remedy="See the errors before it. If it is the first: switch off the capability that the source uses, or use "
-        "its QEMU version.",
+        "dropped): the source is newer or older, or reading lost its way.",
+        remedy="See the errors before it. If it is the first: switch off the capability that the source uses, or "
+        "use its QEMU version.",
     ),
     Row(
         key="return-path-twice",
@@ -285,8 +274,7 @@ ROWS: Final = (
         key="return-path-failed",
         part=Part.COMMAND,
         cause="The destination could not open a connection back to the source: the stream was saved to a file or "
-        "pipe with "
-        "return-path on, or is loaded from one.",
+        "pipe with return-path on, or is loaded from one.",
         remedy="Save to a file with the capability return-path off; a live migration needs tcp:, unix: or a socket.",
     ),
     Row(
@@ -294,8 +282,7 @@ ROWS: Final = (
         values=("number",),
         part=Part.COMMAND,
         cause="The stream has a PING, and there is no way back to answer it: a live migration's stream is loaded "
-        "from a "
-        "file.",
+        "from a file.",
         remedy="It can't be loaded as it is; save the VM to a file without return-path and postcopy.",
     ),
     Row(
@@ -331,8 +318,7 @@ ROWS: Final = (
         key="channel-error",
         part=Part.NONE,
         cause="The connection broke, and QEMU has no better word. The end of the connection is mostly the other "
-        "side's "
-        "failure.",
+        "side's failure.",
         remedy="Read the other side's log first; then the network (firewall, time-outs, MTU).",
     ),
     Row(
@@ -373,8 +359,7 @@ ROWS: Final = (
         values=("magic",),
         part=Part.HEADER,
         cause="A connection came in whose first bytes are neither a stream nor a multifd channel: multifd or TLS is "
-        "on at one side "
-        "only, or something else connected (a port scanner, a health check).",
+        "on at one side only, or something else connected (a port scanner, a health check).",
         remedy="Set multifd, postcopy-preempt and tls-creds alike; let only the source reach the port.",
     ),
     Row(
@@ -411,7 +396,7 @@ ROWS: Final = (
     Row(
         key="fd-file",
         part=Part.NONE,
-        cause="fd: was given a file. From 9.1 on it is for sockets and pipes only; 9.0 and 10.0 warn.",
+        cause="fd: was given a file. It is for sockets and pipes; 10.0 warns, 10.2 and later refuse.",
         remedy="Use file: with a path, or /dev/fdset/N.",
     ),
     Row(
@@ -455,8 +440,7 @@ ROWS: Final = (
         part=Part.NONE,
         cause="tls-creds names an object that is not there or is no TLS credentials.",
         remedy="Create it (-object tls-creds-x509,...,endpoint=client on the source, server on the destination), or "
-        "set "
-        "tls-creds to an empty string.",
+        "set tls-creds to an empty string.",
     ),
     Row(
         key="argument",
@@ -469,8 +453,7 @@ ROWS: Final = (
         values=("snapshot",),
         part=Part.NONE,
         cause="loadvm: a disk that takes part in snapshots has none of that name. Each writable disk needs it, the "
-        "one with "
-        "the VM state too.",
+        "one with the VM state too.",
         remedy="`qemu-img snapshot -l` on each image. Detach disks that came later, or name the devices "
         "(snapshot-load).",
     ),
