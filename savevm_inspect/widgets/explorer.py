@@ -1,36 +1,36 @@
-"""The devices of a stream, their fields, and the bytes of each field; beside them the same as Kaitai reads it."""
+"""A stream, looked around in: its records as an outline, and its bytes; the kernel's side of the explorer."""
 
-from collections.abc import Iterable
-from itertools import islice
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
-import ipywidgets
+import anywidget
+import traitlets
 
 from ..errors import SavevmError, printable
-from ..markup import esc
-from ..reader.device import Device
 from ..reader.stream import Stream
 from ..span import Span
-from ..stream.records import Section
-from ..stream.values import FieldValue
-from ..views.bytes import ByteNames
-from ..views.hexdump import ROW_BYTES, hex_rows
-from ..views.kaitai import KaitaiFields
+from ..views.outline import Find, Outline, Row, found_bytes, found_rows
 from ..views.summary import problems
-from ..views.tree import TreeRow, field_tree, matching
 from ..views.units import bytes_text
-from .html import facts, hex_pane, page, pane, panel, table
-from .still import StillBox, html_widget
-from .style import STYLE
+from .explorer_still import explorer_still
+from .front import module
+from .messages import BadQuestion, Question, number, text
 
-_ROWS_LIMIT = 2000
-_BYTES_SHOWN = 512
-_BYTES_BEFORE = 64
-_FIELDS_IN_STILL = 40
+_MOST_ROWS: Final = 500
+_MOST_BYTES: Final = 1 << 14
+_TEXT_CHARS: Final = 300
+_FIND_S: Final = 0.1
+"""How long one answer to a search may take; the page asks for the next one."""
+
+_FOUND: Final = 400
+
+Answer = tuple[dict[str, Any], list[bytes]]
+"""What is sent back: a message, and the bytes that go with it."""
 
 
 def explore(stream: Stream) -> "Explorer":
-    """Look around in a stream: devices, fields, bytes.
+    """Look around in a stream: records, fields, bytes.
 
     Args:
         stream: an open stream; it must stay open as long as the explorer is used.
@@ -44,74 +44,28 @@ def explore(stream: Stream) -> "Explorer":
     return Explorer(stream)
 
 
-class Explorer(StillBox):
-    """The explorer: a list of devices, the fields of the chosen one as a tree, and the bytes of the chosen field.
-
-    A switch puts the Kaitai tree of the device beside our fields.
+class Explorer(anywidget.AnyWidget):
+    """The explorer: the page draws what is in sight, and asks here for it.
 
     Args:
         stream: an open stream.
+
+    Attributes:
+        stream: the stream.
+        selected: the bytes that stand out (``channel``, ``offset``, ``length``); set here or by hand in the page.
+        kaitai: whether the rows below a record are those of the Kaitai tree.
     """
+
+    _esm = module()
+    view = traitlets.Unicode("explorer").tag(sync=True)
+    selected = traitlets.Dict({"channel": 0, "offset": 0, "length": 0}).tag(sync=True)
+    kaitai = traitlets.Bool(False).tag(sync=True)
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
-        self._names = ByteNames(stream)
-        self._devices = stream.devices
-        self._fields: tuple[FieldValue, ...] = ()
-        self._shown: list[FieldValue | None] = []
-        self._kaitai: KaitaiFields | None = None
-        self._kaitai_shown: list[FieldValue | None] = []
-        self._by_kaitai = False
-        self._problem = ""
-        self.device_search = _search("search devices")
-        self.devices = _list()
-        self.field_search = _search("search fields")
-        self.fields = _list()
-        self.kaitai_switch = ipywidgets.ToggleButton(description="Kaitai tree", tooltip="as the formats read it")
-        self.kaitai_fields = _list()
-        self.detail, self.bytes = html_widget(), html_widget()
-        self.device_search.observe(self._on_device_search, names="value")
-        self.devices.observe(self._on_device, names="value")
-        self.field_search.observe(self._on_field_search, names="value")
-        self.fields.observe(self._on_field, names="value")
-        self.kaitai_switch.observe(self._on_kaitai_switch, names="value")
-        self.kaitai_fields.observe(self._on_kaitai_field, names="value")
-        self._kaitai_column = _column("as Kaitai reads it", self.kaitai_fields, flex="2 1 380px")
-        self._kaitai_column.layout.display = "none"
-        lists = ipywidgets.HBox(
-            [
-                _column("devices", self.device_search, self.devices, flex="1 1 240px"),
-                _column("fields", self.field_search, self.fields, flex="2 1 380px"),
-                self._kaitai_column,
-            ],
-            layout={"flex_flow": "row wrap", "align_items": "flex-start", "width": "100%"},
-        )
-        super().__init__(
-            [html_widget(STYLE + pane(self._heading())), self.kaitai_switch, lists, self.detail, self.bytes],
-            layout={"width": "100%", "max_width": "1280px"},
-        )
-        self._list_devices()
-
-    @property
-    def device(self) -> Device | None:
-        """The chosen device; ``None`` if the search leaves none."""
-        return None if self.devices.value is None else self._devices[self.devices.value]
-
-    @property
-    def field(self) -> FieldValue | None:
-        """The chosen field; ``None`` if a branch or nothing is chosen."""
-        return None if self.fields.value is None else self._shown[self.fields.value]
-
-    @property
-    def kaitai_field(self) -> FieldValue | None:
-        """The value that is chosen in the Kaitai tree; ``None`` if a branch or nothing is."""
-        number = self.kaitai_fields.value
-        return None if number is None else self._kaitai_shown[number]
-
-    @property
-    def chosen(self) -> FieldValue | None:
-        """What was chosen last, a field of ours or a value of Kaitai's: the bytes that stand out."""
-        return self.kaitai_field if self._by_kaitai else self.field
+        self.outline = Outline(stream)
+        super().__init__()
+        self.on_msg(self._on_message)
 
     def __repr__(self) -> str:
         return f"<Explorer of {self.stream!r}>"
@@ -127,215 +81,150 @@ class Explorer(StillBox):
             NotFound: there is no such device or field.
         """
         device = self.stream[idstr]
-        self.device_search.value = self.field_search.value = ""
-        self.devices.value = self._devices.index(device)
-        if path:
-            field = device.field(path)
-            self.fields.value = next(
-                number for number, each in enumerate(self._shown) if each is not None and each.span == field.span
-            )
+        span = device.field(path).span if path else device.sections[0].span
+        self.selected = {"channel": span.channel, "offset": span.offset, "length": span.length}
 
-    # What is chosen -> what is listed ----------------------------------------------------------------------
+    @property
+    def span(self) -> Span:
+        """The bytes that stand out."""
+        chosen = self.selected
+        return Span(channel=chosen["channel"], offset=chosen["offset"], length=chosen["length"])
 
-    def _on_device_search(self, _change: dict[str, Any]) -> None:
-        self._list_devices()
+    @traitlets.validate("selected")
+    def _is_a_span(self, proposal: Mapping[str, Any]) -> dict[str, int]:
+        value = proposal["value"]
+        if set(value) != {"channel", "offset", "length"} or not all(type(each) is int for each in value.values()):
+            raise traitlets.TraitError("selected has a channel, an offset and a length")
+        return dict(value)
 
-    def _on_device(self, _change: dict[str, Any]) -> None:
-        self._list_fields()
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data is not None:
+            data["text/html"] = explorer_still(self.outline, self.span, kaitai=self.kaitai)
+        return bundle
 
-    def _on_field_search(self, _change: dict[str, Any]) -> None:
-        self._list_fields()
+    # What a page asks -> what it gets ----------------------------------------------------------------------
 
-    def _on_field(self, _change: dict[str, Any]) -> None:
-        self._by_kaitai = False
-        self._draw()
+    def answer(self, question: object) -> Answer | None:
+        """The answer to a page that asks; the question may be anything.
 
-    def _on_kaitai_switch(self, _change: dict[str, Any]) -> None:
-        shown = self.kaitai_switch.value
-        if shown and self._kaitai is None:
-            self._kaitai = KaitaiFields(self.stream)
-        self._kaitai_column.layout.display = "flex" if shown else "none"
-        self._list_kaitai()
-        self._draw()
+        Args:
+            question: ``{"ask": one of the questions, ...}``.
 
-    def _on_kaitai_field(self, _change: dict[str, Any]) -> None:
-        self._by_kaitai = self.kaitai_fields.value is not None
-        self._draw()
-
-    def _list_devices(self) -> None:
-        words = self.device_search.value.casefold().split()
-        found = [
-            (_device_label(device), number)
-            for number, device in enumerate(self._devices)
-            if all(word in device.idstr.casefold() for word in words)
-        ]
-        before = self.devices.value
-        self.devices.options = found
-        numbers = [number for _, number in found]
-        self.devices.value = before if before in numbers else next(iter(numbers), None)
-        self._list_fields()
-
-    def _list_fields(self) -> None:
-        device, self._problem = self.device, ""
+        Returns:
+            The message and its bytes; ``None`` for what is no question.
+        """
+        if not isinstance(question, dict) or not isinstance(question.get("ask"), str):
+            return None
+        asked = _QUESTIONS.get(question["ask"])
         try:
-            self._fields = device.fields if device is not None else ()
+            return None if asked is None else asked(self, question)
         except SavevmError as error:
-            self._fields, self._problem = (), str(error)
-        found = matching(self._fields, self.field_search.value)
-        rows = field_tree(found[:_ROWS_LIMIT])
-        self._shown = [row.field for row in rows]
-        self.fields.options = _options(rows)
-        if len(found) > _ROWS_LIMIT:
-            self._problem = f"the first {_ROWS_LIMIT} of {len(found)} fields; search to see others"
-        self._list_kaitai()
-        self.fields.value = next((number for number, each in enumerate(self._shown) if each is not None), None)
-        self._by_kaitai = False
-        self._draw()
+            return {"problem": printable(str(error))}, []
+        except BadQuestion:
+            return None
 
-    def _list_kaitai(self) -> None:
-        device, words, found = self.device, self.field_search.value, []
-        if self.kaitai_switch.value and self._kaitai is not None and device is not None:
-            values = self._kaitai.of(device)
-            found = matching(values if words else islice(values, _ROWS_LIMIT), words)
-            self._problem = next(map(str, self._kaitai.problems), self._problem)
-        rows = field_tree(found[:_ROWS_LIMIT])
-        self._kaitai_shown = [row.field for row in rows]
-        self.kaitai_fields.options = _options(rows)
-        self.kaitai_fields.value = None
+    def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
+        answer = self.answer(content)
+        if answer is not None and isinstance(content, dict):
+            self.send({**answer[0], "key": content.get("key")}, buffers=answer[1])
 
-    def _draw(self) -> None:
-        self.detail.value = pane(self._detail())
-        self.bytes.value = pane(self._bytes())
-
-    # What is chosen -> HTML --------------------------------------------------------------------------------
-
-    def _heading(self) -> str:
+    def _open(self, _question: Question) -> Answer:
         stream = self.stream
-        machine = stream.configuration.machine if stream.configuration else "not said"
-        wrong = problems(stream)
-        state = f"{len(wrong)} problems, the first: {wrong[0]}" if wrong else "no problems"
-        return (
-            f"<h3>{esc(stream.name.rsplit('/', 1)[-1])}</h3><div class='muted'>machine {esc(machine)}; "
-            f"{esc(bytes_text(stream.size_bytes))}; {len(stream.sections)} sections of {len(self._devices)} devices; "
-            f"{esc(state)}</div>"
-        )
+        machine = stream.configuration.machine if stream.configuration else "machine not said"
+        return {
+            "name": printable(stream.name.rsplit("/", 1)[-1]),
+            "about": f"{printable(machine)}; {bytes_text(stream.size_bytes)}; {len(stream.sections)} sections of "
+            f"{len(stream.devices)} devices; {len(stream.return_path)} messages came back",
+            "records": len(self.outline.records),
+            "channels": [[each.channel, each.length] for each in self.outline.extents],
+            "problems": [[problem, _place(span)] for problem, span in self.outline.problems()],
+            "more": [printable(str(each)) for each in problems(stream)[len(stream.problems) :]],
+        }, []
 
-    def _detail(self) -> str:
-        field, device = self.chosen, self.device
-        if device is None:
-            return panel("nothing", "no device of that name")
-        note = f'<div class="note">{esc(self._problem)}</div>' if self._problem else ""
-        if field is None:
-            return panel("device", f"<h3>{esc(device.idstr)}</h3>{facts(_device_facts(device))}{note}")
-        rows = (
-            ("type", field.type),
-            ("value", field.text()),
-            ("bytes", f"{bytes_text(field.span.length)} at {field.span.offset:#x}"),
-        )
-        return panel(
-            "value in the Kaitai tree" if self._by_kaitai else "field",
-            f"<h3>{esc(field.name)}</h3><div class='mono'>{esc(field.path)}</div>{facts(rows)}{note}",
-        )
+    def _rows(self, question: Question) -> Answer:
+        first = number(question, "first", len(self.outline.records))
+        last = min(first + number(question, "count", _MOST_ROWS), len(self.outline.records))
+        return {"rows": [_cells(self.outline.record_row(each)) for each in range(first, last)]}, []
 
-    def _bytes(self) -> str:
-        device = self.device
-        if device is None:
-            return panel("bytes", "none")
-        section = _section_of(device, self.chosen)
-        mark = self.chosen.span if self.chosen is not None else None
-        shown = _around(section.span, mark)
-        runs = self._names.within(shown)
-        data = bytes(self.stream.buffers[shown.channel][shown.offset : shown.end])
-        rows = hex_rows(data, shown.offset, runs, mark=mark)
-        part = f"{bytes_text(shown.length)} of {bytes_text(section.span.length)}"
-        return panel(f"bytes of the {section.kind.value} section", hex_pane(rows, runs, note=part))
+    def _parts(self, question: Question) -> Answer:
+        record = number(question, "record", len(self.outline.records) - 1)
+        parts = self.outline.parts(record, kaitai=question.get("kaitai") is True)
+        first = number(question, "first", len(parts))
+        rows = parts[first : first + number(question, "count", _MOST_ROWS)]
+        return {"total": len(parts), "rows": [_cells(row) for row in rows]}, []
 
-    def still(self) -> str:
-        """See :class:`StillBox`."""
-        devices = table(
-            ("device", "sections", "bytes"),
-            (
-                (_device_label(each), len(each.sections), sum(part.span.length for part in each.sections))
-                for each in self._devices
-            ),
-        )
-        fields = table(("field", "value"), ((field.path, field.text()) for field in self._fields[:_FIELDS_IN_STILL]))
-        more = len(self._fields) - _FIELDS_IN_STILL
-        rest = f'<div class="note">{more} more fields</div>' if more > 0 else ""
-        chosen = self.device.idstr if self.device is not None else ""
-        left, middle = panel("devices", devices), panel(f"fields of {chosen}", fields, rest)
-        right = self._detail() + self._bytes() + self._still_kaitai()
-        return page(
-            self._heading(),
-            f'<div class="columns"><div>{left}</div><div>{middle}</div><div class="wide">{right}</div></div>',
-            '<div class="note">A still picture of the explorer; run the notebook to look around.</div>',
-        )
+    def _window(self, question: Question) -> Answer:
+        channel = number(question, "channel", 1 << 32)
+        if channel not in self.stream.buffers:
+            raise BadQuestion(f"there is no channel {channel}")
+        buffer = self.stream.buffers[channel]
+        offset = number(question, "offset", len(buffer))
+        length = min(number(question, "length", _MOST_BYTES), len(buffer) - offset)
+        span = Span(channel=channel, offset=offset, length=length)
+        runs = self.outline.names.within(span)
+        named = [[run.span.offset, run.span.length, _short(run.name), _short(run.meaning)] for run in runs]
+        return {"names": named}, [bytes(buffer[span.offset : span.end])]
 
-    def _still_kaitai(self) -> str:
-        if not self.kaitai_switch.value:
-            return ""
-        values = [value for value in self._kaitai_shown if value is not None]
-        rows = ((value.path, value.type, value.text()) for value in values[:_FIELDS_IN_STILL])
-        return panel("as Kaitai reads it", table(("place in the tree", "type", "value"), rows))
+    def _at(self, question: Question) -> Answer:
+        channel, offset = number(question, "channel", 1 << 32), number(question, "offset", 1 << 62)
+        record = self.outline.record_at(channel, offset)
+        if record is None:
+            return {"record": None, "part": None, "total": 0}, []
+        kaitai = question.get("kaitai") is True
+        part = self.outline.part_at(record, offset, kaitai=kaitai)
+        return {"record": record, "part": part, "total": len(self.outline.parts(record, kaitai=kaitai))}, []
+
+    def _find(self, question: Question) -> Answer:
+        find = Find(text(question, "what", 10), text(question, "wanted", _TEXT_CHARS))
+        start = question.get("from")
+        found: list[Row] = []
+        ends = time.monotonic() + _FIND_S
+        for following, rows in self._search(find, start):
+            found += rows
+            if len(found) >= _FOUND or time.monotonic() > ends:
+                return {"rows": [_cells(row) for row in found[:_FOUND]], "next": following}, []
+        return {"rows": [_cells(row) for row in found], "next": None}, []
+
+    def _search(self, find: Find, start: object) -> Iterator[tuple[object, list[Row]]]:
+        if find.what in ("names", "values"):
+            yield from found_rows(self.outline, find, start if type(start) is int and start > 0 else 0)
+            return
+        wanted = _bytes_of(find.wanted) if find.what == "bytes" else find.wanted.encode(errors="replace")
+        place = start if isinstance(start, list) and len(start) == 2 else [0, 0]
+        if wanted and all(type(each) is int and each >= 0 for each in place):
+            yield from found_bytes(self.outline, wanted, (place[0], place[1]))
 
 
-def _options(rows: Iterable[TreeRow]) -> list[tuple[str, int]]:
-    """What a list shows of a tree, each row with its number."""
-    return [
-        (printable(f"{'    ' * row.depth}{_field_label(row.name, row.field)}"), number)
-        for number, row in enumerate(rows)
-    ]
+_QUESTIONS: Final[Mapping[str, Callable[[Explorer, Question], Answer]]] = {
+    "open": Explorer._open,
+    "rows": Explorer._rows,
+    "parts": Explorer._parts,
+    "window": Explorer._window,
+    "at": Explorer._at,
+    "find": Explorer._find,
+}
 
 
-def _search(placeholder: str) -> ipywidgets.Text:
-    return ipywidgets.Text(placeholder=placeholder, continuous_update=True, layout={"width": "auto"})
+def _bytes_of(hexadecimal: str) -> bytes:
+    try:
+        return bytes.fromhex(hexadecimal)
+    except ValueError as error:
+        raise BadQuestion("not written in hexadecimal") from error
 
 
-def _list() -> ipywidgets.Select:
-    return ipywidgets.Select(options=[], layout={"width": "auto", "height": "300px"})
+def _cells(row: Row) -> list[Any]:
+    return [row.depth, _short(row.name), _short(row.text), *_place_of(row.span), int(row.branch)]
 
 
-def _column(heading: str, *widgets: ipywidgets.Widget, flex: str) -> ipywidgets.VBox:
-    title = html_widget(pane(f"<h4>{esc(heading)}</h4>"))
-    return ipywidgets.VBox([title, *widgets], layout={"flex": flex, "min_width": "0"})
+def _place_of(span: Span) -> list[int]:
+    return [span.channel, span.offset, span.length]
 
 
-def _device_label(device: Device) -> str:
-    instance = f" @{device.instance_id}" if device.instance_id else ""
-    return printable(f"{device.idstr}{instance}")
+def _place(span: Span | None) -> list[int] | None:
+    return None if span is None else _place_of(span)
 
 
-def _field_label(name: str, field: FieldValue | None) -> str:
-    return f"{name}/" if field is None else f"{name} = {field.text()[:60]}"
-
-
-def _device_facts(device: Device) -> list[tuple[str, str]]:
-    return [
-        ("instance_id", str(device.instance_id)),
-        ("version_id", str(device.version_id)),
-        ("sections", ", ".join(dict.fromkeys(section.kind.value for section in device.sections))),
-        ("framing", ", ".join(dict.fromkeys(section.framing.value for section in device.sections))),
-        ("bytes", bytes_text(sum(section.span.length for section in device.sections))),
-    ]
-
-
-def _section_of(device: Device, field: FieldValue | None) -> Section:
-    """The section that holds a field; the first one if there is none."""
-    if field is None:
-        return device.sections[0]
-    channel, offset = field.span.channel, field.span.offset
-    found = (
-        each
-        for each in device.sections
-        if each.span.channel == channel and each.span.offset <= offset < each.span.end
-    )
-    return next(found, device.sections[0])
-
-
-def _around(section: Span, mark: Span | None) -> Span:
-    """The part of a section to show: from its start, or from a little before what is marked."""
-    start = section.offset
-    if mark is not None and mark.end > start + _BYTES_SHOWN:
-        before = max(mark.offset - _BYTES_BEFORE - start, 0)
-        start += before - before % ROW_BYTES
-    return Span(channel=section.channel, offset=start, length=min(_BYTES_SHOWN, section.end - start))
+def _short(text: str) -> str:
+    return printable(text if len(text) <= _TEXT_CHARS else f"{text[:_TEXT_CHARS]} …")

@@ -18,19 +18,9 @@ def page(*pieces: str) -> str:
     return f'{STYLE}<div class="svi">{"".join(pieces)}</div>'
 
 
-def pane(*pieces: str) -> str:
-    """Pieces that stand within a page that has the style sheet already."""
-    return f'<div class="svi">{"".join(pieces)}</div>'
-
-
-def panel(heading: str, *pieces: str, failed: bool = False) -> str:
+def panel(heading: str, *pieces: str) -> str:
     """A framed box with a heading."""
-    return f'<div class="panel{" failed" if failed else ""}"><h4>{esc(heading)}</h4>{"".join(pieces)}</div>'
-
-
-def facts(rows: Iterable[tuple[str, str]]) -> str:
-    """Labels and texts in two columns."""
-    return f"<table>{''.join(f'<tr><th>{esc(label)}</th><td>{esc(text)}</td></tr>' for label, text in rows)}</table>"
+    return f'<div class="panel"><h4>{esc(heading)}</h4>{"".join(pieces)}</div>'
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

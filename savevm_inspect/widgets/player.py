@@ -70,6 +70,7 @@ class Player(anywidget.AnyWidget):
     """
 
     _esm = module()
+    view = traitlets.Unicode("player").tag(sync=True)
     position = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, playback: Playback, *, scratch: TemporaryDirectory[str] | None = None) -> None:
@@ -131,18 +132,19 @@ class Player(anywidget.AnyWidget):
             question: ``{"ask": "bytes", "event": index}``; anything else gets no answer.
 
         Returns:
-            The event's bytes, as :func:`~savevm_inspect.views.event_bytes.event_bytes` gives them, with its index.
+            The event's bytes, as :func:`~savevm_inspect.views.event_bytes.event_bytes` gives them, with what the
+            question is known by (``key``).
         """
         if not isinstance(question, dict) or question.get("ask") != "bytes":
             return None
         event = question.get("event")
         if type(event) is not int or not 0 <= event <= self.last:
             return None
-        return {"event": event, **event_bytes(self.playback.moment(event))}
+        return {"key": question.get("key"), **event_bytes(self.playback.moment(event))}
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
-        if content == {"ask": "run"}:
-            self.send({"run": "packed"}, buffers=[self.run])
+        if isinstance(content, dict) and content.get("ask") == "run":
+            self.send({"key": content.get("key")}, buffers=[self.run])
         elif (answer := self.answer(content)) is not None:
             self.send(answer)
 

@@ -40,11 +40,7 @@ THEMES: Final[Mapping[str, Mapping[str, str]]] = {
         "ink": "#1f2937",
         "muted": "#4b5563",
         "ground": "#ffffff",
-        "soft": "#f3f6fa",
         "line": "#d9e0e8",
-        "accent": "#1f5f99",
-        "changed": "#e8f2fb",
-        "failed": "#fdf3f2",
         "mark": "#c23b3a",
         "t0": "#d6e6f5",
         "t1": "#fbe3c6",
@@ -57,11 +53,7 @@ THEMES: Final[Mapping[str, Mapping[str, str]]] = {
         "ink": "#e5e7eb",
         "muted": "#b6bfcc",
         "ground": "#161c26",
-        "soft": "#1c2636",
         "line": "#3a465a",
-        "accent": "#7fb0e8",
-        "changed": "#23405f",
-        "failed": "#3d2020",
         "mark": "#f27971",
         "t0": "#1f3c58",
         "t1": "#54380f",
@@ -82,16 +74,12 @@ _RULES: Final = """
 .svi { font: 13px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--svi-ink);
   box-sizing: border-box; max-width: 100%; overflow-wrap: anywhere; }
 .svi *, .svi *::before { box-sizing: border-box; }
-.svi-pane > .widget-html-content { flex: 1 1 0; min-width: 0; }
 .svi.svi h3 { font-size: 17px; font-weight: 650; margin: 0 0 2px; line-height: 1.3; }
 .svi.svi h4 { font-size: 12px; font-weight: 650; color: var(--svi-muted); margin: 0 0 6px; }
 .svi .muted { color: var(--svi-muted); }
 .svi.svi .mono, .svi.svi pre { font: 12px/1.55 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 .svi .panel { border: 1px solid var(--svi-line); border-radius: 6px; padding: 10px 12px;
   background: var(--svi-ground); overflow-x: auto; }
-.svi .failed { border-color: var(--svi-mark); background: var(--svi-failed); }
-.svi .promise { border-left: 3px solid var(--svi-accent); background: var(--svi-soft); padding: 6px 10px;
-  margin: 8px 0; }
 .svi.svi table { border-collapse: collapse; width: 100%; font-size: 12.5px; margin: 0;
   table-layout: auto; border: 0; }
 .svi.svi table.rows { width: auto; min-width: 50%; }
@@ -104,7 +92,6 @@ _RULES: Final = """
 .svi.svi th { color: var(--svi-muted); font-weight: 500; white-space: nowrap; }
 .svi.svi thead th { border-bottom: 1px solid var(--svi-muted); color: var(--svi-ink); font-weight: 600; }
 .svi.svi td.number, .svi.svi th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.svi.svi td.changed { font-weight: 650; background: var(--svi-changed); box-shadow: -6px 0 0 var(--svi-changed); }
 .svi.svi pre { margin: 0; padding: 0; white-space: pre; overflow-x: auto; background: transparent; color: inherit; }
 .svi .hex .at { color: var(--svi-muted); }
 .svi .hex b { font-weight: 400; border-radius: 2px; padding: 1px 0; }
@@ -120,14 +107,10 @@ _RULES: Final = """
 .svi.svi .legend td:nth-child(2) { min-width: 150px; }
 .svi.svi .legend td:last-child { white-space: nowrap; }
 .svi .swatch { display: inline-block; width: 12px; height: 12px; border-radius: 2px; vertical-align: -1px; }
-.svi.svi ol.events { list-style: none; margin: 0; padding: 0; }
-.svi.svi ol.events li { padding: 1px 6px; margin: 0; border-radius: 4px; border-left: 3px solid transparent;
-  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.svi.svi ol.events li.now { background: var(--svi-changed); border-left-color: var(--svi-accent); font-weight: 650; }
 .svi .columns { display: flex; flex-wrap: wrap; gap: 10px; align-items: flex-start; }
 .svi .columns > * { flex: 1 1 240px; min-width: 0; }
 .svi .columns > .wide { flex: 2 1 480px; }
-.svi .panel + .panel, .svi .columns + .panel { margin-top: 10px; }
+.svi .panel + .panel,.svi .columns + .panel { margin-top: 10px; }
 .svi .note { color: var(--svi-muted); font-size: 12px; margin-top: 6px; }
 """
 

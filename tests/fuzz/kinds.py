@@ -30,7 +30,7 @@ from savevm_inspect.views.perfetto import perfetto_events
 from savevm_inspect.views.ram_maps import entropy_map, sent_map
 from savevm_inspect.views.series import device_sizes, page_series
 from savevm_inspect.views.summary import summary
-from savevm_inspect.views.tree import field_tree
+from savevm_inspect.widgets.explorer_still import explorer_still
 
 from ..cli.command_line import READING_VERBS, reading
 from . import inputs
@@ -118,7 +118,6 @@ def read_fields(stream: si.Stream, chance: Random) -> None:
 
     def look(device: si.Device) -> None:
         fields = device.fields[:_FIELDS]
-        field_tree(fields)
         for field in fields:
             json.dumps(field_row(device.idstr, device.instance_id, field))
             _one_line(field.text())
@@ -205,14 +204,18 @@ def name_bytes(stream: si.Stream, _chance: Random) -> None:
 def explore(stream: si.Stream, chance: Random) -> None:
     explorer = si.explore(stream)
     try:
-        explorer.kaitai_switch.value = chance.random() < 0.5
+        kaitai = chance.random() < 0.5
         for device in islice(stream.devices, 3):
             explorer.select(device.idstr)
-            explorer.field_search.value = chance.choice(("", "a", "size x"))
-            if explorer.fields.options:
-                explorer.fields.value = explorer.fields.options[-1][1]
-        explorer.device_search.value = "cpu"
-        assert explorer.still()
+            where = {"channel": explorer.span.channel, "offset": explorer.span.offset}
+            found, _ = explorer.answer({"ask": "at", **where, "kaitai": kaitai}) or ({}, [])
+            assert explorer.answer({"ask": "window", **where, "length": 4096})
+            part = {"record": found["record"], "first": found["part"] or 0, "count": 50, "kaitai": kaitai}
+            assert explorer.answer({"ask": "parts", **part})
+        assert explorer.answer({"ask": "open"})
+        assert explorer.answer({"ask": "rows", "first": 0, "count": 500})
+        assert explorer.answer({"ask": "find", "what": chance.choice(("names", "values", "text")), "wanted": "a"})
+        assert explorer_still(explorer.outline, explorer.span)
     finally:
         explorer.close()
 

@@ -208,6 +208,12 @@ def test_the_quickstart_runs_in_jupyterlab_and_its_player_steps(tmp_path: Path) 
         player.get_by_label("On by one event").click()  # after those: messages keep their order
         assert page.evaluate(NUMBER_OF_CELLS) == cells
         assert player.get_by_text("its bytes").count() == 1
+
+        show_cell(page, "si.explore(")
+        explorer = page.locator("section.explorer")
+        explorer.locator(".row.now").wait_for(timeout=WAIT_MS)
+        explorer.get_by_role("listbox", name="bytes").press("Home")
+        explorer.locator(".detail .name", has_text="header/magic").wait_for(timeout=WAIT_MS)
         browser.close()
     hosts = {urlsplit(url).hostname for url in asked if urlsplit(url).scheme not in ("data", "blob")}
     assert hosts == {"127.0.0.1"}

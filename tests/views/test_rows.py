@@ -16,7 +16,6 @@ from savevm_inspect.rules.callbacks import CALLBACKS
 from savevm_inspect.rules.threads import Side
 from savevm_inspect.span import Span
 from savevm_inspect.stream.events import Event, EventKind
-from savevm_inspect.stream.values import FieldValue
 from savevm_inspect.timeline.timeline import Timeline
 from savevm_inspect.views.bytes import name_bytes
 from savevm_inspect.views.cards import event_card
@@ -25,37 +24,14 @@ from savevm_inspect.views.moment import Playback
 from savevm_inspect.views.named import NamedBytes
 from savevm_inspect.views.series import device_sizes, page_series, pending_series, times_sent
 from savevm_inspect.views.states import state_rows
-from savevm_inspect.views.tree import field_tree, matching
 from savevm_inspect.views.units import bytes_text
 
 Unpack = Callable[[str], Path]
-NAMES = st.lists(st.text("abc", min_size=1, max_size=2), min_size=1, max_size=4).map(tuple)
-FIELDS = st.lists(
-    NAMES.map(lambda parts: FieldValue(parts=parts, type="uint8", value=0, span=Span(offset=0, length=1))),
-    max_size=20,
-)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> CaptureFolder:
     return CaptureFolder(record_scenario("quickstart", tmp_path_factory.mktemp("run") / "quickstart"))
-
-
-@given(fields=FIELDS)
-def test_a_tree_has_every_field_once_below_its_branches(fields: list[FieldValue]) -> None:
-    rows = field_tree(fields)
-    assert [row.field for row in rows if row.field is not None] == fields
-    above: list[str] = []
-    for row in rows:
-        del above[row.depth :]
-        above.append(row.name)
-        assert row.path == "/".join(above)
-
-
-@given(fields=FIELDS, words=st.lists(st.text("aB", min_size=1, max_size=2), max_size=3))
-def test_a_search_leaves_what_holds_every_word(fields: list[FieldValue], words: list[str]) -> None:
-    found = matching(fields, " ".join(words))
-    assert found == [field for field in fields if all(word.lower() in field.path.lower() for word in words)]
 
 
 @given(data=st.binary(max_size=200), offset=st.integers(0, 1000), lengths=st.lists(st.integers(1, 40), max_size=8))

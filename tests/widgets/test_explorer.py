@@ -1,12 +1,13 @@
-"""The explorer without a browser: devices, fields and bytes follow what is chosen."""
+"""The explorer without a browser: what the page may ask, what it gets, and the selection that both share."""
 
-import re
+import json
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+import traitlets
 
 import savevm_inspect as si
 from savevm_inspect.errors import NotFound
@@ -21,68 +22,80 @@ def explorer(capture_path: Unpack) -> Iterator[Explorer]:
         yield si.explore(stream)
 
 
-def marked(explorer: Explorer) -> bytes:
-    """The bytes that stand out in the hex pane."""
-    lines = re.findall(r'<span class="at">.*', explorer.bytes.value)
-    numbers = [re.sub(r"  <b[^>]*>[^<]*</b>(<b.*)?(</pre>.*)?$", "", line) for line in lines]
-    return bytes.fromhex("".join(" ".join(re.findall(r'mark"[^>]*>([0-9a-f ]{2,})</b>', line)) for line in numbers))
+def asked(explorer: Explorer, ask: str, **more: Any) -> dict[str, Any]:
+    answer = explorer.answer({"ask": ask, **more})
+    assert answer is not None
+    json.dumps(answer[0])
+    return answer[0]
 
 
-def test_every_device_is_listed_once(explorer: Explorer) -> None:
-    assert len(explorer.devices.options) == len(explorer.stream.devices)
-    assert explorer.device is explorer.stream.devices[0]
+def test_the_page_hears_what_the_stream_is(explorer: Explorer) -> None:
+    said = asked(explorer, "open")
+    assert said["records"] == len(explorer.stream.records)
+    assert said["channels"] == [[0, len(explorer.stream.buffer)]]
+    assert "pc-i440fx-10.0" in said["about"]
 
 
-def test_the_fields_of_every_device_can_be_chosen(explorer: Explorer) -> None:
-    for number, device in enumerate(explorer.stream.devices):
-        explorer.devices.value = number
-        listed = [each for each in explorer._shown if each is not None]
-        assert listed == list(device.fields)
+def test_rows_come_some_at_a_time(explorer: Explorer) -> None:
+    all_rows = asked(explorer, "rows", first=0, count=500)["rows"]
+    assert len(all_rows) == len(explorer.stream.records)
+    assert asked(explorer, "rows", first=5, count=2)["rows"] == all_rows[5:7]
+    assert asked(explorer, "rows", first=10**9, count=2)["rows"] == []
+
+
+def test_a_window_has_the_bytes_and_their_names(explorer: Explorer) -> None:
+    answer = explorer.answer({"ask": "window", "channel": 0, "offset": 0, "length": 64})
+    assert answer is not None
+    message, (data,) = answer
+    assert data == bytes(explorer.stream.buffer[:64])
+    assert message["names"][0] == [0, 4, "header/magic", "'QEVM'"]
+    most = explorer.answer({"ask": "window", "channel": 0, "offset": 0, "length": 1 << 40})
+    assert most is not None
+    assert len(most[1][0]) <= 1 << 14
 
 
 @pytest.mark.parametrize(
-    "name", ["s-7.2-multifd-zstd", "t-11.1-multifd", "s-11.1-postcopy-preempt", "trace-pc-10.0-postcopy-recover"]
+    "question",
+    [
+        None,
+        [],
+        {},
+        {"ask": []},
+        {"ask": "close"},
+        {"ask": "rows"},
+        {"ask": "rows", "first": -1, "count": 1},
+        {"ask": "rows", "first": "0", "count": 1},
+        {"ask": "parts", "record": True, "first": 0, "count": 1},
+        {"ask": "window", "channel": 99, "offset": 0, "length": 1},
+        {"ask": "find", "what": "bytes", "wanted": "no bytes"},
+        {"ask": "find"},
+    ],
 )
-def test_every_device_of_a_stream_with_channels_can_be_chosen(
-    capture_options: Callable[[str], dict[str, Any]], name: str
-) -> None:
-    with si.open_stream(**capture_options(name), strict=False) as stream:
-        explorer = si.explore(stream)
-        for number, device in enumerate(stream.devices):
-            explorer.devices.value = number
-            assert explorer.device is device
-            assert "title=" in explorer.bytes.value, f"the bytes of {device.idstr} have no names"
+def test_a_question_that_is_none_gets_no_answer(explorer: Explorer, question: object) -> None:
+    assert explorer.answer(question) is None
+
+
+def test_a_search_comes_in_parts_until_its_end(explorer: Explorer) -> None:
+    going: object = None
+    found = []
+    while True:
+        answer = asked(explorer, "find", what="text", wanted="serial", **{"from": going})
+        found += answer["rows"]
+        going = json.loads(json.dumps(answer["next"]))
+        if going is None:
+            break
+    section = explorer.stream["serial"].sections[0]
+    assert any(section.span.offset <= row[4] < section.span.end for row in found)
 
 
 @pytest.mark.parametrize("path", ["state/divider", "state/lcr", "state/fcr_vmstate"])
-def test_the_bytes_of_the_chosen_field_stand_out(explorer: Explorer, path: str) -> None:
+def test_a_field_is_selected_by_its_name(explorer: Explorer, path: str) -> None:
     explorer.select("serial", path)
-    field = explorer.stream["serial"].field(path)
-    assert explorer.field == field
-    assert path in explorer.detail.value
-    span = field.span
-    assert marked(explorer) == bytes(explorer.stream.buffer[span.offset : span.end])
-
-
-def test_a_field_far_into_its_section_is_shown(explorer: Explorer) -> None:
-    device = explorer.stream["0000:00:01.3/piix4_pm"]
-    field = device.fields[-1]
-    explorer.select(device.idstr, field.path)
-    assert explorer.field == field
-    assert marked(explorer)
-
-
-def test_a_search_narrows_and_its_end_widens(explorer: Explorer) -> None:
-    explorer.device_search.value = "SERI"
-    assert [label for label, _ in explorer.devices.options] == ["serial"]
-    assert explorer.device is explorer.stream["serial"]
-    explorer.field_search.value = "lcr"
-    assert [each.name for each in explorer._shown if each is not None] == ["lcr"]
-    explorer.device_search.value = "no such device"
-    assert explorer.device is None
-    assert "no device of that name" in explorer.detail.value
-    explorer.device_search.value = explorer.field_search.value = ""
-    assert len(explorer.devices.options) == len(explorer.stream.devices)
+    span = explorer.stream["serial"].field(path).span
+    assert explorer.span == span
+    where = asked(explorer, "at", channel=0, offset=span.offset)
+    (row,) = asked(explorer, "parts", record=where["record"], first=where["part"], count=1)["rows"]
+    assert row[1] == path.rsplit("/", 1)[-1]
 
 
 def test_what_is_not_there_is_named(explorer: Explorer) -> None:
@@ -92,17 +105,17 @@ def test_what_is_not_there_is_named(explorer: Explorer) -> None:
         explorer.select("serial", "no such field")
 
 
-def test_ram_has_bytes_though_no_fields(explorer: Explorer) -> None:
-    explorer.select("ram")
-    assert explorer.field is None
-    assert "ram/total size" in explorer.bytes.value
+@pytest.mark.parametrize("value", [{}, {"channel": 0}, {"channel": 0, "offset": "0", "length": 1}])
+def test_a_page_can_not_select_what_is_no_span(explorer: Explorer, value: dict[str, Any]) -> None:
+    with pytest.raises(traitlets.TraitError):
+        explorer.selected = value
 
 
 def test_the_still_picture_lists_devices_and_fields(explorer: Explorer) -> None:
     explorer.select("serial", "state/lcr")
-    still = explorer._repr_mimebundle_()["text/html"]
+    still = explorer._repr_mimebundle_()[0]["text/html"]
     assert all(unescape(device.idstr) in unescape(still) for device in explorer.stream.devices)
-    assert "state/fcr_vmstate" in still
+    assert "fcr_vmstate" in still
     assert "http" not in still
     assert "<script" not in still
 
@@ -113,65 +126,14 @@ def test_hostile_names_stay_text() -> None:
     raw += b"\4\0\0\0\1" + bytes([len(evil)]) + evil.encode() + bytes(8)
     raw += b"abc" + b"\x7e\0\0\0\1" + b"\0"
     with si.open_stream(raw, strict=False) as stream:
-        assert stream.devices[0].idstr == evil
         explorer = si.explore(stream)
-        drawn = [explorer.detail.value, explorer.bytes.value, explorer._repr_mimebundle_()["text/html"]]
-        assert all("<script" not in each for each in drawn)
+        explorer.select(evil)
+        assert evil in [row[1] for row in asked(explorer, "rows", first=0, count=9)["rows"]], "text is data here"
+        assert "<script" not in explorer._repr_mimebundle_()[0]["text/html"]
 
 
 def test_a_stream_of_nothing_can_be_looked_at() -> None:
     with si.open_stream(b"QEVM\0\0\0\3\0") as stream:
         explorer = si.explore(stream)
-        assert explorer.device is None
-        assert "0 sections" in explorer._repr_mimebundle_()["text/html"]
-
-
-def test_the_kaitai_tree_is_shown_when_it_is_asked_for(explorer: Explorer) -> None:
-    explorer.select("serial", "state/lcr")
-    assert not explorer.kaitai_fields.options
-    explorer.kaitai_switch.value = True
-    assert explorer._kaitai_column.layout.display == "flex"
-    values = [each for each in explorer._kaitai_shown if each is not None]
-    section = explorer.stream["serial"].sections[0]
-    assert values[0].name == "record_type"
-    assert (values[0].span.offset, values[-1].span.end) == (section.span.offset, section.span.end)
-    assert {each.span for each in explorer.stream["serial"].fields} <= {each.span for each in values}
-    assert explorer.chosen == explorer.field
-    explorer.kaitai_switch.value = False
-    assert not explorer.kaitai_fields.options
-    assert explorer._kaitai_column.layout.display == "none"
-
-
-@pytest.mark.parametrize("name", ["section_id", "idstr", "lcr"])
-def test_the_bytes_of_the_chosen_kaitai_value_stand_out(explorer: Explorer, name: str) -> None:
-    explorer.kaitai_switch.value = True
-    explorer.select("serial")
-    number = next(
-        number for number, each in enumerate(explorer._kaitai_shown) if each is not None and each.name == name
-    )
-    explorer.kaitai_fields.value = number
-    value = explorer._kaitai_shown[number]
-    assert value is not None
-    assert explorer.chosen == value
-    assert value.path in explorer.detail.value
-    assert marked(explorer) == bytes(explorer.stream.buffer[value.span.offset : value.span.end])
-    explorer.select("serial", "state/lcr")
-    assert explorer.chosen == explorer.field
-
-
-def test_the_kaitai_tree_of_every_device_can_be_chosen(explorer: Explorer) -> None:
-    explorer.kaitai_switch.value = True
-    for number, device in enumerate(explorer.stream.devices):
-        explorer.devices.value = number
-        values = [each for each in explorer._kaitai_shown if each is not None]
-        assert values[0].span.offset == device.sections[0].span.offset
-        assert len(values) <= len(explorer._kaitai_shown) <= 3 * 2000
-    still = explorer._repr_mimebundle_()["text/html"]
-    assert "as Kaitai reads it" in still.partition('class="wide"')[2]  # three columns, the first of long names
-
-
-def test_what_kaitai_refuses_is_said(capture_path: Unpack) -> None:
-    with si.open_stream(capture_path("trace-pc-10.0-cancel"), strict=False) as stream:
-        explorer = si.explore(stream)
-        explorer.kaitai_switch.value = True
-        assert "ends early" in explorer.detail.value
+        assert asked(explorer, "open")["records"] == 2
+        assert "0 sections" in explorer._repr_mimebundle_()[0]["text/html"]

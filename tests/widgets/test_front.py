@@ -64,8 +64,10 @@ def test_the_page_says_of_every_event_what_the_views_say(tmp_path: Path, name: s
 
 
 @pytest.mark.node
-def test_colours_can_be_read_and_told_apart() -> None:
-    command = ["node", str(CHECK.with_name("colours.mjs"))]
+@pytest.mark.parametrize("name", ["colours", "outline"])
+def test_what_is_computed_holds(name: str) -> None:
+    """Colours can be read and distinguished; rows, scroll bar and inspector agree with what they stand for."""
+    command = ["node", str(CHECK.with_name(f"{name}.mjs"))]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 

@@ -72,8 +72,9 @@ def drawn(player: Player) -> dict[str, Any]:
 
 
 def bytes_of(player: Player, index: int) -> dict[str, Any]:
-    answer = player.answer({"ask": "bytes", "event": index})
+    answer = player.answer({"ask": "bytes", "event": index, "key": index})
     assert answer is not None
+    assert answer["key"] == index
     return answer
 
 
@@ -198,7 +199,7 @@ def test_each_page_and_the_player_have_one_position(capture: Path) -> None:
     assert player.position == player.last
     assert other.heard == [{"position": 3}, {"position": 7}, {"position": 2}, {"position": player.last}]
     assert one.heard == [{"position": 3}, {"position": 2}]
-    one.say({"ask": "bytes", "event": 15})
+    one.say({"ask": "bytes", "event": 15, "key": 15})
     assert one.heard[-1] == bytes_of(player, 15)
     player.close()
 

@@ -14,7 +14,20 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-MODULES: Final = ("run.js", "axis.js", "colours.js", "canvas.js", "player.js", "kernel.js", "entry.js", "lab.js")
+MODULES: Final = (
+    "run.js",
+    "axis.js",
+    "colours.js",
+    "dom.js",
+    "canvas.js",
+    "player.js",
+    "outline.js",
+    "virtual.js",
+    "explorer.js",
+    "kernel.js",
+    "entry.js",
+    "lab.js",
+)
 """In an order in which each comes after what it imports."""
 
 PAGE_DATA: Final = "application/vnd.savevm-inspect.player+json"

@@ -29,30 +29,31 @@ export class Kernel {
     this.send = send;
     this.moved = moved;
     this.position = calmly((position) => this.send?.({ position }));
-    /** @type {Map<string|number, {resolve: (answer: any) => void, reject: (error: Error) => void}>} */
+    this.asked = 0;
+    /** @type {Map<number, {resolve: (answer: any) => void, reject: (error: Error) => void}>} */
     this.waiting = new Map();
   }
 
   /**
-   * @param {string|number} key what its answer is known by @param {any} content
-   * @returns {Promise<any>} fails if there is no answer
+   * @param {any} question
+   * @returns {Promise<any>} the answer, with its bytes if it has any; fails if there is none
    */
-  ask(key, content) {
+  ask(question) {
     return new Promise((resolve, reject) => {
       if (!this.send) throw new Error("no kernel");
-      const timer = setTimeout(() => reject(new Error("no answer")), WAIT_MS);
+      this.asked += 1;
+      const key = this.asked;
+      const timer = setTimeout(() => {
+        this.waiting.delete(key);
+        reject(new Error("no answer"));
+      }, WAIT_MS);
       const answered = (/** @type {any} */ answer) => {
         clearTimeout(timer);
         resolve(answer);
       };
       this.waiting.set(key, { resolve: answered, reject });
-      this.send(content);
+      this.send({ ...question, key });
     });
-  }
-
-  /** @param {number} event @returns {Promise<any>} */
-  bytes(event) {
-    return this.ask(event, { ask: "bytes", event });
   }
 
   /** @param {any} message @param {DataView[]} [buffers] */
@@ -61,9 +62,10 @@ export class Kernel {
       if (!this.position.waits()) this.moved(message.position); // else the page has moved on
       return;
     }
-    const [key, answer] = "run" in message ? ["run", buffers[0]] : [message.event, message];
-    this.waiting.get(key)?.resolve(answer);
-    this.waiting.delete(key);
+    const [first] = buffers;
+    const bytes = first && new Uint8Array(first.buffer, first.byteOffset, first.byteLength);
+    this.waiting.get(message.key)?.resolve({ ...message, bytes });
+    this.waiting.delete(message.key);
   }
 
   /** Nothing more comes. */

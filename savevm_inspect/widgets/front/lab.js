@@ -60,7 +60,7 @@ export function plugin({ Widget }, { IRenderMimeRegistry }, { INotebookTracker }
         const place = document.createElement("div");
         this.node.replaceChildren(place);
         const kernel = new Kernel(null, (position) => view.show(position));
-        const bytes = async (/** @type {number} */ event) => known.get(event) ?? kernel.bytes(event);
+        const bytes = async (/** @type {number} */ event) => known.get(event) ?? kernel.ask({ ask: "bytes", event });
         const { call: moved } = kernel.position;
         const view = new PlayerView(place, columns, { position: data.position, moved, bytes, link: false }, STYLE);
         this.view = view;

@@ -2,6 +2,7 @@
 import { eventAtPixel, following, valueOnAxis, wholeView, zoomed } from "./axis.js";
 import { Diagram, plotWidth, plotX } from "./canvas.js";
 import { PHASES, THEMES, inkOn } from "./colours.js";
+import { button, element, keyList, onKeysWithin, onTheme, standsOnDark } from "./dom.js";
 import {
   callKind, eventAt, eventOfLink, factsAt, filterOf, headline, nextPhase, nextThat, prediction, previousPhase, runOf,
   statesAt, textAt, timeText, valueAt,
@@ -19,39 +20,13 @@ import {
 const AROUND = 6;
 /** @type {[string, number][]} */
 const SPEEDS = [["slow", 900], ["normal", 350], ["fast", 90], ["fastest", 16]];
+/** @type {[string, string][]} */
 const KEYS = [
   ["→ ←", "one event on or back"], ["n p", "next or previous phase"], ["h", "next call of this handler"],
   ["d", "next event of this device"], ["Home End", "first or last event"], ["PageDown PageUp", "20 events on or back"],
   ["space", "play or stop"], ["t", "axis by time or by event"], ["+ - 0", "zoom in, out, all"], ["/", "filter"],
   ["q", "predict the next call"], ["?", "this list"],
 ];
-
-/**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} tag @param {Record<string, any>} [attributes] @param {(Node|string)[]} children text stays text
- * @returns {HTMLElementTagNameMap[T]}
- */
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
-/** @param {HTMLElement} node @returns {boolean} whether what the player stands on is dark */
-function standsOnDark(node) {
-  const ground = getComputedStyle(node).getPropertyValue("--jp-layout-color1").trim();
-  const themed = document.body?.dataset.jpThemeLight;
-  if (themed) return themed === "false";
-  if (/^#[0-9a-f]{6}$/i.test(ground)) return inkOn(ground) === "#ffffff";
-  return matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
-/** @param {string} text @param {string} title @param {() => void} action */
-const button = (text, title, action) => element("button", { title, "aria-label": title, onclick: action }, text);
 
 export class PlayerView {
   /** @param {HTMLElement} place @param {any} columns @param {Host} host @param {string} style */
@@ -94,25 +69,17 @@ export class PlayerView {
     shadow.append(this.root);
     this.place = place;
     this.#build();
-    this.onKey = (/** @type {KeyboardEvent} */ event) => this.#key(event);
-    window.addEventListener("keydown", this.onKey, true);
+    this.endings = [onKeysWithin(place, (event, inner) => this.#key(event, inner)), onTheme(() => this.#redraw())];
     this.observer = new ResizeObserver(() => this.#redraw());
     this.observer.observe(this.root);
-    this.themes = new MutationObserver(() => this.#redraw());
-    this.themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
-    this.preferred = matchMedia("(prefers-color-scheme: dark)");
-    this.onPreferred = () => this.#redraw();
-    this.preferred.addEventListener("change", this.onPreferred);
     const linked = host.link ? eventOfLink(location.hash) : null;
     this.show(linked ?? host.position);
   }
 
   dispose() {
     this.stop();
-    window.removeEventListener("keydown", this.onKey, true);
     this.observer.disconnect();
-    this.themes.disconnect();
-    this.preferred.removeEventListener("change", this.onPreferred);
+    for (const end of this.endings) end();
   }
 
   #build() {
@@ -247,7 +214,7 @@ export class PlayerView {
   help() {
     const open = this.extra.querySelector(".help");
     this.extra.replaceChildren();
-    if (!open) this.extra.append(element("div", { class: "help" }, ...KEYS.map(([key, text]) => element("div", {}, element("kbd", {}, key), ` ${text}`))));
+    if (!open) this.extra.append(keyList(KEYS));
   }
 
   predict() {
@@ -271,11 +238,8 @@ export class PlayerView {
     this.extra.replaceChildren(box);
   }
 
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    if (!event.composedPath().includes(this.place) || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.stopImmediatePropagation(); // the notebook's shortcuts listen on the document
-    const inner = /** @type {HTMLElement} */ (event.composedPath()[0]);
+  /** @param {KeyboardEvent} event @param {HTMLElement} inner */
+  #key(event, inner) {
     if (inner.matches?.("input, select")) {
       if (event.key === "Escape") this.root.focus();
       if (event.key === "Enter" && inner === this.goto) this.goToTime(Number(this.goto.value));
