@@ -135,8 +135,8 @@ class Explorer(anywidget.AnyWidget):
         machine = stream.configuration.machine if stream.configuration else "machine not said"
         return {
             "name": printable(stream.name.rsplit("/", 1)[-1]),
-            "about": f"{printable(machine)}; {bytes_text(stream.size_bytes)}; {len(stream.sections)} sections of "
-            f"{len(stream.devices)} devices; {len(stream.return_path)} messages came back",
+            "about": f"{printable(machine)}; {bytes_text(stream.size_bytes)}; sections: {len(stream.sections)}, "
+            f"of devices: {len(stream.devices)}; messages that came back: {len(stream.return_path)}",
             "records": len(self.outline.records),
             "channels": [[each.channel, each.length] for each in self.outline.extents],
             "problems": [[problem, _place(span)] for problem, span in self.outline.problems()],

@@ -238,7 +238,12 @@ export class ExplorerView {
     const { channel, offset } = this.selected;
     try {
       const { record, part, total } = await this.host.ask({ ask: "at", channel, offset, kaitai: this.kaitai });
-      if (typeof record !== "number" || this.selected.offset !== offset) return;
+      if (this.selected.offset !== offset) return;
+      if (typeof record !== "number") {
+        this.row = -1; // these bytes are of no record
+        this.tree.draw();
+        return;
+      }
       this.rows.show(record, total);
       this.row = this.rows.indexOf({ record, part: part ?? -1 });
       this.tree.resize(this.rows.count);
