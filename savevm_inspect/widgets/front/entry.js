@@ -24,7 +24,7 @@ export async function outputOf(data) {
 
 /** @param {Widget} widget */
 async function playerOf({ model, kernel, place }) {
-  const { bytes: run } = await kernel.ask({ ask: "run" });
+  const { bytes: run } = await kernel.ask({ ask: "run" }, true);
   const columns = await unpack(run);
   let own = model.get("position");
   const { call: moved } = calmly((position) => {
@@ -40,7 +40,7 @@ async function playerOf({ model, kernel, place }) {
 
 /** @param {Widget} widget */
 async function explorerOf({ model, kernel, place }) {
-  const stream = await kernel.ask({ ask: "open" });
+  const stream = await kernel.ask({ ask: "open" }, true);
   let own = JSON.stringify(model.get("selected"));
   const chosen = (/** @type {import("./explorer.js").Bytes} */ bytes) => {
     own = JSON.stringify(bytes);

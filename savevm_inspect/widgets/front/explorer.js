@@ -129,8 +129,12 @@ export class ExplorerView {
       const question = part < 0 ? { ask: "rows", first, count: PAGE_ROWS } : { ask: "parts", record, first, count: PAGE_ROWS, kaitai: this.kaitai };
       this.host.ask(question).then((answer) => {
         this.pages.set(key, answer.rows ?? []);
+        this.#answered();
         this.tree.draw();
-      }, () => this.#alone());
+      }, () => {
+        this.pages.delete(key); // asked for again when it is drawn again
+        this.#alone();
+      });
     }
     return null;
   }
@@ -146,15 +150,23 @@ export class ExplorerView {
       this.windows.set(key, null);
       this.host.ask({ ask: "window", channel, offset: first, length: WINDOW_BYTES }).then((answer) => {
         this.windows.set(key, { bytes: answer.bytes, names: answer.names });
+        this.#answered();
         this.hex.draw();
         this.#detail();
-      }, () => this.#alone());
+      }, () => {
+        this.windows.delete(key);
+        this.#alone();
+      });
     }
     return known ?? null;
   }
 
   #alone() {
-    this.extra.replaceChildren(element("div", { class: "note", role: "status" }, "nobody answers: the kernel is gone, so only what was in sight is here"));
+    this.extra.replaceChildren(element("div", { class: "note alone", role: "status" }, "no answer: the kernel is busy or gone, and only what was in sight is here"));
+  }
+
+  #answered() {
+    this.extra.querySelector(".alone")?.remove();
   }
 
   // Drawing ------------------------------------------------------------------------------------------------
@@ -246,6 +258,7 @@ export class ExplorerView {
       }
       this.rows.show(record, total);
       this.row = this.rows.indexOf({ record, part: part ?? -1 });
+      this.#answered();
       this.tree.resize(this.rows.count);
       this.tree.reveal(this.row);
     } catch {

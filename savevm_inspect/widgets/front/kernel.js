@@ -35,18 +35,19 @@ export class Kernel {
   }
 
   /**
-   * @param {any} question
+   * @param {any} question @param {boolean} [patient] waits for as long as the kernel has other things to do
    * @returns {Promise<any>} the answer, with its bytes if it has any; fails if there is none
    */
-  ask(question) {
+  ask(question, patient = false) {
     return new Promise((resolve, reject) => {
       if (!this.send) throw new Error("no kernel");
       this.asked += 1;
       const key = this.asked;
-      const timer = setTimeout(() => {
+      const late = () => {
         this.waiting.delete(key);
         reject(new Error("no answer"));
-      }, WAIT_MS);
+      };
+      const timer = patient ? 0 : setTimeout(late, WAIT_MS);
       const answered = (/** @type {any} */ answer) => {
         clearTimeout(timer);
         resolve(answer);
