@@ -35,10 +35,10 @@ export class Kernel {
   }
 
   /**
-   * @param {any} question @param {boolean} [patient] waits for as long as the kernel has other things to do
+   * @param {any} question @param {boolean} [always] waits for as long as the kernel has other things to do
    * @returns {Promise<any>} the answer, with its bytes if it has any; fails if there is none
    */
-  ask(question, patient = false) {
+  ask(question, always = false) {
     return new Promise((resolve, reject) => {
       if (!this.send) throw new Error("no kernel");
       this.asked += 1;
@@ -47,7 +47,7 @@ export class Kernel {
         this.waiting.delete(key);
         reject(new Error("no answer"));
       };
-      const timer = patient ? 0 : setTimeout(late, WAIT_MS);
+      const timer = always ? 0 : setTimeout(late, WAIT_MS);
       const answered = (/** @type {any} */ answer) => {
         clearTimeout(timer);
         resolve(answer);
