@@ -29,7 +29,7 @@ _MOST_KAITAI: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OutlineRow:
     """One row: a record, a branch, or a run of bytes.
 
     Attributes:
@@ -77,7 +77,7 @@ class Outline:
             for channel in sorted(self._channels)
         ]
 
-    def record_row(self, number: int) -> Row:
+    def record_row(self, number: int) -> OutlineRow:
         """The row of a record.
 
         Args:
@@ -85,9 +85,9 @@ class Outline:
         """
         record = self.records[number]
         name, text = _words(record, self.stream)
-        return Row(0, printable(name), printable(text), record.span, branch=True)
+        return OutlineRow(0, printable(name), printable(text), record.span, branch=True)
 
-    def parts(self, number: int, *, kaitai: bool = False) -> Sequence[Row]:
+    def parts(self, number: int, *, kaitai: bool = False) -> Sequence[OutlineRow]:
         """The rows below a record, in stream order.
 
         Args:
@@ -96,7 +96,7 @@ class Outline:
         """
         return self._kept(number, kaitai)
 
-    def _parts(self, number: int, kaitai: bool) -> Sequence[Row]:
+    def _parts(self, number: int, kaitai: bool) -> Sequence[OutlineRow]:
         record = self.records[number]
         if not kaitai:
             prefix = f"{_prefix(record)}/"
@@ -137,9 +137,9 @@ class Outline:
             yield printable(str(problem)), None if offset is None else Span(channel=channel, offset=offset, length=1)
 
 
-def _tree(runs: Iterator[tuple[tuple[str, ...], str, Span]]) -> list[Row]:
+def _tree(runs: Iterator[tuple[tuple[str, ...], str, Span]]) -> list[OutlineRow]:
     """Runs with a row for each branch that they stand in; a branch to which the stream returns is named again."""
-    rows: list[Row] = []
+    rows: list[OutlineRow] = []
     above: list[tuple[str, int]] = []
     for parts, text, span in runs:
         branches = parts[:-1]
@@ -149,12 +149,12 @@ def _tree(runs: Iterator[tuple[tuple[str, ...], str, Span]]) -> list[Row]:
         del above[shared:]
         for depth in range(shared, len(branches)):
             above.append((branches[depth], len(rows)))
-            rows.append(Row(depth + 1, printable(branches[depth]), "", span, branch=True))
+            rows.append(OutlineRow(depth + 1, printable(branches[depth]), "", span, branch=True))
         for _, place in above:
             first = rows[place].span
             whole = Span(channel=span.channel, offset=first.offset, length=span.end - first.offset)
-            rows[place] = Row(rows[place].depth, rows[place].name, "", whole, branch=True)
-        rows.append(Row(len(branches) + 1, printable(parts[-1] if parts else ""), printable(text), span))
+            rows[place] = OutlineRow(rows[place].depth, rows[place].name, "", whole, branch=True)
+        rows.append(OutlineRow(len(branches) + 1, printable(parts[-1] if parts else ""), printable(text), span))
     return rows
 
 
@@ -214,7 +214,7 @@ def _(record: Broken, _stream: Stream) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Find:
+class Search:
     """A search, which goes on from where it stopped.
 
     Attributes:
@@ -230,7 +230,7 @@ _PIECE_BYTES: Final = 1 << 20
 _MOST_ROWS: Final = 50_000
 
 
-def found_rows(outline: Outline, find: Find, start: int) -> Iterator[tuple[int, list[Row]]]:
+def found_rows(outline: Outline, find: Search, start: int) -> Iterator[tuple[int, list[OutlineRow]]]:
     """Search names or values, a record at a time.
 
     Args:
@@ -255,13 +255,13 @@ def found_rows(outline: Outline, find: Find, start: int) -> Iterator[tuple[int, 
             path.append(row.name)
             text = "/".join(path) if find.what == "names" else row.text
             if not row.branch and all(word in text.casefold() for word in words):
-                hits.append(Row(row.depth, "/".join(path), row.text, row.span))
+                hits.append(OutlineRow(row.depth, "/".join(path), row.text, row.span))
         yield number + 1, hits
 
 
 def found_bytes(
     outline: Outline, wanted: bytes, start: tuple[int, int]
-) -> Iterator[tuple[tuple[int, int] | None, list[Row]]]:
+) -> Iterator[tuple[tuple[int, int] | None, list[OutlineRow]]]:
     """Search bytes, a MiB at a time.
 
     Args:
@@ -285,7 +285,7 @@ def found_bytes(
                 at = piece.find(wanted, at + 1) if len(hits) < _PIECE_HITS else -1
             spans = [Span(channel=extent.channel, offset=offset + at, length=len(wanted)) for at in hits]
             offset += _PIECE_BYTES
-            rows = [Row(0, _name_of(outline, span), "", span) for span in spans]
+            rows = [OutlineRow(0, _name_of(outline, span), "", span) for span in spans]
             yield (place, offset), rows
         place, offset = place + 1, 0
     yield None, []

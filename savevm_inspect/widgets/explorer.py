@@ -10,7 +10,7 @@ import traitlets
 from ..errors import SavevmError, printable
 from ..reader.stream import Stream
 from ..span import Span
-from ..views.outline import Find, Outline, Row, found_bytes, found_rows
+from ..views.outline import Outline, OutlineRow, Search, found_bytes, found_rows
 from ..views.summary import problems
 from ..views.units import bytes_text
 from .explorer_still import explorer_still
@@ -177,9 +177,9 @@ class Explorer(anywidget.AnyWidget):
         return {"record": record, "part": part, "total": len(self.outline.parts(record, kaitai=kaitai))}, []
 
     def _find(self, question: Question) -> Answer:
-        find = Find(text(question, "what", 10), text(question, "wanted", _TEXT_CHARS))
+        find = Search(text(question, "what", 10), text(question, "wanted", _TEXT_CHARS))
         start = question.get("from")
-        found: list[Row] = []
+        found: list[OutlineRow] = []
         ends = time.monotonic() + _FIND_S
         for following, rows in self._search(find, start):
             found += rows
@@ -187,7 +187,7 @@ class Explorer(anywidget.AnyWidget):
                 return {"rows": [_cells(row) for row in found[:_FOUND]], "next": following}, []
         return {"rows": [_cells(row) for row in found], "next": None}, []
 
-    def _search(self, find: Find, start: object) -> Iterator[tuple[object, list[Row]]]:
+    def _search(self, find: Search, start: object) -> Iterator[tuple[object, list[OutlineRow]]]:
         if find.what in ("names", "values"):
             yield from found_rows(self.outline, find, start if type(start) is int and start > 0 else 0)
             return
@@ -214,7 +214,7 @@ def _bytes_of(hexadecimal: str) -> bytes:
         raise BadQuestion("not written in hexadecimal") from error
 
 
-def _cells(row: Row) -> list[Any]:
+def _cells(row: OutlineRow) -> list[Any]:
     return [row.depth, _short(row.name), _short(row.text), *_place_of(row.span), int(row.branch)]
 
 

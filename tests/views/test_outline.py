@@ -8,7 +8,7 @@ import pytest
 
 import savevm_inspect as si
 from savevm_inspect.span import Span
-from savevm_inspect.views.outline import Find, Outline, found_bytes, found_rows
+from savevm_inspect.views.outline import Outline, Search, found_bytes, found_rows
 
 Options = Callable[[str], dict[str, Any]]
 
@@ -69,9 +69,9 @@ def test_bytes_of_no_record_have_no_row(outline: Outline) -> None:
 def test_a_search_finds_every_field_by_its_name_and_its_value(outline: Outline) -> None:
     serial = outline.stream["serial"]
     for field in serial.fields:
-        hits = [row for _, rows in found_rows(outline, Find("names", f"serial {field.path}"), 0) for row in rows]
+        hits = [row for _, rows in found_rows(outline, Search("names", f"serial {field.path}"), 0) for row in rows]
         assert field.span in [row.span for row in hits]
-        values = [row for _, rows in found_rows(outline, Find("values", field.text()), 0) for row in rows]
+        values = [row for _, rows in found_rows(outline, Search("values", field.text()), 0) for row in rows]
         assert field.span in [row.span for row in values]
 
 
