@@ -62,7 +62,8 @@ def _record(outline: Outline, selected: Span, kaitai: bool) -> str:
     runs = outline.names.within(shown)
     data = bytes(outline.stream.buffers[shown.channel][shown.offset : shown.end])
     drawn = hex_pane(hex_rows(data, shown.offset, runs, mark=selected), runs)
+    title = f"{record.name}: {record.text}{', as Kaitai reads it' if kaitai else ''}"
     return (
-        f"<div>{panel(f'{record.name}: {record.text}', table(('name', 'value'), rows), more)}</div>"
+        f"<div>{panel(title, table(('name', 'value'), rows), more)}</div>"
         f'<div class="wide">{panel("bytes", drawn)}</div>'
     )

@@ -104,6 +104,8 @@ def by_one_way(scenario: Scenario) -> bool:
 @pytest.mark.parametrize("name", [name for name, scenario in SCENARIOS.items() if by_one_way(scenario)])
 def test_a_real_qemu_loads_it_and_has_the_same_memory(name: str, tmp_path: Path) -> None:
     scenario = as_qemu_none(SCENARIOS[name])
+    if name == "hot-set":  # as large as its own machine allows to the page; this one sends more
+        scenario = replace(scenario, workload=replace(scenario.workload, hot_pages=32))
     stream, memory = tmp_path / "stream", tmp_path / "memory"
     made = run(scenario)
     stream.write_bytes(made.data)

@@ -210,7 +210,8 @@ def machines(draw: st.DrawFn) -> bytes:
         pairs = json.loads(state.text, object_pairs_hook=raw_pairs)
         devices.append(an_object(("name", json.dumps(idstr)), ("instance_id", str(number)), *pairs))
         stream += bytes([VmRecord.QEMU_VM_SECTION_FULL]) + number.to_bytes(4)
-        stream += bytes([len(idstr.encode())]) + idstr.encode() + number.to_bytes(4) + (1).to_bytes(4)
+        stream += bytes([len(idstr.encode())]) + idstr.encode() + number.to_bytes(4)
+        stream += min(1, int(dict(pairs)["version"])).to_bytes(4)  # no newer than what describes it
         stream += state.make(chance) + bytes([VmRecord.QEMU_VM_SECTION_FOOTER]) + number.to_bytes(4)
     text = an_object(("page_size", "4096"), ("devices", f"[{', '.join(devices)}]")).encode()
     return stream + bytes([VmRecord.QEMU_VM_EOF, VmRecord.QEMU_VM_VMDESCRIPTION]) + len(text).to_bytes(4) + text

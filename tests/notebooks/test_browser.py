@@ -268,7 +268,7 @@ def steps(page: Page) -> None:
     place(page, "event 1 of")
 
 
-SOURCE = 'import savevm_inspect as si\nplayer = si.replay("quickstart", at=15)\nplayer'
+SOURCE = 'import savevm_inspect as si\nplayer = si.replay("quickstart", at=13)\nplayer'
 
 ALONE = "without its kernel"
 
@@ -286,7 +286,7 @@ def test_a_saved_player_steps_with_another_kernel_and_with_none(tmp_path: Path) 
         with jupyterlab(folder, tmp_path / "here") as address:
             browser, page = opened(playwright, f"{address}/lab/tree/saved.ipynb?token={TOKEN}", [])
             run_all(page)
-            place(page, "event 15 of")
+            place(page, "event 13 of")
             # One position: of the page, of the kernel, and of the page that is opened again.
             execute(page, "player.go_to(20)")
             place(page, "event 20 of")
@@ -306,7 +306,7 @@ def test_a_saved_player_steps_with_another_kernel_and_with_none(tmp_path: Path) 
             steps(page)
             page.reload()
             player.get_by_text(ALONE).wait_for(timeout=WAIT_MS)
-            place(page, "event 15 of")
+            place(page, "event 13 of")
             page.wait_for_function(WITH_BYTES)
             steps(page)
             browser.close()
@@ -321,7 +321,7 @@ def test_a_saved_player_steps_with_another_kernel_and_with_none(tmp_path: Path) 
             for path in ("lab/tree/saved.ipynb", "notebooks/saved.ipynb"):
                 page = browser.new_page(viewport={"width": 1280, "height": 800})
                 page.goto(f"{address}/{path}?token={TOKEN}")
-                place(page, "event 15 of")
+                place(page, "event 13 of")
                 page.wait_for_function(WITH_BYTES)
                 steps(page)
                 cells = page.evaluate(NUMBER_OF_CELLS)

@@ -176,8 +176,9 @@ def test_both_sides_agree_on_what_the_configuration_states(theirs: frozenset[str
 def test_a_guest_that_lacks_only_its_bitmaps_has_arrived() -> None:
     """Postcopy of dirty bitmaps alone can fail no guest that runs already (postcopy_listen_thread)."""
     postcopy = SCENARIOS["postcopy-bitmaps"]
-    broken = Step(do=UserAction.NETWORK_FAILS, status=MigrationStatus.POSTCOPY_ACTIVE, after_us=1000)
-    migration = run(replace(postcopy, script=(*postcopy.script, broken))).migration
+    slow = replace(postcopy, socket_buffer_bytes=64, link_bytes_per_s=100_000, time_limit_us=600_000_000)
+    broken = Step(do=UserAction.NETWORK_FAILS, status=MigrationStatus.POSTCOPY_ACTIVE, after_us=3000)
+    migration = run(replace(slow, script=(*postcopy.script, broken))).migration
     assert migration.source.status is not MigrationStatus.COMPLETED
     assert migration.destination.status is MigrationStatus.COMPLETED
     assert migration.destination.machine.guest.running
@@ -199,7 +200,8 @@ def test_device_state_may_still_come_over_multifd_when_postcopy_has_begun() -> N
     """
     capabilities = frozenset({Capability.MULTIFD, Capability.RETURN_PATH, Capability.DIRTY_BITMAPS})
     devices = SCENARIOS["vfio-multifd"].devices
-    made = run(replace(SCENARIOS["postcopy-bitmaps"], capabilities=capabilities, devices=devices))
+    scenario = replace(SCENARIOS["postcopy-bitmaps"], capabilities=capabilities, devices=devices)
+    made = run(replace(scenario, socket_buffer_bytes=1 << 16))  # little may wait there in front of LISTEN
     returns = [
         event
         for event in made.of(Side.DESTINATION, EventKind.RETURN)
